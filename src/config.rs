@@ -1,0 +1,60 @@
+//! The function's own settings. Region, credentials and endpoints are the AWS SDK's to read.
+
+use std::env;
+
+/// Where the records and the images are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Name of the table of projects.
+    pub projects_table: String,
+    /// Name of the table of submissions.
+    pub submissions_table: String,
+    /// Name of the bucket that the images go to.
+    pub images_bucket: String,
+}
+
+impl Config {
+    /// Reads the environment variables `PROJECTS_TABLE`, `SUBMISSIONS_TABLE` and `IMAGES_BUCKET`.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingVariable`], which names the first that is missing or empty.
+    pub fn from_env() -> Result<Self, MissingVariable> {
+        Self::from_variables(|name| env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, MissingVariable> {
+        let required = |name| variable(name).filter(|value| !value.is_empty()).ok_or(MissingVariable(name));
+        Ok(Self {
+            projects_table: required("PROJECTS_TABLE")?,
+            submissions_table: required("SUBMISSIONS_TABLE")?,
+            images_bucket: required("IMAGES_BUCKET")?,
+        })
+    }
+}
+
+/// A required environment variable is missing or empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {0} is missing or empty: set it to the name that the template gives")]
+pub struct MissingVariable(&'static str);
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, MissingVariable};
+
+    #[test]
+    fn names_the_variable_that_is_missing() {
+        let all = [("PROJECTS_TABLE", "p"), ("SUBMISSIONS_TABLE", "s"), ("IMAGES_BUCKET", "i")];
+        let from = |variables: &[(&str, &str)]| {
+            Config::from_variables(|name| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+        };
+        assert_eq!(from(&all).map(|config| config.images_bucket), Ok("i".to_owned()));
+        for (i, (name, _)) in all.iter().enumerate() {
+            let mut missing = all.to_vec();
+            missing.remove(i);
+            assert_eq!(from(&missing), Err(MissingVariable(name)));
+            missing.push((name, ""));
+            assert_eq!(from(&missing), Err(MissingVariable(name)));
+        }
+    }
+}

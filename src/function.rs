@@ -1,0 +1,77 @@
+//! What Lambda calls: an event in, a response out, whatever happens in between. Objects that a
+//! request no longer needs are deleted after its response is on its way.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::FutureExt as _;
+use lambda_runtime::{Context, LambdaEvent};
+
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::event::Event;
+use crate::put::put;
+use crate::response::Response;
+use crate::storage::Storage;
+use crate::summary::Summary;
+
+/// The function of one process.
+#[derive(Debug)]
+pub struct Function {
+    storage: Storage,
+    unneeded: Mutex<Vec<Unneeded>>,
+}
+
+/// Objects that one request left to be deleted.
+#[derive(Debug)]
+struct Unneeded {
+    request_id: String,
+    keys: Vec<String>,
+    deadline: Deadline,
+}
+
+impl Function {
+    /// A function over its storage.
+    #[must_use]
+    pub const fn new(storage: Storage) -> Self {
+        Self { storage, unneeded: Mutex::new(Vec::new()) }
+    }
+
+    /// Answers a request. A panic on the way is an answer of `processing_error`.
+    pub async fn handle(&self, event: LambdaEvent<Event>) -> Response {
+        let started = Instant::now();
+        let LambdaEvent { payload, context } = event;
+        let deadline = Deadline::after(remaining(&context));
+        let mut summary = Summary::default();
+        let mut keys = Vec::new();
+        let put = Box::pin(put(&self.storage, payload, deadline, &mut summary, &mut keys));
+        let result = AssertUnwindSafe(put).catch_unwind().await;
+        let result = result.unwrap_or_else(|_| Err(Error::fault("put", "panicked")));
+        summary.log(&context.request_id, &result, started.elapsed());
+        if !keys.is_empty() {
+            let mut unneeded = self.unneeded.lock().unwrap_or_else(PoisonError::into_inner);
+            unneeded.push(Unneeded { request_id: context.request_id, keys, deadline });
+        }
+        Response::from(&result)
+    }
+
+    /// Deletes what earlier requests left to be deleted. What can't be deleted is named in the log: no
+    /// record has it, so that it does no harm, and a sweep finds it.
+    pub async fn clean_up(&self) {
+        let unneeded = std::mem::take(&mut *self.unneeded.lock().unwrap_or_else(PoisonError::into_inner));
+        for Unneeded { request_id, keys, deadline } in unneeded {
+            let deleted = deadline.clean_up(self.storage.delete(&keys)).await;
+            let deleted =
+                deleted.unwrap_or_else(|time_is_up| Err(Error::fault("DeleteObject", time_is_up.to_string())));
+            if let Err(error) = deleted {
+                tracing::warn!(requestId = request_id, ?keys, %error, "objects are left over");
+            }
+        }
+    }
+}
+
+/// The time until Lambda ends the invocation.
+fn remaining(context: &Context) -> Duration {
+    context.deadline().duration_since(SystemTime::now()).unwrap_or_default()
+}

@@ -1,0 +1,144 @@
+//! The grammar that `Content-Type` and `Content-Disposition` share: a value, then `;`-separated
+//! parameters, each `name=token` or `name="quoted"` (RFC 9110, section 5.6.6; RFC 7578, section 4.2).
+//! It knows nothing of what a parameter means.
+
+use std::borrow::Cow;
+
+/// A header value taken apart: `form-data; name="idImage"` has the value `form-data` and one
+/// parameter.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Parameters<'a> {
+    /// What stands before the first `;`, without blanks around it.
+    pub value: &'a [u8],
+    parameters: Vec<(&'a [u8], Cow<'a, [u8]>)>,
+}
+
+impl<'a> Parameters<'a> {
+    /// Takes a header value apart; `None` if it doesn't follow the grammar to its end, so that a
+    /// parameter can't hide in another one's value.
+    ///
+    /// ```
+    /// use put_image::parameters::Parameters;
+    ///
+    /// let disposition = Parameters::parse(br#"form-data; filename="x; name=evil "; name="good""#).unwrap();
+    /// assert_eq!(disposition.only("name"), Some(&b"good"[..]));
+    /// assert_eq!(Parameters::parse(br#"form-data; name="good" evil"#), None);
+    /// ```
+    #[must_use]
+    pub fn parse(header: &'a [u8]) -> Option<Self> {
+        let end = memchr::memchr(b';', header).unwrap_or(header.len());
+        let (value, mut rest) = header.split_at(end);
+        let mut parameters = Vec::new();
+        loop {
+            rest = rest.trim_ascii_start();
+            let Some(after) = rest.strip_prefix(b";") else { break };
+            rest = after.trim_ascii_start();
+            // A `;` with nothing behind it is common and harmless.
+            if rest.is_empty() || rest.starts_with(b";") {
+                continue;
+            }
+            let name_end = rest.iter().position(|&byte| !is_token(byte))?;
+            let (name, after) = rest.split_at(name_end);
+            let after = after.strip_prefix(b"=")?;
+            let (value, after) = match after.strip_prefix(b"\"") {
+                Some(quoted) => unquote(quoted)?,
+                None => bare(after),
+            };
+            if name.is_empty() {
+                return None;
+            }
+            parameters.push((name, value));
+            rest = after;
+        }
+        rest.is_empty().then_some(Self { value: value.trim_ascii(), parameters })
+    }
+
+    /// The value of the parameter that has this name (in any case), if there is exactly one.
+    #[must_use]
+    pub fn only(&self, name: &str) -> Option<&[u8]> {
+        let mut values = self.parameters.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()));
+        let (_, value) = values.next()?;
+        values.next().is_none().then_some(value)
+    }
+
+    /// Whether a parameter has this name (in any case).
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.parameters.iter().any(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
+    }
+}
+
+/// Whether the byte may stand in a token (RFC 9110, section 5.6.2).
+#[must_use]
+pub fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// An unquoted value: up to the next `;` or blank. Wider than a token, since boundaries with `=`,
+/// `/` or `:` are sent unquoted by real clients.
+fn bare(text: &[u8]) -> (Cow<'_, [u8]>, &[u8]) {
+    let end = text.iter().position(|&byte| byte == b';' || byte == b'"' || byte.is_ascii_whitespace());
+    let (value, rest) = text.split_at(end.unwrap_or(text.len()));
+    (Cow::Borrowed(value), rest)
+}
+
+/// A quoted value up to its closing quote, and what follows. A backslash escapes only a quote or a
+/// backslash: before anything else it stands for itself, as in the Windows paths of old browsers.
+fn unquote(text: &[u8]) -> Option<(Cow<'_, [u8]>, &[u8])> {
+    let mut value = Cow::Borrowed(&text[..0]);
+    let mut rest = text;
+    loop {
+        let stop = memchr::memchr2(b'"', b'\\', rest)?;
+        let (chunk, after) = rest.split_at(stop);
+        match (&mut value, chunk) {
+            (Cow::Borrowed(b""), chunk) => value = Cow::Borrowed(chunk),
+            (value, chunk) => value.to_mut().extend_from_slice(chunk),
+        }
+        match after {
+            [b'"', tail @ ..] => return Some((value, tail)),
+            [b'\\', escaped @ (b'"' | b'\\'), tail @ ..] => {
+                value.to_mut().push(*escaped);
+                rest = tail;
+            }
+            _ => {
+                value.to_mut().push(b'\\');
+                rest = &after[1..];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Parameters;
+
+    #[track_caller]
+    fn assert_name(header: &str, name: Option<&str>) {
+        let parsed = Parameters::parse(header.as_bytes());
+        let found = parsed.as_ref().and_then(|p| p.only("name"));
+        assert_eq!(found, name.map(str::as_bytes), "{header}");
+    }
+
+    #[test]
+    fn finds_the_one_parameter() {
+        assert_name("form-data; name=\"idImage\"", Some("idImage"));
+        assert_name("form-data; name=idImage", Some("idImage"));
+        assert_name("form-data;name=idImage ;", Some("idImage"));
+        assert_name("form-data ; NAME=\"idImage\"; filename=\"a b.b64\"", Some("idImage"));
+        assert_name(r#"form-data; name="a\"b\\c\d""#, Some(r#"a"b\c\d"#));
+        assert_name(r#"form-data; filename="C:\tmp\x"; name="n""#, Some("n"));
+        assert_name("form-data; name=\"\"", Some(""));
+    }
+
+    #[test]
+    fn refuses_what_could_be_read_in_two_ways() {
+        assert_name("form-data; name=a; name=b", None);
+        assert_name("form-data; name=\"a", None);
+        assert_name("form-data; name=\"a\"b", None);
+        assert_name("form-data; name=a b", None);
+        assert_name("form-data; name", None);
+        assert_name("form-data; =x; name=a", None);
+        assert_name("form-data; name =a", None);
+        assert_name(r#"form-data; filename="C:\"; name="n""#, None);
+    }
+}

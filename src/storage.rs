@@ -1,0 +1,140 @@
+//! The clients of DynamoDB and S3 with their timeouts and retries, and the reads. Uploads and the
+//! commit build on it in modules of their own.
+
+use std::env;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::event::ApiKey;
+use crate::records::{MalformedRecord, Project, Submission};
+
+/// Connecting takes a millisecond or two inside a region, and two round trips with TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// An attempt at a DynamoDB call, which takes some 5 ms.
+const DYNAMODB_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+/// A DynamoDB call with its retries.
+const DYNAMODB_TIMEOUT: Duration = Duration::from_secs(4);
+/// An attempt at an S3 call. 4.7 MB in 5 s is 8 Mbit/s, far below what the smallest function has.
+const S3_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// An S3 call with its retries.
+const S3_TIMEOUT: Duration = Duration::from_secs(8);
+/// The first try and two more, as the SDK's standard mode has it.
+const MAX_ATTEMPTS: u32 = 3;
+/// The wait before the first retry, doubled for the second, each with jitter. The SDK's second is too
+/// long for a person who waits.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
+
+/// The index of projects by their key's hash.
+const API_KEY_INDEX: &str = "apiKeyHash-index";
+
+/// The tables and the bucket. Made once a process; its connections are kept.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) config: Config,
+}
+
+impl Storage {
+    /// Clients that the AWS SDK's usual variables configure: region, credentials, endpoints.
+    pub async fn from_env(config: Config) -> Self {
+        let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+        let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http.build_https()).load().await;
+        // A server that is named by an endpoint rarely has a host name for every bucket.
+        let path_style = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| env::var_os(name).is_some());
+        Self::new(
+            config,
+            aws_sdk_dynamodb::config::Builder::from(&sdk),
+            aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style),
+        )
+    }
+
+    /// Clients of the given configurations, with our timeouts and retries.
+    #[must_use]
+    pub fn new(config: Config, dynamodb: aws_sdk_dynamodb::config::Builder, s3: aws_sdk_s3::config::Builder) -> Self {
+        let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF);
+        let timeouts = |attempt, operation| {
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .operation_attempt_timeout(attempt)
+                .operation_timeout(operation)
+                .build()
+        };
+        let dynamodb = dynamodb
+            .retry_config(retries.clone())
+            .timeout_config(timeouts(DYNAMODB_ATTEMPT_TIMEOUT, DYNAMODB_TIMEOUT))
+            .build();
+        let s3 = s3.retry_config(retries).timeout_config(timeouts(S3_ATTEMPT_TIMEOUT, S3_TIMEOUT)).build();
+        Self { dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb), s3: aws_sdk_s3::Client::from_conf(s3), config }
+    }
+
+    /// The project that is registered under the key's hash.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Processing`] if it can't be read, or if two projects have the key: to pick one would
+    /// hand a submission to the wrong customer.
+    pub async fn project(&self, api_key: &ApiKey) -> Result<Option<Project>, Error> {
+        let found = self
+            .dynamodb
+            .query()
+            .table_name(&self.config.projects_table)
+            .index_name(API_KEY_INDEX)
+            .key_condition_expression("apiKeyHash = :hash")
+            .expression_attribute_values(":hash", AttributeValue::S(api_key.hash()))
+            .limit(2)
+            .send()
+            .await
+            .map_err(|error| fault("Query", &error))?;
+        match <[_; 1]>::try_from(found.items.unwrap_or_default()) {
+            Ok([item]) => Ok(Some(item.try_into().map_err(|error| malformed("project", error))?)),
+            Err(none) if none.is_empty() => Ok(None),
+            Err(_) => Err(Error::fault("Query", "two projects have the same API key")),
+        }
+    }
+
+    /// The submission as it is now: callers put images right after it was made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Processing`] if it can't be read.
+    pub async fn submission(&self, id: &str) -> Result<Option<Submission>, Error> {
+        let found = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.config.submissions_table)
+            .key("submissionId", AttributeValue::S(id.to_owned()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| fault("GetItem", &error))?;
+        found.item.map(|item| item.try_into().map_err(|error| malformed("submission", error))).transpose()
+    }
+}
+
+/// A failed call for the log: the service's error code, or what kept it from answering. Not the
+/// service's message, which may quote what the caller sent.
+pub(crate) fn fault<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Error
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug,
+{
+    let cause = match error.as_service_error() {
+        Some(service) => service.code().unwrap_or("an error without a code").to_owned(),
+        None => DisplayErrorContext(error).to_string(),
+    };
+    Error::fault(operation, cause)
+}
+
+/// A record that can't be understood.
+pub(crate) fn malformed(record: &'static str, error: MalformedRecord) -> Error {
+    Error::fault(record, error.to_string())
+}
