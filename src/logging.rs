@@ -1,4 +1,4 @@
-//! Log lines to standard output, as text or as JSON (one object a line) as Lambda's logging
+//! Log lines to standard error, as text or as JSON (one object a line) as Lambda's logging
 //! configuration asks.
 //!
 //! Only our own lines have a level that can be raised. The SDK and the runtime log whole requests
@@ -21,7 +21,7 @@ pub fn init() {
     let targets = targets.with_target("put_image", level.unwrap_or(LevelFilter::INFO));
     let json = env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
     // Lambda adds the time to a text line itself.
-    let text = tracing_subscriber::fmt::layer().with_ansi(false);
+    let text = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
     let layer = if json { text.json().flatten_event(true).boxed() } else { text.without_time().boxed() };
     tracing_subscriber::registry().with(layer.with_filter(targets)).init();
 

@@ -1,1 +1,19 @@
+//! The local stack of `PUT /Image`: what the function meets when deployed, in one process on loopback.
+//!
+//! [`server`] runs real wire servers of DynamoDB and S3, [`schema`] makes in them what the template
+//! declares, [`records`] fills it, [`gateway`] does what API Gateway does for the route and turns a
+//! request into an [`event`], and [`stack`] puts them together. Nothing of this is deployed.
 
+pub mod cli;
+pub mod clients;
+pub mod event;
+pub mod gateway;
+pub mod invoke;
+pub mod records;
+pub mod schema;
+pub mod serve;
+pub mod server;
+pub mod stack;
+
+/// What can go wrong while the stack starts: a sentence that says what to do.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;

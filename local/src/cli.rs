@@ -1,0 +1,65 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The local stack of PUT /Image: DynamoDB, S3 and API Gateway in one process on loopback.
+#[derive(Debug, Parser)]
+#[command(name = "local")]
+pub struct Cli {
+    /// What to do; `serve` if left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The options of `serve`.
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+/// A subcommand.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve PUT /Image until Ctrl-C (the default)
+    Serve(Serve),
+    /// Put one event through the function: the response goes to standard output, the record and the objects that it
+    /// left to standard error. Exit status: 0 for a success, 4 for a 4xx answer, 5 for a 5xx answer
+    Invoke(Invoke),
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Port of the gateway
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// Port of DynamoDB
+    #[arg(long, default_value_t = 8000)]
+    pub dynamodb_port: u16,
+    /// Port of S3
+    #[arg(long, default_value_t = 8014)]
+    pub s3_port: u16,
+    /// Where the data is kept.
+    #[command(flatten)]
+    pub data: Data,
+}
+
+/// Options of `invoke`.
+#[derive(Debug, Args)]
+pub struct Invoke {
+    /// The event: JSON of payload 1.0 or 2.0, for example events/put-image.json
+    pub event: PathBuf,
+    /// Where the data is kept.
+    #[command(flatten)]
+    pub data: Data,
+}
+
+/// The data folder.
+#[derive(Debug, Args)]
+pub struct Data {
+    /// Folder of the tables and objects
+    #[arg(long, default_value = ".local-stack")]
+    pub data: PathBuf,
+    /// Delete what is in the folder first
+    #[arg(long)]
+    pub fresh: bool,
+}

@@ -1,0 +1,57 @@
+//! Clients of a DynamoDB and an S3 that are named by their endpoints.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use put_image::config::Config;
+use put_image::storage::Storage;
+use serde::{Deserialize, Serialize};
+
+/// The credentials that the local stack's servers accept. They open nothing else.
+pub const CREDENTIALS: (&str, &str) = ("local", "local-secret");
+
+/// Where a DynamoDB and an S3 answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// URL of DynamoDB.
+    pub dynamodb: String,
+    /// URL of S3.
+    pub s3: String,
+}
+
+impl Endpoints {
+    /// A DynamoDB client.
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::from_conf(self.dynamodb_builder().build())
+    }
+
+    /// An S3 client.
+    #[must_use]
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::from_conf(self.s3_builder().build())
+    }
+
+    /// The function's storage.
+    #[must_use]
+    pub fn storage(&self, config: Config) -> Storage {
+        Storage::new(config, self.dynamodb_builder(), self.s3_builder())
+    }
+
+    fn dynamodb_builder(&self) -> aws_sdk_dynamodb::config::Builder {
+        aws_sdk_dynamodb::config::Builder::from(&sdk()).endpoint_url(&self.dynamodb)
+    }
+
+    fn s3_builder(&self) -> aws_sdk_s3::config::Builder {
+        aws_sdk_s3::config::Builder::from(&sdk()).endpoint_url(&self.s3).force_path_style(true)
+    }
+}
+
+fn sdk() -> SdkConfig {
+    let (id, secret) = CREDENTIALS;
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(id, secret, None, None, "local")))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build()
+}

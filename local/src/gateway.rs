@@ -1,0 +1,236 @@
+//! What API Gateway does for the route: it answers some requests itself, as the contract's section on
+//! the gateway has it, and makes an event of each other one.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use lambda_runtime::{Context, LambdaEvent};
+use put_image::event::{ApiKey, Event};
+use put_image::function::Function;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::event::{Received, rest};
+
+/// The largest body that API Gateway takes (its quota "Payload size").
+pub const MAX_BODY: usize = 10 * 1024 * 1024;
+
+/// The largest event that Lambda takes: 6 MB and a little for what stands around the body, as Lambda's
+/// own error message gives it.
+pub const MAX_EVENT: usize = 6_291_556;
+
+/// How long API Gateway waits for the function.
+const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
+
+/// What of a body that is too large is read and dropped, so that the client gets to read its answer.
+const MAX_DRAINED: usize = 10 * MAX_BODY;
+
+/// The path of the route on its stage.
+pub const PATH: &str = "/v3/Image";
+
+/// The usage plan's rate that the template has by default.
+#[must_use]
+pub const fn default_rate() -> Quota {
+    const PER_SECOND: NonZeroU32 = NonZeroU32::new(5000).unwrap();
+    Quota::per_second(PER_SECOND)
+}
+
+/// A gateway in front of a function.
+#[derive(Debug)]
+pub struct Gateway {
+    function: Arc<Function>,
+    function_timeout: Duration,
+    keys: Keys,
+    rate: DefaultDirectRateLimiter,
+    log: bool,
+}
+
+/// The API keys that the gateway knows: some by name, and those that a project is registered with.
+#[derive(Debug)]
+pub struct Keys {
+    /// Keys known by name.
+    pub known: HashSet<String>,
+    /// Where the projects are.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// The table that they are in.
+    pub projects_table: String,
+}
+
+impl Gateway {
+    /// A gateway. The function's invocations end after `function_timeout`.
+    #[must_use]
+    pub fn new(function: Arc<Function>, function_timeout: Duration, keys: Keys, rate: Quota) -> Self {
+        Self { function, function_timeout, keys, rate: RateLimiter::direct(rate), log: false }
+    }
+
+    /// Has the gateway print a line for each request.
+    #[must_use]
+    pub fn with_log(mut self) -> Self {
+        self.log = true;
+        self
+    }
+
+    /// Serves connections until the listener fails.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        while let Ok((socket, client)) = listener.accept().await {
+            let gateway = Arc::clone(&self);
+            let service = service_fn(move |request| Arc::clone(&gateway).handle(request, client));
+            let connection =
+                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
+            tokio::spawn(connection);
+        }
+    }
+
+    async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        let started = Instant::now();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (mut size, gateway) = (0, Arc::clone(&self));
+        let (answer, function) = match gateway.invoke(request, client, &mut size).await {
+            Ok(answer) => (answer, "function"),
+            Err(answer) => (answer, "gateway"),
+        };
+        if self.log {
+            let code = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
+            let code = code["errorCode"].as_str().or(code["message"].as_str()).unwrap_or_default().to_owned();
+            let milliseconds = started.elapsed().as_secs_f64() * 1e3;
+            println!("{method} {path} {} {code} ({function}, {size} bytes, {milliseconds:.1} ms)", answer.status);
+        }
+        Ok(answer.into_response())
+    }
+
+    /// Answers a request: `Ok` by the function, `Err` by the gateway itself.
+    async fn invoke(&self, request: Request<Incoming>, client: SocketAddr, size: &mut usize) -> Result<Answer, Answer> {
+        let (parts, body) = request.into_parts();
+        if parts.method != Method::PUT || parts.uri.path() != PATH {
+            return Err(Answer::message(403, "Missing Authentication Token"));
+        }
+        let key = parts.headers.get("x-api-key").and_then(|key| ApiKey::new(key.to_str().ok()?));
+        if !self.keys.contains(key.as_ref(), parts.headers.get("x-api-key").and_then(|key| key.to_str().ok())).await {
+            return Err(Answer::message(403, "Forbidden"));
+        }
+        if self.rate.check().is_err() {
+            return Err(Answer::message(429, "Too Many Requests"));
+        }
+        let body = read(body, size).await.ok_or_else(|| Answer::error(413, INVALID_PAYLOAD))?;
+        let received = Received { headers: &parts.headers, query: parts.uri.query(), source: client.ip(), body: &body };
+        let event = rest(&received).to_string();
+        drop(body);
+        if event.len() > MAX_EVENT {
+            return Err(Answer::error(413, INVALID_PAYLOAD));
+        }
+        let event: Event = serde_json::from_str(&event).map_err(|_| Answer::error(502, PROCESSING_ERROR))?;
+        let function = Arc::clone(&self.function);
+        let event = LambdaEvent::new(event, context(self.function_timeout));
+        // In a task of its own: like Lambda, it goes on when the client goes away or time is up.
+        let invocation = tokio::spawn(async move { function.handle(event).await });
+        let response = match timeout(INTEGRATION_TIMEOUT, invocation).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_panicked)) => return Err(Answer::error(502, PROCESSING_ERROR)),
+            Err(_elapsed) => return Err(Answer::error(504, PROCESSING_ERROR)),
+        };
+        let function = Arc::clone(&self.function);
+        tokio::spawn(async move { function.clean_up().await });
+        let headers = response.headers.into_iter().collect();
+        Ok(Answer { status: response.status_code, headers, body: response.body.into() })
+    }
+}
+
+impl Keys {
+    async fn contains(&self, key: Option<&ApiKey>, text: Option<&str>) -> bool {
+        let (Some(key), Some(text)) = (key, text) else { return false };
+        if self.known.contains(text.trim()) {
+            return true;
+        }
+        let found = self
+            .dynamodb
+            .query()
+            .table_name(&self.projects_table)
+            .index_name("apiKeyHash-index")
+            .key_condition_expression("apiKeyHash = :hash")
+            .expression_attribute_values(":hash", AttributeValue::S(key.hash()))
+            .send()
+            .await;
+        found.is_ok_and(|found| found.count > 0)
+    }
+}
+
+/// The context of an invocation that ends after `timeout`.
+#[must_use]
+pub fn context(timeout: Duration) -> Context {
+    let deadline = SystemTime::now() + timeout;
+    let mut context = Context::default();
+    context.request_id = Uuid::new_v4().to_string();
+    context.deadline =
+        deadline.duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
+    context
+}
+
+/// The body, if it is not too large.
+async fn read(mut body: Incoming, size: &mut usize) -> Option<Vec<u8>> {
+    let mut read = Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0).min(MAX_BODY));
+    while let Some(Ok(frame)) = body.frame().await {
+        let Ok(data) = frame.into_data() else { continue };
+        *size += data.len();
+        if *size <= MAX_BODY {
+            read.extend_from_slice(&data);
+        } else if *size > MAX_DRAINED {
+            break;
+        }
+    }
+    (*size <= MAX_BODY).then_some(read)
+}
+
+const INVALID_PAYLOAD: (&str, &str) = ("invalid_payload", "Fail to parse the input data.");
+const PROCESSING_ERROR: (&str, &str) = ("processing_error", "Failed to put image.");
+
+/// An answer to the client.
+struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Bytes,
+}
+
+impl Answer {
+    fn json(status: u16, body: &Value) -> Self {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { status, headers, body: body.to_string().into() }
+    }
+
+    fn message(status: u16, message: &str) -> Self {
+        Self::json(status, &json!({ "message": message }))
+    }
+
+    fn error(status: u16, (code, message): (&str, &str)) -> Self {
+        Self::json(status, &json!({ "errorCode": code, "message": message }))
+    }
+
+    fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response =
+            Response::builder().status(self.status).header("x-amzn-requestid", Uuid::new_v4().to_string());
+        for (name, value) in self.headers {
+            response = response.header(name, value);
+        }
+        // All of it is ours and legal; if a change breaks that, the answer is the gateway's for a
+        // function that fails.
+        response.body(Full::new(self.body)).unwrap_or_else(|_| Self::error(502, PROCESSING_ERROR).into_response())
+    }
+}

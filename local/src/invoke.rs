@@ -1,0 +1,70 @@
+//! `invoke`: one event through the function, and what it left behind.
+
+use std::process::ExitCode;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use lambda_runtime::LambdaEvent;
+use put_image::event::Event;
+use put_image::request::Request;
+use serde_json::{Map, Value};
+
+use crate::Error;
+use crate::cli::Invoke;
+use crate::gateway::context;
+use crate::records::{Records, plain};
+use crate::schema;
+use crate::stack::{Data, FUNCTION_TIMEOUT, Ports, Stack, Taken};
+
+/// Puts an event through the function.
+///
+/// # Errors
+///
+/// A sentence: the event can't be read, or the stack doesn't start.
+pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
+    let json = std::fs::read_to_string(&options.event)
+        .map_err(|error| format!("can't read the event {}: {error}", options.event.display()))?;
+    let event =
+        || serde_json::from_str::<Event>(&json).map_err(|error| format!("{}: {error}", options.event.display()));
+    let (payload, again) = (event()?, event()?);
+    let stack = match Data::take(&options.data.data, options.data.fresh) {
+        Ok(data) => Stack::start(Ports::default(), data, Records::sample()?).await?,
+        // `serve` is up: the event goes to the same storage.
+        Err(Taken::By(endpoints)) if !options.data.fresh => {
+            Stack::over(endpoints, schema::config(""), Records::sample()?).await?
+        }
+        Err(Taken::By(_)) => return Err("a local stack runs over the data folder: end it before --fresh".into()),
+        Err(Taken::Other(error)) => return Err(error),
+    };
+    let function = stack.function();
+    let response = function.handle(LambdaEvent::new(payload, context(FUNCTION_TIMEOUT))).await;
+    function.clean_up().await;
+    println!("{}", serde_json::to_string_pretty(&response)?);
+    if let Ok(request) = Request::parse(again) {
+        show(&stack, &request.submission_id).await?;
+    }
+    Ok(match response.status_code {
+        200..300 => ExitCode::SUCCESS,
+        400..500 => ExitCode::from(4),
+        _ => ExitCode::from(5),
+    })
+}
+
+/// Lists the record of a submission and the objects under it.
+async fn show(stack: &Stack, submission: &str) -> Result<(), Error> {
+    let found = stack.endpoints.dynamodb().get_item().table_name(&stack.config.submissions_table);
+    let found = found.key("submissionId", AttributeValue::S(submission.to_owned())).send().await?;
+    let Some(item) = found.item else {
+        eprintln!("\nno record {submission:?}");
+        return Ok(());
+    };
+    let record: Map<String, Value> = item.into_iter().map(|(name, value)| (name, plain(&value))).collect();
+    eprintln!("\nrecord {}", serde_json::to_string_pretty(&record)?);
+    let Some(project) = record.get("projectId").and_then(Value::as_str) else { return Ok(()) };
+    let objects = stack.endpoints.s3().list_objects_v2().bucket(&stack.config.images_bucket);
+    let objects = objects.prefix(format!("{project}/{submission}/")).send().await?.contents.unwrap_or_default();
+    eprintln!("\nobjects in {}", stack.config.images_bucket);
+    for object in objects {
+        eprintln!("  {:>9} {}", object.size.unwrap_or_default(), object.key.unwrap_or_default());
+    }
+    Ok(())
+}

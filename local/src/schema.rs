@@ -1,0 +1,69 @@
+//! The tables and the bucket as `template.yaml` declares them; a test fails when the two differ.
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType,
+};
+use put_image::config::Config;
+
+use crate::Error;
+use crate::clients::Endpoints;
+
+/// The account and region that stand in the bucket's name.
+const ACCOUNT_AND_REGION: &str = "000000000000-us-east-1";
+
+/// The names that the template declares, behind a prefix.
+#[must_use]
+pub fn config(prefix: &str) -> Config {
+    Config {
+        projects_table: format!("{prefix}projects"),
+        submissions_table: format!("{prefix}submissions"),
+        images_bucket: format!("{prefix}images-{ACCOUNT_AND_REGION}"),
+    }
+}
+
+/// Makes the tables and the bucket that aren't there yet.
+///
+/// # Errors
+///
+/// If one can't be made.
+pub async fn create(endpoints: &Endpoints, config: &Config) -> Result<(), Error> {
+    let dynamodb = endpoints.dynamodb();
+    let existing = dynamodb.list_tables().send().await?.table_names.unwrap_or_default();
+    if !existing.contains(&config.projects_table) {
+        let by_key = GlobalSecondaryIndex::builder()
+            .index_name("apiKeyHash-index")
+            .key_schema(hash_key("apiKeyHash")?)
+            .projection(Projection::builder().projection_type(ProjectionType::All).build());
+        let projects = dynamodb
+            .create_table()
+            .table_name(&config.projects_table)
+            .key_schema(hash_key("projectId")?)
+            .attribute_definitions(string("projectId")?)
+            .attribute_definitions(string("apiKeyHash")?)
+            .global_secondary_indexes(by_key.build()?);
+        projects.billing_mode(BillingMode::PayPerRequest).send().await?;
+    }
+    if !existing.contains(&config.submissions_table) {
+        let submissions = dynamodb
+            .create_table()
+            .table_name(&config.submissions_table)
+            .key_schema(hash_key("submissionId")?)
+            .attribute_definitions(string("submissionId")?);
+        submissions.billing_mode(BillingMode::PayPerRequest).send().await?;
+    }
+    let s3 = endpoints.s3();
+    let buckets = s3.list_buckets().send().await?.buckets.unwrap_or_default();
+    if !buckets.iter().any(|bucket| bucket.name() == Some(&config.images_bucket)) {
+        s3.create_bucket().bucket(&config.images_bucket).send().await?;
+    }
+    Ok(())
+}
+
+fn hash_key(name: &str) -> Result<KeySchemaElement, Error> {
+    Ok(KeySchemaElement::builder().attribute_name(name).key_type(KeyType::Hash).build()?)
+}
+
+fn string(name: &str) -> Result<AttributeDefinition, Error> {
+    Ok(AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()?)
+}

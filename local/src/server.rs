@@ -1,0 +1,77 @@
+//! The embedded wire servers: DynamoDB by dynoxide (on `SQLite`), S3 by s3s-fs (on a folder).
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use dynoxide::Database;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use s3s_fs::FileSystem;
+use tokio::net::TcpListener;
+
+use crate::Error;
+use crate::clients::CREDENTIALS;
+
+/// Binds a loopback port; 0 is any free one.
+///
+/// # Errors
+///
+/// A sentence that names the port if it is taken.
+pub async fn bind(port: u16, what: &str, flag: &str) -> Result<TcpListener, Error> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    TcpListener::bind(address).await.map_err(|error| {
+        format!(
+            "can't listen on {address} for {what}: {error}. End what runs there or choose another port with {flag}."
+        )
+        .into()
+    })
+}
+
+/// Starts a DynamoDB that keeps its tables in a file, or in memory. Returns its URL.
+///
+/// # Errors
+///
+/// If the file can't be opened.
+pub fn dynamodb(listener: TcpListener, file: Option<&Path>) -> Result<String, Error> {
+    let url = url(&listener)?;
+    let database = match file {
+        Some(file) => Database::new(&file.to_string_lossy()),
+        None => Database::memory(),
+    };
+    let database = database.map_err(|error| format!("can't open the tables in {file:?}: {error}"))?;
+    tokio::spawn(dynoxide::server::serve_on(listener, database));
+    Ok(url)
+}
+
+/// Starts an S3 that keeps its buckets in a folder. Returns its URL.
+///
+/// # Errors
+///
+/// If the folder can't be used.
+pub fn s3(listener: TcpListener, folder: &Path) -> Result<String, Error> {
+    let url = url(&listener)?;
+    let files =
+        FileSystem::new(folder).map_err(|error| format!("can't use the folder {}: {error:?}", folder.display()))?;
+    let mut service = S3ServiceBuilder::new(files);
+    service.set_auth(SimpleAuth::from_single(CREDENTIALS.0, CREDENTIALS.1));
+    let service = service.build();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let connection =
+                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service.clone());
+            tokio::spawn(connection);
+        }
+    });
+    Ok(url)
+}
+
+/// The URL of a listener on loopback.
+///
+/// # Errors
+///
+/// If the socket has no address.
+pub fn url(listener: &TcpListener) -> Result<String, Error> {
+    Ok(format!("http://{}", listener.local_addr()?))
+}

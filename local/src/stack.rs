@@ -1,0 +1,141 @@
+//! The stack put together: servers over one data folder, filled with the sample records.
+
+use std::collections::HashSet;
+use std::fs::{File, TryLockError};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use put_image::config::Config;
+use put_image::function::Function;
+
+use crate::clients::Endpoints;
+use crate::gateway::{Gateway, Keys, default_rate};
+use crate::records::Records;
+use crate::{Error, schema, server};
+
+/// The function's timeout, as the template has it by default.
+pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The ports that a stack listens on; 0 is any free one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ports {
+    /// DynamoDB's.
+    pub dynamodb: u16,
+    /// S3's.
+    pub s3: u16,
+}
+
+/// Tables, bucket and records on embedded servers, which end with the process.
+#[derive(Debug)]
+pub struct Stack {
+    /// Where DynamoDB and S3 answer.
+    pub endpoints: Endpoints,
+    /// The names of tables and bucket.
+    pub config: Config,
+    /// What was put into the tables.
+    pub records: Records,
+    _lock: Option<File>,
+}
+
+/// A data folder that only one stack uses at a time.
+#[derive(Debug)]
+pub struct Data {
+    /// The folder.
+    pub folder: PathBuf,
+    lock: File,
+}
+
+impl Data {
+    /// Takes a folder, empty if `fresh`. If another stack has it, that one's endpoints are the error.
+    ///
+    /// # Errors
+    ///
+    /// [`Taken`].
+    pub fn take(folder: &Path, fresh: bool) -> Result<Self, Taken> {
+        let other =
+            |error: std::io::Error| Taken::Other(format!("can't use the folder {}: {error}", folder.display()).into());
+        std::fs::create_dir_all(folder).map_err(other)?;
+        let path = folder.join("endpoints.json");
+        let lock = File::options().read(true).append(true).create(true).open(&path).map_err(other)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let endpoints = std::fs::read(&path).map_err(other)?;
+                return Err(serde_json::from_slice(&endpoints).map_or_else(|e| Taken::Other(e.into()), Taken::By));
+            }
+            Err(TryLockError::Error(error)) => return Err(other(error)),
+        }
+        for entry in std::fs::read_dir(folder).map_err(other)?.flatten().filter(|_| fresh) {
+            let remove = if entry.path().is_dir() { std::fs::remove_dir_all } else { std::fs::remove_file };
+            if entry.path() != path {
+                remove(entry.path()).map_err(other)?;
+            }
+        }
+        std::fs::create_dir_all(folder.join("s3")).map_err(other)?;
+        Ok(Self { folder: folder.to_owned(), lock })
+    }
+}
+
+/// Why a data folder can't be had.
+#[derive(Debug)]
+pub enum Taken {
+    /// Another stack runs over it, at these endpoints.
+    By(Endpoints),
+    /// Anything else.
+    Other(Error),
+}
+
+impl Stack {
+    /// Starts a stack over a data folder.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: a port is taken, or the data is damaged.
+    pub async fn start(ports: Ports, mut data: Data, records: Records) -> Result<Self, Error> {
+        let dynamodb = server::bind(ports.dynamodb, "DynamoDB", "--dynamodb-port").await?;
+        let s3 = server::bind(ports.s3, "S3", "--s3-port").await?;
+        let endpoints = Endpoints {
+            dynamodb: server::dynamodb(dynamodb, Some(&data.folder.join("dynamodb.sqlite")))?,
+            s3: server::s3(s3, &data.folder.join("s3"))?,
+        };
+        data.lock.set_len(0)?;
+        data.lock.write_all(&serde_json::to_vec(&endpoints)?)?;
+        let stack = Self::over(endpoints, schema::config(""), records).await?;
+        Ok(Self { _lock: Some(data.lock), ..stack })
+    }
+
+    /// A stack over servers that run already.
+    ///
+    /// # Errors
+    ///
+    /// If tables, bucket or records can't be made.
+    pub async fn over(endpoints: Endpoints, config: Config, records: Records) -> Result<Self, Error> {
+        schema::create(&endpoints, &config).await?;
+        records.seed(&endpoints, &config).await?;
+        Ok(Self { endpoints, config, records, _lock: None })
+    }
+
+    /// A function over this stack.
+    #[must_use]
+    pub fn function(&self) -> Function {
+        Function::new(self.endpoints.storage(self.config.clone()))
+    }
+
+    /// A gateway in front of a new function.
+    #[must_use]
+    pub fn gateway(&self) -> Gateway {
+        Gateway::new(Arc::new(self.function()), FUNCTION_TIMEOUT, self.keys(), default_rate())
+    }
+
+    /// The keys that a gateway knows.
+    #[must_use]
+    pub fn keys(&self) -> Keys {
+        Keys {
+            known: self.records.keys_without_project.iter().cloned().collect::<HashSet<_>>(),
+            dynamodb: self.endpoints.dynamodb(),
+            projects_table: self.config.projects_table.clone(),
+        }
+    }
+}
