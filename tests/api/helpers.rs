@@ -1,0 +1,280 @@
+//! The function over servers of its own for each test, forms, and what was stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use lambda_runtime::LambdaEvent;
+use local::clients::Endpoints;
+use local::gateway::context;
+use local::records::{Records, plain};
+use local::stack::Stack;
+use local::{schema, server};
+use put_image::event::Event;
+use put_image::function::Function;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::images;
+
+pub const KEY: &str = "demo-key-for-the-local-stack";
+pub const CLOSED_KEY: &str = "demo-key-of-a-closed-project";
+pub const KEY_WITHOUT_PROJECT: &str = "demo-key-without-a-project";
+pub const SUBMISSION: &str = "demo-submission";
+pub const ADMIN: &str = "admin@example.com";
+pub const BOUNDARY: &str = "test-boundary";
+
+/// The function over a stack of its own.
+pub struct App {
+    pub stack: Stack,
+    pub function: Function,
+    _folder: TempDir,
+}
+
+impl App {
+    pub async fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let endpoints = match (std::env::var("TEST_DYNAMODB_ENDPOINT"), std::env::var("TEST_S3_ENDPOINT")) {
+            (Ok(dynamodb), Ok(s3)) => Endpoints { dynamodb, s3 },
+            _ => embedded(folder.path()).await,
+        };
+        let config = schema::config(&format!("t{}-", Uuid::new_v4().simple()));
+        let stack = Stack::over(endpoints, config, Records::sample().unwrap()).await.unwrap();
+        let function = stack.function();
+        Self { stack, function, _folder: folder }
+    }
+
+    /// Puts a form by an event of payload 1.0 with a text body.
+    pub async fn put(&self, form: &Form) -> Answer {
+        self.invoke(&form.event()).await
+    }
+
+    /// Puts an event through the function as Lambda does: from JSON, and with what follows the response.
+    pub async fn invoke(&self, event: &Value) -> Answer {
+        let event: Event = serde_json::from_str(&event.to_string()).unwrap();
+        let response = self.function.handle(LambdaEvent::new(event, context(Duration::from_secs(20)))).await;
+        self.function.clean_up().await;
+        Answer::from_response(&serde_json::to_value(response).unwrap())
+    }
+
+    /// A submission's record as plain JSON; `null` if there is none.
+    pub async fn record(&self, submission: &str) -> Value {
+        let item = self
+            .stack
+            .endpoints
+            .dynamodb()
+            .get_item()
+            .table_name(&self.stack.config.submissions_table)
+            .key("submissionId", AttributeValue::S(submission.to_owned()))
+            .consistent_read(true);
+        item.send().await.unwrap().item.map_or(Value::Null, |item| plain(&AttributeValue::M(item)))
+    }
+
+    /// All of the bucket's objects, by key.
+    pub async fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+        let (s3, bucket) = (self.stack.endpoints.s3(), &self.stack.config.images_bucket);
+        let listed = s3.list_objects_v2().bucket(bucket).send().await.unwrap();
+        let mut objects = BTreeMap::new();
+        for key in listed.contents().iter().filter_map(|object| object.key()) {
+            let object = s3.get_object().bucket(bucket).key(key).send().await.unwrap();
+            objects.insert(key.to_owned(), object.body.collect().await.unwrap().to_vec());
+        }
+        objects
+    }
+
+    /// Everything that is stored: all submissions and all objects.
+    pub async fn stored(&self) -> Stored {
+        let scan = self.stack.endpoints.dynamodb().scan().table_name(&self.stack.config.submissions_table);
+        let items = scan.send().await.unwrap().items.unwrap_or_default();
+        let records = items.into_iter().map(|item| plain(&AttributeValue::M(item)).to_string()).collect();
+        Stored { records, objects: self.objects().await }
+    }
+
+    /// The bytes of the image that a submission has.
+    pub async fn image(&self, submission: &str, field: &str) -> Option<Vec<u8>> {
+        let record = self.record(submission).await;
+        let key = record[field]["key"].as_str()?.to_owned();
+        Some(self.objects().await.remove(&key).expect("the record names an object that is there"))
+    }
+
+    /// Asserts that a form is refused with this row, and that nothing is stored or changed by it.
+    #[track_caller]
+    pub fn assert_refused<'a>(&'a self, form: &'a Form, row: Row, why: &'a str) -> impl Future<Output = ()> + 'a {
+        let event = form.event();
+        async move { self.assert_event_refused(&event, row, why).await }
+    }
+
+    pub async fn assert_event_refused(&self, event: &Value, row: Row, why: &str) {
+        let before = self.stored().await;
+        let answer = self.invoke(event).await;
+        assert_eq!(answer.row(), row, "{why}: {answer:?}");
+        assert_eq!(self.stored().await, before, "{why}: something was stored or changed");
+    }
+
+    /// Asserts that a form succeeds and that the submission then has exactly this image.
+    pub async fn assert_stores(&self, form: &Form, field: &str, image: &[u8], why: &str) {
+        let answer = self.put(form).await;
+        assert_eq!((answer.status, answer.body.as_str()), SUCCESS, "{why}: {answer:?}");
+        assert_eq!(self.image(SUBMISSION, field).await.as_deref(), Some(image), "{why}");
+    }
+}
+
+async fn embedded(folder: &Path) -> Endpoints {
+    let (dynamodb, s3) = (server::bind(0, "DynamoDB", "").await.unwrap(), server::bind(0, "S3", "").await.unwrap());
+    Endpoints { dynamodb: server::dynamodb(dynamodb, None).unwrap(), s3: server::s3(s3, folder).unwrap() }
+}
+
+/// What is stored, to compare.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub records: BTreeSet<String>,
+    pub objects: BTreeMap<String, Vec<u8>>,
+}
+
+/// A row of the contract's error table: status and the exact JSON.
+pub type Row = (u16, &'static str);
+
+pub const SUCCESS: Row = (200, r#"{"message":"complete to update image."}"#);
+pub const ROW_1: Row = (400, r#"{"errorCode":"invalid_payload","message":"Fail to parse the input data."}"#);
+pub const ROW_2: Row = (400, r#"{"errorCode":"missing_data","message":"Required input data is missing."}"#);
+pub const ROW_3: Row = (400, r#"{"errorCode":"invalid_project","message":"Cannot find project info."}"#);
+pub const ROW_4: Row = (400, r#"{"errorCode":"invalid_project","message":"Invalid project."}"#);
+pub const ROW_5: Row = (400, r#"{"errorCode":"invalid_admin","message":"Invalid admin."}"#);
+pub const ROW_6: Row = (400, r#"{"errorCode":"invalid_submission","message":"Invalid submission."}"#);
+pub const ROW_7: Row = (400, r#"{"errorCode":"invalid_data","message":"At least one image parameter is required."}"#);
+pub const ROW_8: Row =
+    (400, r#"{"errorCode":"missing_data","message":"The idType is required when submit idImage or idBackImage."}"#);
+pub const ROW_9: Row = (400, r#"{"errorCode":"invalid_idType","message":"Invalid IdType."}"#);
+pub const ROW_10: Row = (500, r#"{"errorCode":"processing_error","message":"Failed to put image."}"#);
+
+/// What the caller gets.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+    pub detail: Option<String>,
+}
+
+impl Answer {
+    fn from_response(response: &Value) -> Self {
+        assert_eq!(response["headers"]["content-type"], "application/json");
+        assert_eq!(response["isBase64Encoded"], false);
+        let answer = Self {
+            status: response["statusCode"].as_u64().unwrap().try_into().unwrap(),
+            body: response["body"].as_str().unwrap().to_owned(),
+            detail: response["headers"]["x-error-detail"].as_str().map(str::to_owned),
+        };
+        // An error, and no success, has a reason that fits into a header.
+        let detail = answer
+            .detail
+            .as_deref()
+            .map(|detail| !detail.is_empty() && detail.bytes().all(|b| b.is_ascii_graphic() || b == b' '));
+        assert_eq!(detail, (answer.status != 200).then_some(true), "{answer:?}");
+        answer
+    }
+
+    pub fn row(&self) -> (u16, &str) {
+        (self.status, &self.body)
+    }
+}
+
+/// A form on its way. It starts as one that succeeds.
+#[derive(Clone, Debug)]
+pub struct Form {
+    pub key: Option<String>,
+    pub fields: Vec<(String, Vec<u8>)>,
+}
+
+impl Form {
+    /// All fields, with four small images.
+    pub fn full() -> Self {
+        let fields = [("idImage", images::jpeg(900, 1)), ("idBackImage", images::png(800, 2))];
+        let rest = [("selfieImage", images::jpeg(700, 3)), ("addressImage", images::png(600, 4))];
+        let form = Self::texts();
+        fields.into_iter().chain(rest).fold(form, |form, (name, image)| form.with_image(name, &image))
+    }
+
+    /// The required texts and one selfie.
+    pub fn selfie(image: &[u8]) -> Self {
+        Self::texts().without("idType").with_image("selfieImage", image)
+    }
+
+    /// The texts alone.
+    pub fn texts() -> Self {
+        let texts = [("submissionId", SUBMISSION), ("admin", ADMIN), ("idType", "passport")];
+        let fields = texts.map(|(name, value)| (name.to_owned(), value.into())).to_vec();
+        Self { key: Some(KEY.to_owned()), fields }
+    }
+
+    /// Sets a field, in its place if it is there.
+    pub fn with(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        match self.fields.iter_mut().find(|(n, _)| n == name) {
+            Some((_, old)) => *old = value.into(),
+            None => self.fields.push((name.to_owned(), value.into())),
+        }
+        self
+    }
+
+    pub fn with_image(self, name: &str, image: &[u8]) -> Self {
+        self.with(name, BASE64_STANDARD.encode(image))
+    }
+
+    /// Adds a field, even if it is there already.
+    pub fn and(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.fields.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.fields.retain(|(n, _)| n != name);
+        self
+    }
+
+    pub fn with_key(mut self, key: &str) -> Self {
+        self.key = Some(key.to_owned());
+        self
+    }
+
+    pub fn without_key(mut self) -> Self {
+        self.key = None;
+        self
+    }
+
+    pub fn body(&self) -> Vec<u8> {
+        let parts = self.fields.iter().map(|(name, value)| {
+            let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+            [head.as_bytes(), value, b"\r\n"].concat()
+        });
+        [parts.collect::<Vec<_>>().concat(), format!("--{BOUNDARY}--\r\n").into()].concat()
+    }
+
+    /// The event of payload 1.0, as text if the body is text.
+    pub fn event(&self) -> Value {
+        event(self.key.as_deref(), &format!("multipart/form-data; boundary={BOUNDARY}"), &self.body())
+    }
+}
+
+/// An event of payload 1.0 with any body, as text if it is text.
+pub fn event(key: Option<&str>, content_type: &str, body: &[u8]) -> Value {
+    let mut headers = json!({ "content-type": content_type, "user-agent": "test" });
+    if let Some(key) = key {
+        headers["x-api-key"] = key.into();
+    }
+    let (body, encoded) = match std::str::from_utf8(body) {
+        Ok(text) => (text.to_owned(), false),
+        Err(_) => (BASE64_STANDARD.encode(body), true),
+    };
+    json!({
+        "resource": "/Image",
+        "path": "/Image",
+        "httpMethod": "PUT",
+        "headers": headers,
+        "multiValueHeaders": null,
+        "requestContext": { "httpMethod": "PUT", "stage": "v3" },
+        "body": body,
+        "isBase64Encoded": encoded,
+    })
+}

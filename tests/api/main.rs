@@ -1,0 +1,26 @@
+//! The contract, tested through the function against a real DynamoDB and S3 wire server: one module a
+//! behaviour.
+//!
+//! The servers are embedded. With `TEST_DYNAMODB_ENDPOINT` and `TEST_S3_ENDPOINT` set, the same tests
+//! run against those.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(clippy::wildcard_imports, reason = "every module uses most of the helpers")]
+
+mod clients;
+mod events;
+mod gateway;
+mod helpers;
+mod images;
+mod lenient;
+mod order;
+mod overwrite;
+mod property;
+mod races;
+mod samples;
+mod smuggling;
+mod strict;
+mod table;
+mod template;
+mod tenants;

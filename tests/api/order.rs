@@ -1,0 +1,94 @@
+//! The order of checks: of two rows that occur together, the earlier one is the answer.
+
+use crate::helpers::*;
+
+/// A row and what brings it about. `None` for the key or a field leaves it out.
+#[allow(clippy::option_option, reason = "no change, no key, another key")]
+struct Defect {
+    row: Row,
+    name: &'static str,
+    key: Option<Option<&'static str>>,
+    fields: &'static [(&'static str, Option<&'static str>)],
+}
+
+const fn fields(row: Row, name: &'static str, fields: &'static [(&'static str, Option<&'static str>)]) -> Defect {
+    Defect { row, name, key: None, fields }
+}
+
+const fn key(row: Row, name: &'static str, key: Option<&'static str>) -> Defect {
+    Defect { row, name, key: Some(key), fields: &[] }
+}
+
+const NO_IMAGES: &[(&str, Option<&str>)] =
+    &[("idImage", None), ("idBackImage", None), ("selfieImage", None), ("addressImage", None)];
+
+const DEFECTS: &[Defect] = &[
+    fields(ROW_1, "not Base64", &[("addressImage", Some("?"))]),
+    fields(ROW_1, "repeated", &[("again", Some(""))]),
+    key(ROW_2, "no key", None),
+    fields(ROW_2, "no submission", &[("submissionId", None)]),
+    fields(ROW_2, "no admin", &[("admin", None)]),
+    key(ROW_3, "a key without project", Some(KEY_WITHOUT_PROJECT)),
+    key(ROW_4, "a closed project", Some(CLOSED_KEY)),
+    fields(ROW_5, "nobody's account", &[("admin", Some("nobody@example.com"))]),
+    fields(ROW_6, "no such submission", &[("submissionId", Some("none"))]),
+    fields(ROW_6, "another project's submission", &[("submissionId", Some("closed-submission"))]),
+    fields(ROW_7, "no image", NO_IMAGES),
+    fields(ROW_8, "no type", &[("idType", None)]),
+    fields(ROW_9, "a wrong type", &[("idType", Some("x"))]),
+];
+
+impl Defect {
+    fn apply(&self, mut form: Form) -> Form {
+        if let Some(key) = self.key {
+            form.key = key.map(str::to_owned);
+        }
+        for (name, value) in self.fields {
+            form = match value {
+                // Twice, since another defect may have taken the field out.
+                Some(_) if *name == "again" => form.and("submissionId", "x").and("submissionId", "x"),
+                Some(value) => form.with(name, *value),
+                None => form.without(name),
+            };
+        }
+        form
+    }
+
+    /// Two defects of one place, or a missing type without an ID image, can't occur together.
+    fn excludes(&self, other: &Self) -> bool {
+        let same_field = self.fields.iter().any(|(name, _)| other.fields.iter().any(|(other, _)| name == other));
+        let no_type = self.row == ROW_7 && other.row == ROW_8;
+        (self.key.is_some() && other.key.is_some()) || same_field || no_type
+    }
+}
+
+#[tokio::test]
+async fn of_two_rows_the_earlier_wins() {
+    let app = App::start().await;
+    let mut pairs = 0;
+    for (i, first) in DEFECTS.iter().enumerate() {
+        for second in DEFECTS[i + 1..].iter().filter(|second| second.row != first.row && !first.excludes(second)) {
+            let form = first.apply(second.apply(Form::full()));
+            app.assert_refused(&form, first.row, &format!("{} and {}", first.name, second.name)).await;
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 50, "{pairs} pairs");
+    assert!(app.objects().await.is_empty());
+}
+
+#[tokio::test]
+async fn rows_before_a_fault_win_over_it() {
+    let app = App::start().await;
+    let damaged = || Form::full().with("submissionId", "damaged-submission");
+    for (form, row, why) in [
+        (damaged(), ROW_10, "the fault alone"),
+        (damaged().with("selfieImage", "?"), ROW_1, "not Base64"),
+        (damaged().without("admin"), ROW_2, "no admin"),
+        (damaged().with_key(KEY_WITHOUT_PROJECT), ROW_3, "a key without project"),
+        (damaged().with_key(CLOSED_KEY), ROW_4, "a closed project"),
+        (damaged().with("admin", "nobody@example.com"), ROW_5, "nobody's account"),
+    ] {
+        app.assert_refused(&form, row, why).await;
+    }
+}

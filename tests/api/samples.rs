@@ -1,0 +1,45 @@
+//! The sample events: each is answered by what its name says.
+
+use serde_json::Value;
+
+use crate::helpers::*;
+
+const ROWS: [Row; 10] = [ROW_1, ROW_2, ROW_3, ROW_4, ROW_5, ROW_6, ROW_7, ROW_8, ROW_9, ROW_10];
+
+fn samples(prefix: &str) -> Vec<(String, Value)> {
+    let files = std::fs::read_dir("events").unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix));
+    let mut samples: Vec<_> = files
+        .map(|path| {
+            let event = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            (path.file_stem().unwrap().to_str().unwrap().to_owned(), event)
+        })
+        .collect();
+    samples.sort_by(|(a, _), (b, _)| a.cmp(b));
+    samples
+}
+
+#[tokio::test]
+async fn put_requests_succeed_and_store_the_drawings() {
+    let samples = samples("put-image");
+    assert_eq!(samples.len(), 5);
+    for (name, event) in samples {
+        let app = App::start().await;
+        assert_eq!(app.invoke(&event).await.row(), SUCCESS, "{name}");
+        let drawn = |file: &str| std::fs::read(format!("events/images/{file}")).unwrap();
+        assert_eq!(app.image(SUBMISSION, "selfieImage").await, Some(drawn("selfie.jpg")), "{name}");
+        let front = (!name.ends_with("one")).then(|| drawn("front.jpg"));
+        assert_eq!(app.image(SUBMISSION, "idImage").await, front, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn error_samples_get_their_row() {
+    let app = App::start().await;
+    let samples = samples("error-");
+    assert_eq!(samples.len(), ROWS.len());
+    for ((name, event), (number, row)) in samples.iter().zip((1..).zip(ROWS)) {
+        assert!(name.starts_with(&format!("error-{number:02}-")), "{name}");
+        app.assert_event_refused(event, row, name).await;
+    }
+}
