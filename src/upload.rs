@@ -11,6 +11,7 @@ use aws_sdk_s3::config::interceptors::{
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumAlgorithm;
 use base64::Engine as _;
 use futures_util::future::{join_all, try_join_all};
 use uuid::Uuid;
@@ -63,6 +64,7 @@ impl Storage {
             .bucket(&self.config.images_bucket)
             .key(&object.key)
             .content_type(object.image.format().content_type())
+            .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .checksum_sha256(ENGINE.encode(object.sha256))
             .if_none_match("*")
             .body(ByteStream::from(object.image.bytes().clone()))

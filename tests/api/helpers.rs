@@ -31,20 +31,22 @@ pub const BOUNDARY: &str = "test-boundary";
 pub struct App {
     pub stack: Stack,
     pub function: Function,
+    /// Whether the servers are the embedded ones.
+    pub embedded: bool,
     _folder: TempDir,
 }
 
 impl App {
     pub async fn start() -> Self {
         let folder = TempDir::new().unwrap();
-        let endpoints = match (std::env::var("TEST_DYNAMODB_ENDPOINT"), std::env::var("TEST_S3_ENDPOINT")) {
-            (Ok(dynamodb), Ok(s3)) => Endpoints { dynamodb, s3 },
-            _ => embedded(folder.path()).await,
+        let (endpoints, embedded) = match (std::env::var("TEST_DYNAMODB_ENDPOINT"), std::env::var("TEST_S3_ENDPOINT")) {
+            (Ok(dynamodb), Ok(s3)) => (Endpoints { dynamodb, s3 }, false),
+            _ => (embedded(folder.path()).await, true),
         };
         let config = schema::config(&format!("t{}-", Uuid::new_v4().simple()));
         let stack = Stack::over(endpoints, config, Records::sample().unwrap()).await.unwrap();
         let function = stack.function();
-        Self { stack, function, _folder: folder }
+        Self { stack, function, embedded, _folder: folder }
     }
 
     /// Puts a form by an event of payload 1.0 with a text body.

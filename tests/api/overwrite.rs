@@ -119,3 +119,26 @@ async fn sample_images_are_stored_as_drawn() {
         assert_eq!(stored["contentType"], kind, "{file}");
     }
 }
+
+/// s3s-fs keeps no versions: this runs where `TEST_S3_ENDPOINT` names a server that does.
+#[tokio::test]
+async fn a_replaced_image_can_be_brought_back_from_its_version() {
+    use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+    let app = App::start().await;
+    if app.embedded {
+        return;
+    }
+    let (s3, bucket) = (app.stack.endpoints.s3(), &app.stack.config.images_bucket);
+    let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    s3.put_bucket_versioning().bucket(bucket).versioning_configuration(enabled).send().await.unwrap();
+    let (first, second) = (images::png(500, 1), images::png(500, 2));
+    assert_eq!(app.put(&Form::selfie(&first)).await.row(), SUCCESS);
+    let key = app.record(SUBMISSION).await["selfieImage"]["key"].as_str().unwrap().to_owned();
+    assert_eq!(app.put(&Form::selfie(&second)).await.row(), SUCCESS);
+    assert!(!app.objects().await.contains_key(&key));
+    let versions = s3.list_object_versions().bucket(bucket).prefix(&key).send().await.unwrap();
+    assert_eq!(versions.delete_markers().len(), 1);
+    let version = versions.versions()[0].version_id().unwrap();
+    let old = s3.get_object().bucket(bucket).key(&key).version_id(version).send().await.unwrap();
+    assert_eq!(old.body.collect().await.unwrap().to_vec(), first);
+}
