@@ -49,18 +49,39 @@ pub struct HttpRequest {
     pub body: Vec<u8>,
 }
 
+/// The format of an event, and of the response to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Payload {
+    /// 1.0, of REST APIs; what names no version is taken for it.
+    #[default]
+    V1,
+    /// 2.0, of HTTP APIs and function URLs.
+    V2,
+}
+
 /// An event, whole or damaged. Deserializing one fails only where the JSON itself is malformed.
 #[derive(Debug)]
-pub struct Event(Result<HttpRequest, Reason>);
+pub struct Event {
+    payload: Payload,
+    request: Result<HttpRequest, Reason>,
+}
 
 impl Event {
+    const DAMAGED: Self = Self { payload: Payload::V1, request: Err(Reason::DamagedEvent) };
+
+    /// The event's format.
+    #[must_use]
+    pub const fn payload(&self) -> Payload {
+        self.payload
+    }
+
     /// The request in it.
     ///
     /// # Errors
     ///
     /// A [`Reason`] if it has no headers or no body, or its body is not the Base64 that it claims.
     pub fn into_request(self) -> Result<HttpRequest, Reason> {
-        self.0
+        self.request
     }
 }
 
@@ -78,9 +99,17 @@ struct Members<'de> {
     multi_value_headers: Option<&'de RawValue>,
     body: Option<&'de RawValue>,
     is_base64_encoded: Option<&'de RawValue>,
+    version: Option<&'de RawValue>,
 }
 
 impl Members<'_> {
+    fn payload(&self) -> Payload {
+        match self.version.map(RawValue::get) {
+            Some("\"2.0\"") => Payload::V2,
+            _ => Payload::V1,
+        }
+    }
+
     fn request(&self) -> Result<HttpRequest, Reason> {
         let headers = Headers::parse(self.headers, self.multi_value_headers)?;
         let envelope = match self.is_base64_encoded.map(RawValue::get) {
@@ -227,43 +256,42 @@ impl<'de> Visitor<'de> for EventVisitor {
                 "multiValueHeaders" => members.multi_value_headers = value,
                 "body" => members.body = value,
                 "isBase64Encoded" => members.is_base64_encoded = value,
+                "version" => members.version = value,
                 _ => {}
             }
         }
-        Ok(Event(members.request()))
+        Ok(Event { payload: members.payload(), request: members.request() })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Event, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(DAMAGED)
+        Ok(Event::DAMAGED)
     }
 
     fn visit_unit<E>(self) -> Result<Event, E> {
-        Ok(DAMAGED)
+        Ok(Event::DAMAGED)
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Event, E> {
-        Ok(DAMAGED)
+        Ok(Event::DAMAGED)
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Event, E> {
-        Ok(DAMAGED)
+        Ok(Event::DAMAGED)
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Event, E> {
-        Ok(DAMAGED)
+        Ok(Event::DAMAGED)
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Event, E> {
-        Ok(DAMAGED)
+        Ok(Event::DAMAGED)
     }
 
     fn visit_str<E>(self, _: &str) -> Result<Event, E> {
-        Ok(DAMAGED)
+        Ok(Event::DAMAGED)
     }
 }
-
-const DAMAGED: Event = Event(Err(Reason::DamagedEvent));
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt as _;
 use lambda_runtime::{Context, LambdaEvent};
@@ -15,6 +15,9 @@ use crate::put::put;
 use crate::response::Response;
 use crate::storage::Storage;
 use crate::summary::Summary;
+
+/// How long a request may take where nothing ends it: the template's timeout.
+const WITHOUT_DEADLINE: Duration = Duration::from_secs(20);
 
 /// The function of one process.
 #[derive(Debug)]
@@ -41,11 +44,12 @@ impl Function {
     /// Answers a request. A panic on the way is an answer of `processing_error`.
     pub async fn handle(&self, event: LambdaEvent<Event>) -> Response {
         let started = Instant::now();
-        let LambdaEvent { payload, context } = event;
+        let LambdaEvent { payload: event, context } = event;
+        let payload = event.payload();
         let deadline = Deadline::after(remaining(&context));
         let mut summary = Summary::default();
         let mut keys = Vec::new();
-        let put = Box::pin(put(&self.storage, payload, deadline, &mut summary, &mut keys));
+        let put = Box::pin(put(&self.storage, event, deadline, &mut summary, &mut keys));
         let result = AssertUnwindSafe(put).catch_unwind().await;
         let result = result.unwrap_or_else(|_| Err(Error::fault("put", "panicked")));
         summary.log(&context.request_id, &result, started.elapsed());
@@ -53,7 +57,7 @@ impl Function {
             let mut unneeded = self.unneeded.lock().unwrap_or_else(PoisonError::into_inner);
             unneeded.push(Unneeded { request_id: context.request_id, keys, deadline });
         }
-        Response::from(&result)
+        Response::new(payload, &result)
     }
 
     /// Deletes what earlier requests left to be deleted. What can't be deleted is named in the log: no
@@ -73,5 +77,9 @@ impl Function {
 
 /// The time until Lambda ends the invocation.
 fn remaining(context: &Context) -> Duration {
+    // `cargo lambda watch` sends ten minutes after 1970 began: no deadline at all.
+    if context.deadline() < UNIX_EPOCH + Duration::from_hours(24) {
+        return WITHOUT_DEADLINE;
+    }
     context.deadline().duration_since(SystemTime::now()).unwrap_or_default()
 }

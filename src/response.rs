@@ -1,4 +1,4 @@
-//! The response that API Gateway makes an answer of, the same for both payload formats.
+//! The response that API Gateway makes an answer of.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::error::Error;
+use crate::event::Payload;
 
 /// A response, as it is serialized for Lambda.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,25 +20,25 @@ pub struct Response {
     pub body: String,
     /// Always false: the body is text.
     pub is_base64_encoded: bool,
+    /// None to set. Payload 2.0 has the member, and `cargo lambda watch` insists on it; 1.0 doesn't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cookies: Option<[String; 0]>,
 }
 
 impl Response {
-    fn new(status_code: u16, body: &serde_json::Value) -> Self {
-        let headers = BTreeMap::from([("content-type", "application/json".to_owned())]);
-        Self { status_code, headers, body: body.to_string(), is_base64_encoded: false }
-    }
-}
-
-impl From<&Result<(), Error>> for Response {
-    fn from(result: &Result<(), Error>) -> Self {
-        match result {
-            Ok(()) => Self::new(200, &json!({ "message": "complete to update image." })),
+    /// The response to an event of this format whose request ended so.
+    #[must_use]
+    pub fn new(payload: Payload, result: &Result<(), Error>) -> Self {
+        let mut headers = BTreeMap::from([("content-type", "application/json".to_owned())]);
+        let (status_code, body) = match result {
+            Ok(()) => (200, json!({ "message": "complete to update image." })),
             Err(error) => {
-                let (status, code, message) = error.row();
-                let mut response = Self::new(status, &json!({ "errorCode": code, "message": message }));
-                response.headers.insert("x-error-detail", error.detail());
-                response
+                headers.insert("x-error-detail", error.detail());
+                let (status_code, code, message) = error.row();
+                (status_code, json!({ "errorCode": code, "message": message }))
             }
-        }
+        };
+        let cookies = (payload == Payload::V2).then_some([]);
+        Self { status_code, headers, body: body.to_string(), is_base64_encoded: false, cookies }
     }
 }

@@ -36,7 +36,8 @@ impl Summary {
     pub fn log(&self, request_id: &str, result: &Result<(), Error>, elapsed: Duration) {
         let format = |field: ImageField| self.images[field as usize].map(|(format, _)| format.extension());
         let size = |field: ImageField| self.images[field as usize].map(|(_, size)| size);
-        let milliseconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs_f64() * 1e3);
+        let milliseconds =
+            |duration: Option<Duration>| duration.map(|duration| (duration.as_secs_f64() * 1e6).round() / 1e3);
         let (status, code) = match result {
             Ok(()) => (200, "ok"),
             Err(error) => (error.row().0, error.row().1),

@@ -45,6 +45,25 @@ async fn all_four_forms_store_the_same() {
     }
 }
 
+/// Payload 2.0 has a member `cookies` that `cargo lambda watch` insists on; 1.0 has no such member.
+#[tokio::test]
+async fn responses_have_the_members_of_the_events_format() {
+    let app = App::start().await;
+    for (event, name) in four_forms(&Form::full()) {
+        let event = serde_json::from_str(&event.to_string()).unwrap();
+        let context = local::gateway::context(std::time::Duration::from_secs(20));
+        let response = app.function.handle(lambda_runtime::LambdaEvent::new(event, context)).await;
+        let response = serde_json::to_value(response).unwrap();
+        let mut members: Vec<&str> = response.as_object().unwrap().keys().map(String::as_str).collect();
+        members.sort_unstable();
+        let expected = ["body", "cookies", "headers", "isBase64Encoded", "statusCode"];
+        assert_eq!(
+            members,
+            if name.starts_with("2.0") { expected.to_vec() } else { [&expected[..1], &expected[2..]].concat() }
+        );
+    }
+}
+
 #[tokio::test]
 async fn all_four_forms_are_refused_alike() {
     let app = App::start().await;

@@ -8,6 +8,7 @@
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 #![allow(clippy::wildcard_imports, reason = "every module uses most of the helpers")]
 
+mod binary;
 mod clients;
 mod events;
 mod gateway;
