@@ -16,8 +16,9 @@ pub(crate) static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
     Simd::standard(GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent))
 });
 
-/// The longest `data:image/...;base64,` that is looked for. Real ones have some 25 characters.
-const MAX_PREFIX: usize = 128;
+/// The longest `data:image/...;base64,` that is looked for. Real ones have some 25 characters, or a file
+/// name more.
+const MAX_PREFIX: usize = 1024;
 
 /// Decodes a field's text, which has no blanks around it.
 ///
@@ -41,15 +42,14 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, Reason> {
 /// The text behind a `data:image/...;base64,` prefix (RFC 2397), or all of it. What the prefix says
 /// of the image's type is not believed.
 fn without_prefix(text: &[u8]) -> &[u8] {
+    const SCHEME: &[u8] = b"data:image/";
+    const END: &[u8] = b";base64,";
     let head = &text[..text.len().min(MAX_PREFIX)];
-    match memchr::memchr(b',', head) {
-        Some(comma) => {
-            let prefix = head[..comma].to_ascii_lowercase();
-            let is_prefix = prefix.starts_with(b"data:image/") && prefix.ends_with(b";base64");
-            if is_prefix { &text[comma + 1..] } else { text }
-        }
-        None => text,
+    if !head.get(..SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME)) {
+        return text;
     }
+    let end = head.windows(END.len()).position(|window| window.eq_ignore_ascii_case(END));
+    end.map_or(text, |end| &text[end + END.len()..])
 }
 
 /// The text without its line breaks; borrowed if it has none.
@@ -86,6 +86,7 @@ mod tests {
         assert_decodes("YWJj", "abc");
         assert_decodes("YW\nJj\r\nYWJj\r", "abcabc");
         assert_decodes("data:image/jpeg;base64,YWJj", "abc");
+        assert_decodes(&format!("data:image/jpeg;name={}.jpg;base64,YWJj", "a,b".repeat(99)), "abc");
         assert_decodes("DATA:Image/JPEG;charset=utf-8;Base64,YWJj", "abc");
     }
 

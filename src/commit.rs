@@ -18,10 +18,6 @@ use crate::records::Submission;
 use crate::storage::{Storage, fault, malformed};
 use crate::upload::{Attempts, Object};
 
-/// How often a commit is tried anew after another request's came first. Each time that happens,
-/// that other request has made headway.
-const MAX_CONFLICTS: u32 = 8;
-
 /// How a commit ended.
 #[derive(Debug)]
 pub enum Commit {
@@ -38,11 +34,12 @@ impl Storage {
     /// as the last commit of another request left them.
     pub async fn commit(&self, put: &Put, objects: &[Object], submission: Submission, deadline: Deadline) -> Commit {
         let mut current = submission;
-        for _ in 0..=MAX_CONFLICTS {
+        // Each round but the last is one in which another request has made headway.
+        loop {
             let attempts = Attempts::default();
             let update = self.update(put, objects, &current, attempts.clone());
             let error = match deadline.work(update).await {
-                Ok(Ok(())) => return Commit::Done(replaced(objects, &current)),
+                Ok(Ok(())) => return Commit::Done(replaced(put, objects, &current)),
                 Ok(Err(error)) => error,
                 Err(time_is_up) if attempts.sent() == 0 => {
                     return Commit::Refused(Error::fault("UpdateItem", time_is_up.to_string()));
@@ -65,7 +62,6 @@ impl Storage {
                 Err(error) => return Commit::Refused(malformed("submission", error)),
             }
         }
-        Commit::Refused(Error::fault("UpdateItem", "other requests for the submission came first each time"))
     }
 
     async fn update(
@@ -121,15 +117,18 @@ impl Storage {
         // One of ours is enough: they came all at once, and another request may have replaced some.
         let names_ours = |found: &Submission| objects.iter().any(|object| found.key(object.field) == Some(&object.key));
         match found {
-            Ok(Ok(Some(found))) if names_ours(&found) => Commit::Done(replaced(objects, before)),
+            Ok(Ok(Some(found))) if names_ours(&found) => Commit::Done(replaced(put, objects, before)),
             _ => Commit::Unknown(error),
         }
     }
 }
 
-/// The keys of the images that the objects replace.
-fn replaced(objects: &[Object], before: &Submission) -> Vec<String> {
-    objects.iter().filter_map(|object| before.key(object.field)).map(str::to_owned).collect()
+/// The keys of the images that the objects replace. A key that is not this submission's was not written
+/// by us: who knows what else names it.
+fn replaced(put: &Put, objects: &[Object], before: &Submission) -> Vec<String> {
+    let ours = format!("{}/{}/", put.project_id, put.submission_id);
+    let keys = objects.iter().filter_map(|object| before.key(object.field));
+    keys.filter(|key| key.starts_with(&ours)).map(str::to_owned).collect()
 }
 
 /// An image's attribute in the record.

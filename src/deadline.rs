@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 /// The time kept back at the end, for finding out what a commit did, answering, and cleaning up.
-const RESERVE: Duration = Duration::from_secs(3);
+pub const RESERVE: Duration = Duration::from_secs(3);
 
 /// The points in time that one request has to keep to.
 #[derive(Clone, Copy, Debug)]

@@ -74,7 +74,7 @@ impl Error {
             Self::NoImages => "send idImage, idBackImage, selfieImage or addressImage".into(),
             Self::MissingIdType => "idType: missing".into(),
             Self::InvalidIdType => "idType: not one of the documented types".into(),
-            Self::Processing(_) => "a fault on the server's side, please try again".into(),
+            Self::Processing(_) => "a fault on our side, please try again".into(),
         }
     }
 }
@@ -143,13 +143,13 @@ pub enum Reason {
     NoBoundary,
     /// The body ends without the form's closing boundary, or has no boundary at all.
     NoClosingBoundary,
-    /// Something other than a line end follows a boundary.
+    /// A boundary is no line of its own, or one comes behind the closing one.
     AmbiguousBoundary,
     /// A part's headers are malformed, folded, or too long.
     MalformedPartHeaders,
     /// A part has no `Content-Disposition: form-data` with one `name`.
     UnnamedPart,
-    /// A part is encoded once more by a `Content-Transfer-Encoding`.
+    /// A field is encoded once more by a `Content-Transfer-Encoding`.
     TransferEncoding,
     /// The form has more parts than the limit.
     TooManyParts,
@@ -181,10 +181,10 @@ impl fmt::Display for Reason {
             Self::NotMultipart => "Content-Type is not multipart/form-data",
             Self::NoBoundary => "Content-Type has no usable boundary",
             Self::NoClosingBoundary => "the form has no closing boundary",
-            Self::AmbiguousBoundary => "the boundary is followed by other characters, choose another one",
+            Self::AmbiguousBoundary => "a boundary is not a line of its own, or the form goes on behind its end",
             Self::MalformedPartHeaders => "a part's headers are malformed or too long",
             Self::UnnamedPart => "a part has no Content-Disposition: form-data with exactly one name",
-            Self::TransferEncoding => "a part has a Content-Transfer-Encoding",
+            Self::TransferEncoding => "has a Content-Transfer-Encoding",
             Self::TooManyParts => "the form has more than 64 parts",
             Self::Repeated => "sent more than once",
             Self::NotUtf8 => "not UTF-8",

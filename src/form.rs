@@ -26,6 +26,9 @@ impl<'a> Form<'a> {
         let mut form = Self::default();
         for part in multipart::parts(content_type, body)? {
             let Some(field) = Field::from_name(&part.name) else { continue };
+            if part.encoded {
+                return Err(Error::field(field, Reason::TransferEncoding));
+            }
             let repeated = match field {
                 Field::Text(text) => form.texts[text as usize].replace(parse_text(text, part.content)?).is_some(),
                 Field::Image(image) => form.images[image as usize].replace(part.content.trim_ascii()).is_some(),
@@ -53,7 +56,9 @@ impl<'a> Form<'a> {
 }
 
 fn parse_text(field: TextField, content: &[u8]) -> Result<&str, Error> {
-    let text = std::str::from_utf8(content).map_err(|_| Error::field(field, Reason::NotUtf8))?.trim();
+    // A REST API without binary media types replaces what is not UTF-8 before it gets here.
+    let text = std::str::from_utf8(content).ok().filter(|text| !text.contains(char::REPLACEMENT_CHARACTER));
+    let text = text.ok_or(Error::field(field, Reason::NotUtf8))?.trim();
     if text.len() > MAX_TEXT {
         return Err(Error::field(field, Reason::TooLong));
     }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use lambda_runtime::{Context, LambdaEvent};
 
 use crate::deadline::Deadline;
@@ -64,14 +65,16 @@ impl Function {
     /// record has it, so that it does no harm, and a sweep finds it.
     pub async fn clean_up(&self) {
         let unneeded = std::mem::take(&mut *self.unneeded.lock().unwrap_or_else(PoisonError::into_inner));
-        for Unneeded { request_id, keys, deadline } in unneeded {
-            let deleted = deadline.clean_up(self.storage.delete(&keys)).await;
+        let deletions = unneeded.iter().flat_map(|unneeded| unneeded.keys.iter().map(move |key| (unneeded, key)));
+        let deletions = deletions.map(|(Unneeded { request_id, deadline, .. }, key)| async move {
+            let deleted = deadline.clean_up(self.storage.delete(key)).await;
             let deleted =
                 deleted.unwrap_or_else(|time_is_up| Err(Error::fault("DeleteObject", time_is_up.to_string())));
             if let Err(error) = deleted {
-                tracing::warn!(requestId = request_id, ?keys, %error, "objects are left over");
+                tracing::warn!(requestId = request_id, key, %error, "an object is left over");
             }
-        }
+        });
+        join_all(deletions).await;
     }
 }
 

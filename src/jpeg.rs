@@ -66,11 +66,14 @@ fn scan(header: &[u8], frame: &Frame, data: &[u8]) -> Option<usize> {
     if components == 0 || components > frame.components.min(4) || header.len() != 4 + 2 * usize::from(components) {
         return None;
     }
+    let mut markers = 0;
     for at in memchr::memchr_iter(0xFF, data) {
         match data.get(at + 1)? {
-            // Stuffed, restart, or a fill byte before a marker, which the next round looks at.
-            0x00 | 0xD0..=0xD7 | 0xFF => {}
-            _ => return (at > 0).then_some(at),
+            0x00 => {}
+            0xD0..=0xD7 => markers += 2,
+            // A fill byte before a marker, which the next round looks at.
+            0xFF => markers += 1,
+            _ => return (at > markers).then_some(at),
         }
     }
     None
@@ -139,6 +142,7 @@ mod tests {
         assert_jpeg(&[HEAD, SCAN, DATA, FRAME, END], false);
         assert_jpeg(&[HEAD, FRAME, END], false);
         assert_jpeg(&[HEAD, FRAME, SCAN, END], false);
+        assert_jpeg(&[HEAD, FRAME, SCAN, b"\xFF\xD0\xFF\xFF", END], false);
         assert_jpeg(&[HEAD, FRAME, FRAME, SCAN, DATA, END], false);
         assert_jpeg(&[HEAD, HEAD, FRAME, SCAN, DATA, END], false);
         assert_jpeg(&[HEAD, b"\xFF\x02\x00\x02", FRAME, SCAN, DATA, END], false);

@@ -10,24 +10,32 @@ use std::panic;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Starts logging, once a process. `AWS_LAMBDA_LOG_FORMAT` is `JSON` or `Text`, `AWS_LAMBDA_LOG_LEVEL` a
-/// level; both are Lambda's own.
+/// Starts logging to standard error, once a process. `AWS_LAMBDA_LOG_FORMAT` is `JSON` or `Text`,
+/// `AWS_LAMBDA_LOG_LEVEL` a level; both are Lambda's own.
 pub fn init() {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
-    let targets = Targets::new().with_default(LevelFilter::WARN);
-    let targets = targets.with_target("put_image", level.unwrap_or(LevelFilter::INFO));
     let json = env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
-    // Lambda adds the time to a text line itself.
-    let text = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(std::io::stderr);
-    let layer = if json { text.json().flatten_event(true).boxed() } else { text.without_time().boxed() };
-    tracing_subscriber::registry().with(layer.with_filter(targets)).init();
+    init_with(level.unwrap_or(LevelFilter::INFO), json, std::io::stderr);
 
     // The default hook prints a panic's message, which may hold what the caller sent.
     panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string);
         tracing::error!(location, "panicked");
     }));
+}
+
+/// Starts logging our own lines of this level to a writer, once a process.
+pub fn init_with<W>(level: LevelFilter, json: bool, writer: W)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let targets = Targets::new().with_default(LevelFilter::WARN).with_target("put_image", level);
+    let text = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
+    // Lambda adds the time to a text line itself.
+    let layer = if json { text.json().flatten_event(true).boxed() } else { text.without_time().boxed() };
+    tracing_subscriber::registry().with(layer.with_filter(targets)).init();
 }

@@ -24,6 +24,8 @@ pub struct Part<'a> {
     pub name: Vec<u8>,
     /// The part's content, byte for byte.
     pub content: &'a [u8],
+    /// Whether a `Content-Transfer-Encoding` says that the content is not what it looks like.
+    pub encoded: bool,
 }
 
 /// Splits a body into its parts.
@@ -33,47 +35,49 @@ pub struct Part<'a> {
 /// A [`Reason`] if the content type is not a form's, or the body is not a well-formed form with a
 /// closing boundary and at most [`MAX_PARTS`] parts.
 pub fn parts<'a>(content_type: &str, body: &'a [u8]) -> Result<Vec<Part<'a>>, Reason> {
-    let delimiter = delimiter(content_type)?;
-    let finder = memmem::Finder::new(&delimiter);
+    let dash_boundary = dash_boundary(content_type)?;
     let mut parts = Vec::new();
-
-    // Before the first boundary there may be a preamble; without one, no line end precedes it.
-    let mut rest = match body.strip_prefix(&delimiter[2..]) {
-        Some(rest) => rest,
-        None => after(body, finder.find(body).ok_or(Reason::NoClosingBoundary)?, &delimiter),
-    };
-    loop {
+    let mut part_start = None;
+    let mut closed = false;
+    for at in memmem::find_iter(body, &dash_boundary) {
+        match &body[..at] {
+            [] | [.., b'\r', b'\n'] => {}
+            // Some parsers take this for a boundary: what is behind it would be another's field.
+            [.., b'\r' | b'\n'] => return Err(Reason::AmbiguousBoundary),
+            // Inside a line it is none for anybody.
+            _ => continue,
+        }
+        if closed {
+            return Err(Reason::AmbiguousBoundary);
+        }
+        if let Some(start) = part_start {
+            // The line end before a boundary is the boundary's, so that an empty part has none.
+            let part = at.checked_sub(2).and_then(|end| body.get(start..end)).ok_or(Reason::UnnamedPart)?;
+            if parts.len() == MAX_PARTS {
+                return Err(Reason::TooManyParts);
+            }
+            parts.push(parse_part(part)?);
+        }
+        let rest = &body[at + dash_boundary.len()..];
         if let Some(epilogue) = rest.strip_prefix(b"--") {
-            // A boundary that goes on, or a second form behind the first, is read in two ways.
-            let ends = epilogue.first().is_none_or(u8::is_ascii_whitespace);
-            return if ends && finder.find(epilogue).is_none() { Ok(parts) } else { Err(Reason::AmbiguousBoundary) };
+            closed = true;
+            if epilogue.first().is_some_and(|byte| !byte.is_ascii_whitespace()) {
+                return Err(Reason::AmbiguousBoundary);
+            }
+        } else {
+            let padding = rest.iter().take_while(|&&byte| byte == b' ' || byte == b'\t').count();
+            match &rest[padding..] {
+                [b'\r', b'\n', ..] => part_start = Some(body.len() - rest.len() + padding + 2),
+                [] => return Err(Reason::NoClosingBoundary),
+                _ => return Err(Reason::AmbiguousBoundary),
+            }
         }
-        let line_end = rest.iter().position(|&byte| byte != b' ' && byte != b'\t').unwrap_or(rest.len());
-        let line_end = &rest[line_end..];
-        let part = match line_end.strip_prefix(b"\r\n") {
-            Some(part) => part,
-            None if line_end.is_empty() => return Err(Reason::NoClosingBoundary),
-            None => return Err(Reason::AmbiguousBoundary),
-        };
-        if parts.len() == MAX_PARTS {
-            return Err(Reason::TooManyParts);
-        }
-        // The search starts at the boundary's own line end, so that an empty part can't swallow
-        // the one behind it.
-        let end = finder.find(line_end).ok_or(Reason::NoClosingBoundary)?;
-        let part = end.checked_sub(2).and_then(|end| part.get(..end)).ok_or(Reason::UnnamedPart)?;
-        parts.push(parse_part(part)?);
-        rest = after(line_end, end, &delimiter);
     }
+    if closed { Ok(parts) } else { Err(Reason::NoClosingBoundary) }
 }
 
-/// What follows the delimiter found at `at`.
-fn after<'a>(text: &'a [u8], at: usize, delimiter: &[u8]) -> &'a [u8] {
-    &text[at + delimiter.len()..]
-}
-
-/// The line end, the two hyphens and the boundary that stand before each part.
-fn delimiter(content_type: &str) -> Result<Vec<u8>, Reason> {
+/// The two hyphens and the boundary that stand before each part.
+fn dash_boundary(content_type: &str) -> Result<Vec<u8>, Reason> {
     let content_type = Parameters::parse(content_type.as_bytes()).ok_or(Reason::NoBoundary)?;
     if !content_type.value.eq_ignore_ascii_case(b"multipart/form-data") {
         return Err(Reason::NotMultipart);
@@ -83,7 +87,7 @@ fn delimiter(content_type: &str) -> Result<Vec<u8>, Reason> {
     if boundary.is_empty() || boundary.len() > MAX_BOUNDARY || !printable || boundary.ends_with(b" ") {
         return Err(Reason::NoBoundary);
     }
-    Ok([b"\r\n--", boundary].concat())
+    Ok([b"--", boundary].concat())
 }
 
 /// Splits a part into its headers and its content.
@@ -97,12 +101,15 @@ fn parse_part(part: &[u8]) -> Result<Part<'_>, Reason> {
         }
         None => return Err(Reason::MalformedPartHeaders),
     };
-    Ok(Part { name: field_name(headers)?, content })
+    let (name, encoded) = parse_headers(headers)?;
+    Ok(Part { name, content, encoded })
 }
 
-/// The `name` of a part's `Content-Disposition`, the only header that a part must have.
-fn field_name(headers: &[u8]) -> Result<Vec<u8>, Reason> {
+/// The `name` of a part's `Content-Disposition`, the only header that a part must have, and whether its
+/// content is encoded.
+fn parse_headers(headers: &[u8]) -> Result<(Vec<u8>, bool), Reason> {
     let mut name = None;
+    let mut encoded = false;
     let mut lines = headers;
     while !lines.is_empty() {
         let end = memmem::find(lines, b"\r\n").unwrap_or(lines.len());
@@ -116,15 +123,12 @@ fn field_name(headers: &[u8]) -> Result<Vec<u8>, Reason> {
             let only = disposition.only("name").filter(|_| form_data && name.is_none());
             name = Some(only.ok_or(Reason::UnnamedPart)?.to_vec());
         } else if header.eq_ignore_ascii_case(b"Content-Transfer-Encoding") {
-            // Deprecated by RFC 7578, section 4.7. These three change nothing; behind any other, the
-            // content is not what it looks like.
+            // Deprecated by RFC 7578, section 4.7. These three change nothing.
             let identity = ["7bit", "8bit", "binary"];
-            if !identity.iter().any(|encoding| value.eq_ignore_ascii_case(encoding.as_bytes())) {
-                return Err(Reason::TransferEncoding);
-            }
+            encoded |= !identity.iter().any(|encoding| value.eq_ignore_ascii_case(encoding.as_bytes()));
         }
     }
-    name.ok_or(Reason::UnnamedPart)
+    Ok((name.ok_or(Reason::UnnamedPart)?, encoded))
 }
 
 /// A header line's name and value. A folded line, a control character or a blank before the colon
@@ -171,7 +175,7 @@ mod tests {
         assert_parts(TYPE, &format!("preamble\r\n{form}\r\nepilogue"), &[("a", "1"), ("c", "")]);
         assert_parts(TYPE, &format!("\r\n{form}\r\n"), &[("a", "1"), ("c", "")]);
         assert_parts(TYPE, &(part("a", "1").replace("--b\r\n", "--b \t\r\n") + "--b-- \r\n"), &[("a", "1")]);
-        assert_parts(TYPE, &(part("a", "x--b\r\n--a\r--b\n--b") + "--b--"), &[("a", "x--b\r\n--a\r--b\n--b")]);
+        assert_parts(TYPE, &(part("a", "x--b\r\n--a--b--") + "--b-- x--b"), &[("a", "x--b\r\n--a--b--")]);
         assert_parts(TYPE, "--b--\r\n", &[]);
         assert_parts(
             TYPE,
@@ -205,6 +209,16 @@ mod tests {
     }
 
     #[test]
+    fn refuses_boundaries_behind_half_a_line_end() {
+        let form = part("c", "2") + "--b--";
+        for half in ["\n", "\r", "x\n", "x\r", "x\r\n\n"] {
+            assert_refused(TYPE, &format!("{half}{form}"), Reason::AmbiguousBoundary);
+            assert_refused(TYPE, &(part("a", &format!("1{half}--b\r\n")) + &form), Reason::AmbiguousBoundary);
+            assert_refused(TYPE, &format!("{form}{half}--b"), Reason::AmbiguousBoundary);
+        }
+    }
+
+    #[test]
     fn a_part_without_headers_does_not_swallow_the_next() {
         let next = part("a", "1") + "--b--";
         assert_refused(TYPE, &format!("--b\r\n{next}"), Reason::UnnamedPart);
@@ -227,13 +241,22 @@ mod tests {
             ("Content-Disposition: form-data; name=a\nX: y", Reason::MalformedPartHeaders),
             ("Content-Disposition: form-data; name=a\r\nno colon", Reason::MalformedPartHeaders),
             ("Content-Type: text/plain", Reason::UnnamedPart),
-            ("Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: base64", Reason::TransferEncoding),
         ] {
             assert_refused(TYPE, &format!("--b\r\n{headers}\r\n\r\n1\r\n--b--"), reason);
         }
         let many = "X-Header: value\r\n".repeat(10_000);
         let form = format!("--b\r\n{many}Content-Disposition: form-data; name=a\r\n\r\n1\r\n--b--");
         assert_refused(TYPE, &form, Reason::MalformedPartHeaders);
+    }
+
+    #[test]
+    fn notes_an_encoding() {
+        for (encoding, encoded) in [("7bit", false), ("8BIT", false), ("binary", false), ("base64", true), ("x", true)]
+        {
+            let headers = format!("Content-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: {encoding}");
+            let form = format!("--b\r\n{headers}\r\n\r\n1\r\n--b--");
+            assert_eq!(parts(TYPE, form.as_bytes()).map(|parts| parts[0].encoded), Ok(encoded), "{encoding}");
+        }
     }
 
     #[test]

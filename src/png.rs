@@ -6,22 +6,30 @@ use crate::image::Dimensions;
 /// The eight bytes that every PNG starts with (section 5.2).
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1A\n";
 
+/// The colour type whose pixels are indexes into `PLTE` (section 11.2.1).
+const INDEXED: u8 = 3;
+
 /// The dimensions of a complete PNG, or `None` if it is cut, broken or something else.
 ///
-/// Complete means: the signature, a readable `IHDR` first and once, at least one `IDAT`, `IEND`, and
-/// a good CRC on every chunk up to there. What follows `IEND` is no part of the image.
+/// Complete means: the signature, a readable `IHDR` first and once, `IDAT`s in one run and not all empty,
+/// behind a `PLTE` if the colours are indexed, `IEND`, and a good CRC on every chunk up to there. What follows `IEND` is no part of the image.
 #[must_use]
 pub fn dimensions(file: &[u8]) -> Option<Dimensions> {
     let (header, mut rest) = Chunk::split(file.strip_prefix(SIGNATURE)?)?;
     let dimensions = parse_header(&header)?;
-    let mut has_data = false;
+    let indexed = header.data[9] == INDEXED;
+    let (mut has_palette, mut data, mut in_data) = (false, 0, false);
     loop {
         let (chunk, after) = Chunk::split(rest)?;
         rest = after;
+        let was_in_data = std::mem::replace(&mut in_data, chunk.kind == b"IDAT");
         match chunk.kind {
             b"IHDR" => return None,
-            b"IDAT" => has_data |= !chunk.data.is_empty(),
-            b"IEND" => return (has_data && chunk.data.is_empty()).then_some(dimensions),
+            b"PLTE" => has_palette = true,
+            b"IDAT" if indexed && !has_palette => return None,
+            b"IDAT" if data > 0 && !was_in_data => return None,
+            b"IDAT" => data += chunk.data.len(),
+            b"IEND" => return (data > 0 && chunk.data.is_empty()).then_some(dimensions),
             _ => {}
         }
     }
@@ -53,7 +61,7 @@ fn parse_header(chunk: &Chunk<'_>) -> Option<Dimensions> {
     // Table 12: the depths of greyscale, true colour, indexed, greyscale and true colour with alpha.
     let legal = matches!(
         rest,
-        [1 | 2 | 4 | 8 | 16, 0, 0, 0, 0 | 1] | [8 | 16, 2 | 4 | 6, 0, 0, 0 | 1] | [1 | 2 | 4 | 8, 3, 0, 0, 0 | 1]
+        [1 | 2 | 4 | 8 | 16, 0, 0, 0, 0 | 1] | [8 | 16, 2 | 4 | 6, 0, 0, 0 | 1] | [1 | 2 | 4 | 8, INDEXED, 0, 0, 0 | 1]
     );
     let (width, height) = (u32::from_be_bytes(*width), u32::from_be_bytes(*height));
     let in_range = i32::try_from(width).is_ok() && i32::try_from(height).is_ok();
@@ -89,7 +97,9 @@ mod tests {
     fn accepts_chunks_to_the_end() {
         assert_png(&good(), true);
         assert_png(&[good().concat(), b"trailing".to_vec()], true);
-        assert_png(&[header([1, 3, 0, 0, 1]), chunk(b"IDAT", b"d"), chunk(b"IDAT", b""), chunk(b"IEND", b"")], true);
+        let indexed = [header([1, 3, 0, 0, 1]), chunk(b"PLTE", b"rgb")];
+        let data = [chunk(b"IDAT", b"d"), chunk(b"IDAT", b""), chunk(b"IEND", b"")];
+        assert_png(&[indexed, [data[0].clone(), data[1..].concat()]].concat(), true);
     }
 
     #[test]
@@ -108,11 +118,14 @@ mod tests {
     #[test]
     fn refuses_broken_structure() {
         let [header_chunk, text, data, end] = good();
-        assert_png(&[text, header_chunk.clone(), data.clone(), end.clone()], false);
+        assert_png(&[text.clone(), header_chunk.clone(), data.clone(), end.clone()], false);
         assert_png(&[header_chunk.clone(), header_chunk.clone(), data.clone(), end.clone()], false);
         assert_png(&[header_chunk.clone(), end.clone()], false);
         assert_png(&[header_chunk.clone(), chunk(b"IDAT", b""), end.clone()], false);
         assert_png(&[header_chunk, data.clone(), chunk(b"IEND", b"x")], false);
+        let [header_chunk, text, data, end] = good();
+        assert_png(&[header([8, 3, 0, 0, 0]), data.clone(), end.clone()], false);
+        assert_png(&[header_chunk, data.clone(), text, data.clone(), end.clone()], false);
         for tail in [[3, 2, 0, 0, 0], [16, 3, 0, 0, 0], [8, 1, 0, 0, 0], [8, 2, 1, 0, 0], [8, 2, 0, 0, 2]] {
             assert_png(&[header(tail), data.clone(), end.clone()], false);
         }

@@ -16,24 +16,44 @@ use crate::error::Error;
 use crate::event::ApiKey;
 use crate::records::{MalformedRecord, Project, Submission};
 
-/// Connecting takes a millisecond or two inside a region, and two round trips with TLS.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// An attempt at a DynamoDB call, which takes some 5 ms.
-const DYNAMODB_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
-/// A DynamoDB call with its retries.
-const DYNAMODB_TIMEOUT: Duration = Duration::from_secs(4);
-/// An attempt at an S3 call. 4.7 MB in 5 s is 8 Mbit/s, far below what the smallest function has.
-const S3_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// An S3 call with its retries.
-const S3_TIMEOUT: Duration = Duration::from_secs(8);
-/// The first try and two more, as the SDK's standard mode has it.
-const MAX_ATTEMPTS: u32 = 3;
-/// The wait before the first retry, doubled for the second, each with jitter. The SDK's second is too
-/// long for a person who waits.
-const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
-
 /// The index of projects by their key's hash.
 const API_KEY_INDEX: &str = "apiKeyHash-index";
+
+/// How long the calls may take and how often they are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connecting. It takes a millisecond or two inside a region, and two round trips more with TLS.
+    pub connect: Duration,
+    /// One attempt at a DynamoDB call, which takes some 5 ms.
+    pub dynamodb_attempt: Duration,
+    /// A DynamoDB call with its retries.
+    pub dynamodb: Duration,
+    /// One attempt at an S3 call. 4.7 MB in 5 s is 8 Mbit/s, far below what the smallest function has.
+    pub s3_attempt: Duration,
+    /// An S3 call with its retries.
+    pub s3: Duration,
+    /// The first try and two more, as the SDK's standard mode has it.
+    pub max_attempts: u32,
+    /// The wait before the first retry, doubled for each further one, each with jitter. The SDK's second
+    /// is too long for a person who waits.
+    pub initial_backoff: Duration,
+}
+
+impl Default for Limits {
+    /// Those of the deployed function. Reads, uploads and commit come one after the other, so that their
+    /// sum has to fit into the function's timeout, less what [`crate::deadline`] keeps back.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(1),
+            dynamodb_attempt: Duration::from_secs(2),
+            dynamodb: Duration::from_secs(4),
+            s3_attempt: Duration::from_secs(5),
+            s3: Duration::from_secs(8),
+            max_attempts: 3,
+            initial_backoff: Duration::from_millis(50),
+        }
+    }
+}
 
 /// The tables and the bucket. Made once a process; its connections are kept.
 #[derive(Clone, Debug)]
@@ -49,30 +69,39 @@ impl Storage {
         let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
         let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http.build_https()).load().await;
         // A server that is named by an endpoint rarely has a host name for every bucket.
-        let path_style = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| env::var_os(name).is_some());
+        let path_style = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
+            .iter()
+            .any(|name| env::var_os(name).is_some_and(|url| !url.is_empty()));
         Self::new(
             config,
+            Limits::default(),
             aws_sdk_dynamodb::config::Builder::from(&sdk),
             aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style),
         )
     }
 
-    /// Clients of the given configurations, with our timeouts and retries.
+    /// Clients of the given configurations, with our limits.
     #[must_use]
-    pub fn new(config: Config, dynamodb: aws_sdk_dynamodb::config::Builder, s3: aws_sdk_s3::config::Builder) -> Self {
-        let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF);
+    pub fn new(
+        config: Config,
+        limits: Limits,
+        dynamodb: aws_sdk_dynamodb::config::Builder,
+        s3: aws_sdk_s3::config::Builder,
+    ) -> Self {
+        let retries =
+            RetryConfig::standard().with_max_attempts(limits.max_attempts).with_initial_backoff(limits.initial_backoff);
         let timeouts = |attempt, operation| {
             TimeoutConfig::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
+                .connect_timeout(limits.connect)
                 .operation_attempt_timeout(attempt)
                 .operation_timeout(operation)
                 .build()
         };
         let dynamodb = dynamodb
             .retry_config(retries.clone())
-            .timeout_config(timeouts(DYNAMODB_ATTEMPT_TIMEOUT, DYNAMODB_TIMEOUT))
+            .timeout_config(timeouts(limits.dynamodb_attempt, limits.dynamodb))
             .build();
-        let s3 = s3.retry_config(retries).timeout_config(timeouts(S3_ATTEMPT_TIMEOUT, S3_TIMEOUT)).build();
+        let s3 = s3.retry_config(retries).timeout_config(timeouts(limits.s3_attempt, limits.s3)).build();
         Self { dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb), s3: aws_sdk_s3::Client::from_conf(s3), config }
     }
 
@@ -122,14 +151,15 @@ impl Storage {
 
 /// A failed call for the log: the service's error code, or what kept it from answering. Not the
 /// service's message, which may quote what the caller sent.
-pub(crate) fn fault<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Error
+pub(crate) fn fault<E>(operation: &'static str, error: &SdkError<E>) -> Error
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
-    R: std::fmt::Debug,
 {
-    let cause = match error.as_service_error() {
-        Some(service) => service.code().unwrap_or("an error without a code").to_owned(),
-        None => DisplayErrorContext(error).to_string(),
+    let cause = match (error.as_service_error(), error.raw_response()) {
+        (Some(service), Some(response)) => {
+            format!("{} {}", response.status().as_u16(), service.code().unwrap_or("without an error code"))
+        }
+        _ => DisplayErrorContext(error).to_string(),
     };
     Error::fault(operation, cause)
 }

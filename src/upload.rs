@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aws_runtime::auth::PayloadSigningOverride;
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_sdk_s3::config::interceptors::{
     AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
 };
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata};
+use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumAlgorithm;
 use base64::Engine as _;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use uuid::Uuid;
 
 use crate::base64_text::ENGINE;
@@ -69,6 +71,7 @@ impl Storage {
             .if_none_match("*")
             .body(ByteStream::from(object.image.bytes().clone()))
             .customize()
+            .config_override(retry_conflicts())
             .interceptor(SignedBy(hex::encode(object.sha256)))
             .interceptor(attempts.clone())
             .send()
@@ -82,18 +85,23 @@ impl Storage {
         }
     }
 
-    /// Deletes objects at the same time. In a bucket that keeps versions they can be brought back.
+    /// Deletes an object. In a bucket that keeps versions it can be brought back.
     ///
     /// # Errors
     ///
-    /// [`Error::Processing`] if one can't be deleted; the others may be.
-    pub async fn delete(&self, keys: &[String]) -> Result<(), Error> {
-        let delete = |key| async move {
-            let deletion = self.s3.delete_object().bucket(&self.config.images_bucket).key(key);
-            deletion.send().await.map_err(|error| fault("DeleteObject", &error))
-        };
-        try_join_all(keys.iter().map(delete)).await.map(|_| ())
+    /// [`Error::Processing`] if it can't be deleted.
+    pub async fn delete(&self, key: &str) -> Result<(), Error> {
+        let deletion = self.s3.delete_object().bucket(&self.config.images_bucket).key(key).send();
+        deletion.await.map(|_| ()).map_err(|error| fault("DeleteObject", &error))
     }
+}
+
+/// S3 answers 409 to a conditional write while another to the same key, an earlier attempt of ours, is
+/// still under way, and asks for a retry ("Conditional writes", `ConditionalRequestConflict`).
+fn retry_conflicts() -> aws_sdk_s3::config::Builder {
+    let conflict =
+        AwsErrorCodeClassifier::<PutObjectError>::builder().transient_errors(vec!["ConditionalRequestConflict"]);
+    aws_sdk_s3::config::Builder::new().retry_classifier(conflict.build())
 }
 
 /// Signs the payload by the SHA-256 that is known already: the SDK would read and hash it again.

@@ -3,7 +3,7 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use put_image::config::Config;
-use put_image::storage::Storage;
+use put_image::storage::{Limits, Storage};
 use serde::{Deserialize, Serialize};
 
 /// The credentials that the local stack's servers accept. They open nothing else.
@@ -33,8 +33,8 @@ impl Endpoints {
 
     /// The function's storage.
     #[must_use]
-    pub fn storage(&self, config: Config) -> Storage {
-        Storage::new(config, self.dynamodb_builder(), self.s3_builder())
+    pub fn storage(&self, config: Config, limits: Limits) -> Storage {
+        Storage::new(config, limits, self.dynamodb_builder(), self.s3_builder())
     }
 
     fn dynamodb_builder(&self) -> aws_sdk_dynamodb::config::Builder {

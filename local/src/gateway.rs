@@ -130,7 +130,10 @@ impl Gateway {
         if self.rate.check().is_err() {
             return Err(Answer::message(429, "Too Many Requests"));
         }
-        let body = read(body, size).await.ok_or_else(|| Answer::error(413, INVALID_PAYLOAD))?;
+        let body = read(body, size).await.ok_or_else(|| Answer::message(400, "Bad Request"))?;
+        if body.len() > MAX_BODY {
+            return Err(Answer::error(413, INVALID_PAYLOAD));
+        }
         let received = Received { headers: &parts.headers, query: parts.uri.query(), source: client.ip(), body: &body };
         let event = rest(&received).to_string();
         drop(body);
@@ -184,23 +187,27 @@ pub fn context(timeout: Duration) -> Context {
     context
 }
 
-/// The body, if it is not too large.
+/// The body, or a little more than [`MAX_BODY`] of it; `None` if it ends before its end.
 async fn read(mut body: Incoming, size: &mut usize) -> Option<Vec<u8>> {
     let mut read = Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0).min(MAX_BODY));
-    while let Some(Ok(frame)) = body.frame().await {
-        let Ok(data) = frame.into_data() else { continue };
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.ok()?.into_data() else { continue };
         *size += data.len();
-        if *size <= MAX_BODY {
+        if read.len() <= MAX_BODY {
             read.extend_from_slice(&data);
         } else if *size > MAX_DRAINED {
             break;
         }
     }
-    (*size <= MAX_BODY).then_some(read)
+    Some(read)
 }
 
-const INVALID_PAYLOAD: (&str, &str) = ("invalid_payload", "Fail to parse the input data.");
-const PROCESSING_ERROR: (&str, &str) = ("processing_error", "Failed to put image.");
+/// `errorCode`, `message` and `x-error-detail`, as the template's gateway responses have them.
+type ErrorText = (&'static str, &'static str, &'static str);
+
+const INVALID_PAYLOAD: ErrorText = ("invalid_payload", "Fail to parse the input data.", "the request is too large");
+const PROCESSING_ERROR: ErrorText =
+    ("processing_error", "Failed to put image.", "a fault on our side, please try again");
 
 /// An answer to the client.
 struct Answer {
@@ -219,8 +226,10 @@ impl Answer {
         Self::json(status, &json!({ "message": message }))
     }
 
-    fn error(status: u16, (code, message): (&str, &str)) -> Self {
-        Self::json(status, &json!({ "errorCode": code, "message": message }))
+    fn error(status: u16, (code, message, detail): ErrorText) -> Self {
+        let mut answer = Self::json(status, &json!({ "errorCode": code, "message": message }));
+        answer.headers.push(("x-error-detail", detail.to_owned()));
+        answer
     }
 
     fn into_response(self) -> Response<Full<Bytes>> {

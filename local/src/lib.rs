@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod clients;
 pub mod event;
+pub mod faults;
 pub mod gateway;
 pub mod invoke;
 pub mod records;

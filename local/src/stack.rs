@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use put_image::config::Config;
 use put_image::function::Function;
+use put_image::storage::Limits;
 
 use crate::clients::Endpoints;
 use crate::gateway::{Gateway, Keys, default_rate};
@@ -120,7 +121,7 @@ impl Stack {
     /// A function over this stack.
     #[must_use]
     pub fn function(&self) -> Function {
-        Function::new(self.endpoints.storage(self.config.clone()))
+        Function::new(self.endpoints.storage(self.config.clone(), Limits::default()))
     }
 
     /// A gateway in front of a new function.

@@ -8,17 +8,20 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use lambda_runtime::LambdaEvent;
 use local::clients::Endpoints;
+use local::faults::Faults;
 use local::gateway::context;
 use local::records::{Records, plain};
 use local::stack::Stack;
 use local::{schema, server};
 use put_image::event::Event;
 use put_image::function::Function;
+use put_image::storage::Limits;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::images;
+use crate::log::LOG;
 
 pub const KEY: &str = "demo-key-for-the-local-stack";
 pub const CLOSED_KEY: &str = "demo-key-of-a-closed-project";
@@ -31,13 +34,32 @@ pub const BOUNDARY: &str = "test-boundary";
 pub struct App {
     pub stack: Stack,
     pub function: Function,
+    /// Faults on the way from the function to the stack; none reach the test's own calls.
+    pub faults: Faults,
     /// Whether the servers are the embedded ones.
     pub embedded: bool,
     _folder: TempDir,
 }
 
+/// Limits that end a call which is never answered soon enough for a test.
+pub const SHORT: Limits = Limits {
+    connect: Duration::from_secs(1),
+    dynamodb_attempt: Duration::from_secs(1),
+    dynamodb: Duration::from_millis(2500),
+    s3_attempt: Duration::from_secs(1),
+    s3: Duration::from_millis(2500),
+    max_attempts: 3,
+    initial_backoff: Duration::from_millis(5),
+};
+
 impl App {
     pub async fn start() -> Self {
+        Self::start_with(Limits::default(), 0).await
+    }
+
+    /// An app with limits, and a seed for the faults that hit a share of the calls.
+    pub async fn start_with(limits: Limits, seed: u64) -> Self {
+        LOG.start();
         let folder = TempDir::new().unwrap();
         let (endpoints, embedded) = match (std::env::var("TEST_DYNAMODB_ENDPOINT"), std::env::var("TEST_S3_ENDPOINT")) {
             (Ok(dynamodb), Ok(s3)) => (Endpoints { dynamodb, s3 }, false),
@@ -45,8 +67,13 @@ impl App {
         };
         let config = schema::config(&format!("t{}-", Uuid::new_v4().simple()));
         let stack = Stack::over(endpoints, config, Records::sample().unwrap()).await.unwrap();
-        let function = stack.function();
-        Self { stack, function, embedded, _folder: folder }
+        let faults = Faults::new(seed);
+        let behind_faults = Endpoints {
+            dynamodb: faults.in_front_of(&stack.endpoints.dynamodb).await.unwrap(),
+            s3: faults.in_front_of(&stack.endpoints.s3).await.unwrap(),
+        };
+        let function = Function::new(behind_faults.storage(stack.config.clone(), limits));
+        Self { stack, function, faults, embedded, _folder: folder }
     }
 
     /// Puts a form by an event of payload 1.0 with a text body.
@@ -56,10 +83,7 @@ impl App {
 
     /// Puts an event through the function as Lambda does: from JSON, and with what follows the response.
     pub async fn invoke(&self, event: &Value) -> Answer {
-        let event: Event = serde_json::from_str(&event.to_string()).unwrap();
-        let response = self.function.handle(LambdaEvent::new(event, context(Duration::from_secs(20)))).await;
-        self.function.clean_up().await;
-        Answer::from_response(&serde_json::to_value(response).unwrap())
+        invoke(&self.function, event, Duration::from_secs(20)).await
     }
 
     /// A submission's record as plain JSON; `null` if there is none.
@@ -122,6 +146,14 @@ impl App {
         assert_eq!((answer.status, answer.body.as_str()), SUCCESS, "{why}: {answer:?}");
         assert_eq!(self.image(SUBMISSION, field).await.as_deref(), Some(image), "{why}");
     }
+}
+
+/// Puts an event through a function that is ended after a time.
+pub async fn invoke(function: &Function, event: &Value, timeout: Duration) -> Answer {
+    let event: Event = serde_json::from_str(&event.to_string()).unwrap();
+    let response = function.handle(LambdaEvent::new(event, context(timeout))).await;
+    function.clean_up().await;
+    Answer::from_response(&serde_json::to_value(response).unwrap())
 }
 
 async fn embedded(folder: &Path) -> Endpoints {

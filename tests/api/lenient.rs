@@ -95,6 +95,7 @@ async fn unknown_fields_are_ignored_and_never_decoded() {
         .and("comment", b"\xFF not UTF-8".to_vec())
         .and("otherImage", "not Base64")
         .and("otherImage", "x".repeat(1000))
+        .and("odd\"\r\nContent-Transfer-Encoding: base64\r\nX-Header: \"", "encoded in its own way")
         .and("IDIMAGE", "another case is another field");
     app.assert_stores(&form, "selfieImage", &image, "unknown fields").await;
     assert_eq!(app.objects().await.len(), 1);

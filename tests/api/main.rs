@@ -11,10 +11,12 @@
 mod binary;
 mod clients;
 mod events;
+mod faults;
 mod gateway;
 mod helpers;
 mod images;
 mod lenient;
+mod log;
 mod order;
 mod overwrite;
 mod property;

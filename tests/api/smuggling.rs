@@ -33,6 +33,7 @@ async fn ambiguous_parts_are_refused() {
             "an empty part before",
         ),
         (format!("--{BOUNDARY}x\r\n"), "a longer boundary"),
+        (format!("x\n--{BOUNDARY}\r\n"), "a boundary behind a bare line feed"),
         (format!("{}--{BOUNDARY}--\r\n", part("Content-Disposition: form-data; name=selfieImage")), "two forms"),
         (part(&("X: y\r\n".repeat(10_000) + "Content-Disposition: form-data; name=selfieImage")), "10,000 headers"),
         (part("Content-Disposition: form-data; name=x").repeat(1000), "1,000 parts"),

@@ -90,7 +90,7 @@ async fn details_name_the_field_and_never_echo() {
         (Form::full().with("admin", secret), "admin: not an administrator of the project"),
         (Form::full().with("submissionId", secret), "submissionId: no such submission in the project"),
         (Form::full().with("idType", secret), "idType: not one of the documented types"),
-        (Form::full().with("submissionId", "damaged-submission"), "a fault on the server's side, please try again"),
+        (Form::full().with("submissionId", "damaged-submission"), "a fault on our side, please try again"),
     ] {
         assert_eq!(app.put(&form).await.detail.as_deref(), Some(detail));
     }

@@ -74,11 +74,12 @@ fn the_gateway_and_the_function_have_the_declared_numbers() {
 #[test]
 fn the_function_may_do_what_it_does_and_nothing_else() {
     let template = template();
-    let policies = template["Resources"]["PutImageFunction"]["Properties"]["Policies"].as_array().unwrap().clone();
-    let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap());
-    let actions: Vec<&str> = statements.map(|statement| statement["Action"].as_str().unwrap()).collect();
+    let policies = template["Resources"]["PutImageRole"]["Properties"]["Policies"].as_array().unwrap().clone();
+    let statements = policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+    let actions: Vec<&Value> = statements.map(|statement| &statement["Action"]).collect();
     let needed = ["dynamodb:Query", "dynamodb:GetItem", "dynamodb:UpdateItem", "s3:PutObject", "s3:DeleteObject"];
-    assert_eq!(actions, needed);
+    assert_eq!(actions[..5], needed);
+    assert_eq!(actions[5..], [&json!(["logs:CreateLogStream", "logs:PutLogEvents"])]);
 }
 
 #[test]

@@ -1,0 +1,322 @@
+//! Faults on the wire: a proxy in front of a storage server that fails, cuts or holds back calls, before
+//! or after they take effect. It knows the five calls that the function makes; all others pass.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::{Error, server};
+
+/// A call that the function makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Finds the project by its key.
+    Query,
+    /// Reads the submission.
+    GetItem,
+    /// Commits.
+    UpdateItem,
+    /// Uploads an image.
+    PutObject,
+    /// Deletes one.
+    DeleteObject,
+}
+
+/// Which calls of an operation a fault hits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum When {
+    /// The n-th from now on, from 1; no other.
+    Nth(u32),
+    /// All from now on.
+    Always,
+    /// This share of them, from 0 to 1, by the seed.
+    Share(f64),
+}
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is answered with this status and error code.
+    Error(u16, &'static str),
+    /// The connection is cut without an answer.
+    Cut,
+    /// The answer never comes.
+    Never,
+    /// The answer comes late.
+    Late(Duration),
+}
+
+/// A fault to inject.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fault {
+    /// The call that it hits.
+    pub operation: Operation,
+    /// Which of the calls.
+    pub when: When,
+    /// Whether the call takes effect before.
+    pub takes_effect: bool,
+    /// What becomes of it.
+    pub end: End,
+}
+
+/// The faults of a DynamoDB and an S3, and what was seen of their calls.
+#[derive(Clone, Debug)]
+pub struct Faults(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    random: u64,
+    faults: Vec<(Fault, u32)>,
+    calls: Vec<Operation>,
+    hits: Vec<Hit>,
+    gates: Vec<(Operation, u32, Gate)>,
+}
+
+/// Holds a call back until it is let through, so that a test can do something in between.
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
+    arrived: Arc<Notify>,
+    opened: Arc<Notify>,
+}
+
+impl Gate {
+    /// Waits until the call is there.
+    pub async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Lets the call through.
+    pub fn open(&self) {
+        self.opened.notify_one();
+    }
+}
+
+/// A call that a fault hit.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// The fault.
+    pub fault: Fault,
+    /// The call's path and, unless it is an image, its body: what it was about.
+    pub call: String,
+}
+
+impl Faults {
+    /// No faults yet. The same seed hits the same shares of the same sequence of calls.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            random: seed,
+            faults: Vec::new(),
+            calls: Vec::new(),
+            hits: Vec::new(),
+            gates: Vec::new(),
+        })))
+    }
+
+    /// Adds a fault. Of several that hit a call, the first added decides.
+    pub fn inject(&self, fault: Fault) {
+        self.state().faults.push((fault, 0));
+    }
+
+    /// Ends all faults.
+    pub fn clear(&self) {
+        self.state().faults.clear();
+    }
+
+    /// Holds back the n-th call of an operation from now on, from 1.
+    #[must_use]
+    pub fn hold(&self, operation: Operation, nth: u32) -> Gate {
+        let gate = Gate::default();
+        self.state().gates.push((operation, nth, gate.clone()));
+        gate
+    }
+
+    /// The calls so far, in the order of their arrival.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Operation> {
+        self.state().calls.clone()
+    }
+
+    /// The calls that a fault hit.
+    #[must_use]
+    pub fn hits(&self) -> Vec<Hit> {
+        self.state().hits.clone()
+    }
+
+    /// Puts the faults in front of a server; returns the URL to call instead.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be had.
+    pub async fn in_front_of(&self, url: &str) -> Result<String, Error> {
+        let listener = server::bind(0, "a proxy", "").await?;
+        let front = server::url(&listener)?;
+        let proxy = Arc::new(Proxy {
+            server: url.to_owned(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            faults: self.clone(),
+        });
+        tokio::spawn(proxy.serve(listener));
+        Ok(front)
+    }
+
+    /// Counts a call, and gives the gate that holds it back.
+    fn gate(&self, operation: Operation) -> Option<Gate> {
+        let mut state = self.state();
+        let gates = state.gates.iter_mut().filter(|(held, ..)| *held == operation);
+        let counted = gates.map(|(_, left, gate)| {
+            *left = left.wrapping_sub(1);
+            (*left == 0).then(|| gate.clone())
+        });
+        counted.fold(None, Option::or)
+    }
+
+    /// Notes a call, and the fault that hits it.
+    fn hit(&self, operation: Operation) -> Option<Fault> {
+        let mut state = self.state();
+        state.calls.push(operation);
+        let mut draw = state.random;
+        let mut hit = None;
+        for (fault, seen) in state.faults.iter_mut().filter(|(fault, _)| fault.operation == operation) {
+            *seen += 1;
+            let hits = match fault.when {
+                When::Nth(n) => *seen == n,
+                When::Always => true,
+                When::Share(share) => unit(&mut draw) < share,
+            };
+            if hits && hit.is_none() {
+                hit = Some(*fault);
+            }
+        }
+        state.random = draw;
+        hit
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The next number from 0 to 1 of a sequence (splitmix64, of which the upper 32 bits are taken).
+pub fn unit(state: &mut u64) -> f64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut word = *state;
+    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    let [.., a, b, c, d] = (word ^ (word >> 31)).to_le_bytes();
+    f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
+}
+
+struct Proxy {
+    server: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+    faults: Faults,
+}
+
+impl Proxy {
+    async fn serve(self: Arc<Self>, listener: TcpListener) {
+        while let Ok((socket, _)) = listener.accept().await {
+            let proxy = Arc::clone(&self);
+            let service = service_fn(move |request| Arc::clone(&proxy).handle(request));
+            let connection =
+                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
+            tokio::spawn(connection);
+        }
+    }
+
+    /// An error here cuts the connection.
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Error> {
+        let operation = operation(&request);
+        if let Some(gate) = operation.and_then(|operation| self.faults.gate(operation)) {
+            gate.arrived.notify_one();
+            gate.opened.notified().await;
+        }
+        let Some(fault) = operation.and_then(|operation| self.faults.hit(operation)) else {
+            return self.forward(request).await;
+        };
+        let (parts, body) = request.into_parts();
+        if !fault.takes_effect && fault.end == End::Cut {
+            // In the middle of the upload: the body is not read.
+            self.note(fault, parts.uri.path().to_owned());
+            return Err("cut".into());
+        }
+        let body = body.collect().await?.to_bytes();
+        let text = if fault.operation == Operation::PutObject { "".into() } else { String::from_utf8_lossy(&body) };
+        self.note(fault, format!("{} {text}", parts.uri.path()));
+        let request = Request::from_parts(parts, body.clone());
+        let response = if fault.takes_effect { Some(self.send(request).await?) } else { None };
+        match (fault.end, response) {
+            (End::Error(status, code), _) => Ok(error(fault.operation, status, code)?),
+            (End::Cut, _) => Err("cut".into()),
+            (End::Never, _) => std::future::pending().await,
+            (End::Late(delay), Some(response)) => {
+                tokio::time::sleep(delay).await;
+                Ok(response)
+            }
+            (End::Late(_), None) => Err("a call without effect has no answer to delay".into()),
+        }
+    }
+
+    fn note(&self, fault: Fault, call: String) {
+        self.faults.state().hits.push(Hit { fault, call });
+    }
+
+    async fn forward(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Error> {
+        let (parts, body) = request.into_parts();
+        self.send(Request::from_parts(parts, body.collect().await?.to_bytes())).await
+    }
+
+    /// Sends a request on, with its `Host` as it was signed.
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Full<Bytes>>, Error> {
+        let (mut parts, body) = request.into_parts();
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        parts.uri = format!("{}{path}", self.server).parse::<Uri>()?;
+        let (parts, body) = self.client.request(Request::from_parts(parts, Full::new(body))).await?.into_parts();
+        Ok(Response::from_parts(parts, Full::new(body.collect().await?.to_bytes())))
+    }
+}
+
+/// Which of the function's calls a request is.
+fn operation(request: &Request<Incoming>) -> Option<Operation> {
+    if let Some(target) = request.headers().get("x-amz-target") {
+        return match target.to_str().ok()?.rsplit('.').next()? {
+            "Query" => Some(Operation::Query),
+            "GetItem" => Some(Operation::GetItem),
+            "UpdateItem" => Some(Operation::UpdateItem),
+            _ => None,
+        };
+    }
+    // Behind the bucket's name there is an object's key.
+    let has_key = request.uri().path().trim_start_matches('/').split_once('/').is_some_and(|(_, key)| !key.is_empty());
+    match *request.method() {
+        Method::PUT if has_key => Some(Operation::PutObject),
+        Method::DELETE if has_key => Some(Operation::DeleteObject),
+        _ => None,
+    }
+}
+
+/// An error as the service writes it.
+fn error(operation: Operation, status: u16, code: &str) -> Result<Response<Full<Bytes>>, Error> {
+    let (content_type, body) = match operation {
+        Operation::PutObject | Operation::DeleteObject => {
+            ("application/xml", format!("<Error><Code>{code}</Code><Message>injected</Message></Error>"))
+        }
+        _ => (
+            "application/x-amz-json-1.0",
+            format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"injected"}}"#),
+        ),
+    };
+    Ok(Response::builder().status(status).header(CONTENT_TYPE, content_type).body(Full::new(body.into()))?)
+}

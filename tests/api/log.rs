@@ -1,0 +1,101 @@
+//! The log of the whole test suite at its lowest level: no line may hold a key, an e-mail or an image.
+
+use std::io::{self, Write};
+use std::sync::{Mutex, Once};
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use tracing::level_filters::LevelFilter;
+
+use crate::helpers::*;
+use crate::images;
+
+/// What the tests send and the records hold that is nobody's business.
+const PRIVATE: [&str; 8] = [
+    "demo-key",
+    "DEMO-KEY",
+    "@example",
+    "@EXAMPLE",
+    "s3cret",
+    // A PNG and a JPEG as Base64, and the apiKeyHash of the demo key.
+    "iVBORw0KGgo",
+    "/9j/",
+    "3ef8a12c",
+];
+
+pub static LOG: Log = Log { start: Once::new(), lines: Mutex::new(Vec::new()) };
+
+/// The lines logged so far by all tests of this process.
+pub struct Log {
+    start: Once,
+    lines: Mutex<Vec<String>>,
+}
+
+impl Log {
+    /// Starts to write all log lines into this log, as the deployed function would at the level TRACE.
+    pub fn start(&'static self) {
+        self.start.call_once(|| put_image::logging::init_with(LevelFilter::TRACE, true, || Writer(&LOG)));
+    }
+
+    /// The lines that hold a text.
+    pub fn lines_with(&self, text: &str) -> Vec<String> {
+        self.lines.lock().unwrap().iter().filter(|line| line.contains(text)).cloned().collect()
+    }
+}
+
+pub struct Writer(&'static Log);
+
+impl Write for Writer {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line).into_owned();
+        // The servers and the tests' own clients log in this process too; the deployed function has none.
+        if text.contains("\"target\":\"put_image") || text.contains("\"target\":\"aws") {
+            for private in PRIVATE {
+                assert!(!text.contains(private), "a log line holds {private}: {text}");
+            }
+        }
+        self.0.lines.lock().unwrap().push(text);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_one_line_with_what_an_operator_looks_for() {
+    let app = App::start().await;
+    let image = images::png(4321, 1);
+    assert_eq!(app.put(&Form::selfie(&image).with("submissionId", "second-submission")).await.row(), SUCCESS);
+    let lines = LOG.lines_with("\"selfieImage.size\":4321");
+    assert_eq!(lines.len(), 1);
+    let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(line["message"], "put image");
+    assert_eq!(line["level"], "INFO");
+    assert_eq!((&line["status"], &line["code"]), (&200.into(), &"ok".into()));
+    assert_eq!((&line["project"], &line["submission"]), (&"demo-project".into(), &"second-submission".into()));
+    assert_eq!(line["selfieImage.format"], "png");
+    assert!(line.get("idImage.format").is_none());
+    assert!(uuid::Uuid::parse_str(line["requestId"].as_str().unwrap()).is_ok());
+    for time in ["readMs", "uploadMs", "commitMs", "totalMs"] {
+        assert!(line[time].is_f64(), "{time}");
+    }
+    assert_eq!(LOG.lines_with(line["requestId"].as_str().unwrap()).len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_caller_sends_is_in_no_line() {
+    let app = App::start().await;
+    let marks = ["injected-1\r\nINFO forged", "injected-2\u{1b}[31m", "injected-3@example.com"];
+    for mark in marks {
+        for field in ["submissionId", "admin", "idType", "selfieImage", "unknown"] {
+            let _ = app.put(&Form::full().with(field, mark)).await;
+        }
+        let _ = app.put(&Form::full().with_key(mark)).await;
+        let event = event(Some(mark), mark, mark.as_bytes());
+        let _ = app.invoke(&event).await;
+    }
+    assert_eq!(LOG.lines_with("injected"), [""; 0]);
+    // The marks would be found: they are looked for as they would stand in a line.
+    assert!(BASE64_STANDARD.encode(images::png(100, 1)).starts_with("iVBORw0KGgo"));
+}
