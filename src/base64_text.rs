@@ -24,8 +24,9 @@ const MAX_PREFIX: usize = 1024;
 ///
 /// # Errors
 ///
-/// [`Reason::NotBase64`] for any character outside the standard alphabet, line breaks aside: a blank
-/// inside is a `+` that a client encoded wrongly, and would change the image without a word.
+/// [`Reason::NotBase64`] for any character outside the standard alphabet, line breaks aside.
+/// [`Reason::BlankInside`] for a blank: it is a `+` that a client encoded wrongly, and to skip it would
+/// change the image without a word. [`Reason::NotEncoded`] for an image that was sent as it is.
 ///
 /// ```
 /// use put_image::base64_text::decode;
@@ -36,7 +37,18 @@ const MAX_PREFIX: usize = 1024;
 /// ```
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, Reason> {
     let text = without_line_breaks(without_prefix(text));
-    ENGINE.decode(&text).map_err(|_| Reason::NotBase64)
+    ENGINE.decode(&text).map_err(|_| why_not(&text))
+}
+
+/// What is most likely wrong with a text that is not Base64.
+fn why_not(text: &[u8]) -> Reason {
+    // A JPEG or a PNG, as bytes or as what becomes of their first byte in a UTF-8 text.
+    let image = [&b"\xFF\xD8"[..], b"\x89PNG", b"\xEF\xBF\xBD"].iter().any(|start| text.starts_with(start));
+    match memchr::memchr2(b' ', b'\t', text) {
+        _ if image => Reason::NotEncoded,
+        Some(_) => Reason::BlankInside,
+        None => Reason::NotBase64,
+    }
 }
 
 /// The text behind a `data:image/...;base64,` prefix (RFC 2397), or all of it. What the prefix says
@@ -71,6 +83,7 @@ fn without_line_breaks(text: &[u8]) -> Cow<'_, [u8]> {
 #[cfg(test)]
 mod tests {
     use super::decode;
+    use crate::error::Reason;
 
     #[track_caller]
     fn assert_decodes(text: &str, bytes: &str) {
@@ -110,5 +123,8 @@ mod tests {
         ] {
             assert!(decode(text.as_bytes()).is_err(), "{text}");
         }
+        assert_eq!(decode(b"YW Jj"), Err(Reason::BlankInside));
+        assert_eq!(decode(b"\xFF\xD8\xFF \x00"), Err(Reason::NotEncoded));
+        assert_eq!(decode("\u{FFFD}PNG\r\n".as_bytes()), Err(Reason::NotEncoded));
     }
 }

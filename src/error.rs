@@ -161,6 +161,10 @@ pub enum Reason {
     TooLong,
     /// An image's text is not Base64 of the standard alphabet.
     NotBase64,
+    /// An image's Base64 has a blank inside.
+    BlankInside,
+    /// An image was sent as it is.
+    NotEncoded,
     /// An image is of another format or cut.
     NotAnImage,
     /// There is no `x-api-key`.
@@ -189,7 +193,9 @@ impl fmt::Display for Reason {
             Self::Repeated => "sent more than once",
             Self::NotUtf8 => "not UTF-8",
             Self::TooLong => "longer than 256 bytes",
-            Self::NotBase64 => "not Base64 (a blank inside is a + that was encoded wrongly)",
+            Self::NotBase64 => "not Base64 of the standard alphabet",
+            Self::BlankInside => "a blank inside the Base64, perhaps a + that was encoded wrongly",
+            Self::NotEncoded => "not Base64: send the image's Base64 text, not the image itself",
             Self::NotAnImage => "not a complete JPEG or PNG",
             Self::NoApiKey => "x-api-key: missing",
             Self::NoSubmissionId => "submissionId: missing",

@@ -68,7 +68,7 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// [`Reason::NotBase64`], or [`Reason::NotAnImage`] for anything but a complete JPEG or PNG.
+    /// What [`base64_text::decode`] says, or [`Reason::NotAnImage`] for anything but a complete JPEG or PNG.
     pub fn decode(text: &[u8]) -> Result<Self, Reason> {
         let bytes = base64_text::decode(text)?;
         let jpeg = || Some((Format::Jpeg, jpeg::dimensions(&bytes)?));

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// The local stack of PUT /Image: DynamoDB, S3 and API Gateway in one process on loopback.
 #[derive(Debug, Parser)]
-#[command(name = "local")]
+#[command(name = "local", args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do; `serve` if left out.
     #[command(subcommand)]
@@ -32,10 +32,10 @@ pub struct Serve {
     /// Port of the gateway
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
-    /// Port of DynamoDB
+    /// Port of DynamoDB (events/local.env and events/local.json name 8000)
     #[arg(long, default_value_t = 8000)]
     pub dynamodb_port: u16,
-    /// Port of S3
+    /// Port of S3 (events/local.env and events/local.json name 8014)
     #[arg(long, default_value_t = 8014)]
     pub s3_port: u16,
     /// Where the data is kept.
@@ -59,7 +59,7 @@ pub struct Data {
     /// Folder of the tables and objects
     #[arg(long, default_value = ".local-stack")]
     pub data: PathBuf,
-    /// Delete what is in the folder first
+    /// Delete the stack's tables and objects in the folder first
     #[arg(long)]
     pub fresh: bool,
 }

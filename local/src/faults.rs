@@ -247,7 +247,7 @@ impl Proxy {
             return self.forward(request).await;
         };
         let (parts, body) = request.into_parts();
-        if !fault.takes_effect && fault.end == End::Cut {
+        if fault.operation == Operation::PutObject && !fault.takes_effect && fault.end == End::Cut {
             // In the middle of the upload: the body is not read.
             self.note(fault, parts.uri.path().to_owned());
             return Err("cut".into());

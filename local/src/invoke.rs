@@ -1,5 +1,7 @@
 //! `invoke`: one event through the function, and what it left behind.
 
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -23,11 +25,13 @@ use crate::stack::{Data, FUNCTION_TIMEOUT, Ports, Stack, Taken};
 pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
     let json = std::fs::read_to_string(&options.event)
         .map_err(|error| format!("can't read the event {}: {error}", options.event.display()))?;
-    let event =
-        || serde_json::from_str::<Event>(&json).map_err(|error| format!("{}: {error}", options.event.display()));
+    let event = || {
+        serde_json::from_str::<Event>(&json)
+            .map_err(|error| format!("{} is not JSON: {error}", options.event.display()))
+    };
     let (payload, again) = (event()?, event()?);
-    let stack = match Data::take(&options.data.data, options.data.fresh) {
-        Ok(data) => Stack::start(Ports::default(), data, Records::sample()?).await?,
+    let stack = match Data::take(&options.data.data) {
+        Ok(data) => Stack::start(Ports::default(), data, options.data.fresh, Records::sample()?).await?,
         // `serve` is up: the event goes to the same storage.
         Err(Taken::By(endpoints)) if !options.data.fresh => {
             Stack::over(endpoints, schema::config(""), Records::sample()?).await?
@@ -38,10 +42,14 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
     let function = stack.function();
     let response = function.handle(LambdaEvent::new(payload, context(FUNCTION_TIMEOUT))).await;
     function.clean_up().await;
-    println!("{}", serde_json::to_string_pretty(&response)?);
-    if let Ok(request) = Request::parse(again) {
-        show(&stack, &request.submission_id).await?;
-    }
+    let response_json = serde_json::to_string_pretty(&response)? + "\n";
+    let left = match Request::parse(again) {
+        Ok(request) => list(&stack, &request.submission_id).await?,
+        Err(_) => String::new(),
+    };
+    // A reader that has read enough and is gone doesn't change how the event ended.
+    let _ = std::io::stdout().write_all(response_json.as_bytes());
+    let _ = std::io::stderr().write_all(left.as_bytes());
     Ok(match response.status_code {
         200..300 => ExitCode::SUCCESS,
         400..500 => ExitCode::from(4),
@@ -49,22 +57,21 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
     })
 }
 
-/// Lists the record of a submission and the objects under it.
-async fn show(stack: &Stack, submission: &str) -> Result<(), Error> {
+/// The record of a submission and the objects under it, to read.
+async fn list(stack: &Stack, submission: &str) -> Result<String, Error> {
     let found = stack.endpoints.dynamodb().get_item().table_name(&stack.config.submissions_table);
     let found = found.key("submissionId", AttributeValue::S(submission.to_owned())).send().await?;
     let Some(item) = found.item else {
-        eprintln!("\nno record {submission:?}");
-        return Ok(());
+        return Ok(format!("\nno record {submission:?}\n"));
     };
     let record: Map<String, Value> = item.into_iter().map(|(name, value)| (name, plain(&value))).collect();
-    eprintln!("\nrecord {}", serde_json::to_string_pretty(&record)?);
-    let Some(project) = record.get("projectId").and_then(Value::as_str) else { return Ok(()) };
+    let mut list = format!("\nrecord {}\n", serde_json::to_string_pretty(&record)?);
+    let Some(project) = record.get("projectId").and_then(Value::as_str) else { return Ok(list) };
     let objects = stack.endpoints.s3().list_objects_v2().bucket(&stack.config.images_bucket);
     let objects = objects.prefix(format!("{project}/{submission}/")).send().await?.contents.unwrap_or_default();
-    eprintln!("\nobjects in {}", stack.config.images_bucket);
+    writeln!(list, "\nobjects in {}", stack.config.images_bucket)?;
     for object in objects {
-        eprintln!("  {:>9} {}", object.size.unwrap_or_default(), object.key.unwrap_or_default());
+        writeln!(list, "  {:>9} {}", object.size.unwrap_or_default(), object.key.unwrap_or_default())?;
     }
-    Ok(())
+    Ok(list)
 }

@@ -15,7 +15,7 @@ use crate::{Error, server};
 /// A sentence: a port or the data folder is taken.
 pub async fn run(options: Serve) -> Result<(), Error> {
     let gateway = server::bind(options.port, "the gateway", "--port").await?;
-    let data = Data::take(&options.data.data, options.data.fresh).map_err(|taken| match taken {
+    let data = Data::take(&options.data.data).map_err(|taken| match taken {
         Taken::By(_) => Error::from(format!(
             "another local stack runs over the folder {}: end it, or choose another folder with --data",
             options.data.data.display()
@@ -24,7 +24,7 @@ pub async fn run(options: Serve) -> Result<(), Error> {
     })?;
     let folder = data.folder.canonicalize()?;
     let ports = Ports { dynamodb: options.dynamodb_port, s3: options.s3_port };
-    let stack = Stack::start(ports, data, Records::sample()?).await?;
+    let stack = Stack::start(ports, data, options.data.fresh, Records::sample()?).await?;
     greet(&server::url(&gateway)?, &stack, &folder.to_string_lossy());
     tokio::select! {
         () = Arc::new(stack.gateway().with_log()).serve(gateway) => Err("the gateway's socket failed".into()),
@@ -46,10 +46,10 @@ demo key    {key}
 
 Try it:
 
-  base64 < events/images/front.jpg > front.b64
+  base64 < events/images/front.jpg > /tmp/front.b64
   curl -i -X PUT {gateway}{PATH} -H 'x-api-key: {key}' \\
     --form submissionId={} --form admin={admin} \\
-    --form idType=passport --form 'idImage=<front.b64'
+    --form idType=passport --form 'idImage=</tmp/front.b64'
 ",
         stack.endpoints.dynamodb,
         stack.config.projects_table,

@@ -49,12 +49,12 @@ pub struct Data {
 }
 
 impl Data {
-    /// Takes a folder, empty if `fresh`. If another stack has it, that one's endpoints are the error.
+    /// Takes a folder. If another stack has it, that one's endpoints are the error.
     ///
     /// # Errors
     ///
     /// [`Taken`].
-    pub fn take(folder: &Path, fresh: bool) -> Result<Self, Taken> {
+    pub fn take(folder: &Path) -> Result<Self, Taken> {
         let other =
             |error: std::io::Error| Taken::Other(format!("can't use the folder {}: {error}", folder.display()).into());
         std::fs::create_dir_all(folder).map_err(other)?;
@@ -68,14 +68,28 @@ impl Data {
             }
             Err(TryLockError::Error(error)) => return Err(other(error)),
         }
-        for entry in std::fs::read_dir(folder).map_err(other)?.flatten().filter(|_| fresh) {
-            let remove = if entry.path().is_dir() { std::fs::remove_dir_all } else { std::fs::remove_file };
-            if entry.path() != path {
-                remove(entry.path()).map_err(other)?;
+        Ok(Self { folder: folder.to_owned(), lock })
+    }
+
+    fn tables(&self) -> PathBuf {
+        self.folder.join("dynamodb.sqlite")
+    }
+
+    fn objects(&self) -> PathBuf {
+        self.folder.join("s3")
+    }
+
+    /// Deletes the tables and the objects, and nothing else that may be in the folder.
+    fn clear(&self) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path == self.objects() {
+                std::fs::remove_dir_all(path)?;
+            } else if path.to_string_lossy().starts_with(&*self.tables().to_string_lossy()) {
+                std::fs::remove_file(path)?;
             }
         }
-        std::fs::create_dir_all(folder.join("s3")).map_err(other)?;
-        Ok(Self { folder: folder.to_owned(), lock })
+        Ok(())
     }
 }
 
@@ -89,17 +103,22 @@ pub enum Taken {
 }
 
 impl Stack {
-    /// Starts a stack over a data folder.
+    /// Starts a stack over a data folder, from nothing if `fresh`.
     ///
     /// # Errors
     ///
     /// A sentence: a port is taken, or the data is damaged.
-    pub async fn start(ports: Ports, mut data: Data, records: Records) -> Result<Self, Error> {
+    pub async fn start(ports: Ports, mut data: Data, fresh: bool, records: Records) -> Result<Self, Error> {
         let dynamodb = server::bind(ports.dynamodb, "DynamoDB", "--dynamodb-port").await?;
         let s3 = server::bind(ports.s3, "S3", "--s3-port").await?;
+        // Not before the ports are had: nothing is lost to a start that fails.
+        if fresh {
+            data.clear()?;
+        }
+        std::fs::create_dir_all(data.objects())?;
         let endpoints = Endpoints {
-            dynamodb: server::dynamodb(dynamodb, Some(&data.folder.join("dynamodb.sqlite")))?,
-            s3: server::s3(s3, &data.folder.join("s3"))?,
+            dynamodb: server::dynamodb(dynamodb, Some(&data.tables()))?,
+            s3: server::s3(s3, &data.objects())?,
         };
         data.lock.set_len(0)?;
         data.lock.write_all(&serde_json::to_vec(&endpoints)?)?;

@@ -17,6 +17,7 @@ mod helpers;
 mod images;
 mod lenient;
 mod log;
+mod model;
 mod order;
 mod overwrite;
 mod property;

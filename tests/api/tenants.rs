@@ -14,6 +14,62 @@ async fn another_projects_submission_is_like_none() {
     assert!(app.objects().await.is_empty());
 }
 
+/// All mixes of two projects' keys, administrators and submissions: only what belongs together is
+/// carried out, and what is refused tells nothing of another project's submissions.
+#[tokio::test]
+async fn only_what_belongs_together_is_carried_out() {
+    let app = App::start().await;
+    let project = |name: &str| local::records::Project {
+        project_id: format!("project-{name}"),
+        api_key: format!("demo-key-{name}"),
+        status: "active".to_owned(),
+        admins: vec![format!("{name}@example.com")],
+    };
+    let submission = |name: &str| local::records::Submission {
+        submission_id: format!("submission-{name}"),
+        project_id: Some(format!("project-{name}")),
+    };
+    let records = local::records::Records {
+        projects: vec![project("a"), project("b")],
+        submissions: vec![submission("a"), submission("b")],
+        keys_without_project: Vec::new(),
+    };
+    records.seed(&app.stack.endpoints, &app.stack.config).await.unwrap();
+    for key in ["a", "b", "without-a-project"] {
+        for admin in ["a", "b", "nobody"] {
+            let mut of_foreign_and_none = Vec::new();
+            for submission in ["a", "b", "none"] {
+                let form = Form::full()
+                    .with_key(&format!("demo-key-{key}"))
+                    .with("admin", format!("{admin}@example.com"))
+                    .with("submissionId", format!("submission-{submission}"));
+                let before = app.stored().await;
+                let answer = app.put(&form).await;
+                let expected = match (key, admin, submission) {
+                    ("without-a-project", ..) => ROW_3,
+                    _ if admin != key => ROW_5,
+                    _ if submission != key => ROW_6,
+                    _ => SUCCESS,
+                };
+                assert_eq!(answer.row(), expected, "{key} {admin} {submission}");
+                let after = app.stored().await;
+                assert_eq!(after == before, expected != SUCCESS, "{key} {admin} {submission}");
+                // Only the key's own submission and what is under its prefix have changed.
+                let own = format!("project-{key}/submission-{key}/");
+                let others = |stored: Stored| -> Vec<_> {
+                    stored.objects.into_iter().filter(|(name, _)| !name.starts_with(&own)).collect()
+                };
+                assert_eq!(others(after), others(before));
+                if submission != key {
+                    of_foreign_and_none.push((answer.status, answer.body, answer.detail));
+                }
+            }
+            of_foreign_and_none.dedup();
+            assert_eq!(of_foreign_and_none.len(), 1, "{key} {admin}: another project's is told from none");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_project_without_administrators_lets_nobody_in() {
     let app = App::start().await;
