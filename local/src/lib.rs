@@ -2,7 +2,8 @@
 //!
 //! [`server`] runs real wire servers of DynamoDB and S3, [`schema`] makes in them what the template
 //! declares, [`records`] fills it, [`gateway`] does what API Gateway does for the route and turns a
-//! request into an [`event`], and [`stack`] puts them together. Nothing of this is deployed.
+//! request into an [`event`], and [`stack`] puts them together. For tests, [`faults`] breaks the wire,
+//! and [`lambda`] runs the function's own binary. Nothing of this is deployed.
 
 pub mod cli;
 pub mod clients;
@@ -10,6 +11,7 @@ pub mod event;
 pub mod faults;
 pub mod gateway;
 pub mod invoke;
+pub mod lambda;
 pub mod records;
 pub mod schema;
 pub mod serve;

@@ -36,6 +36,8 @@ pub struct App {
     pub function: Function,
     /// Faults on the way from the function to the stack; none reach the test's own calls.
     pub faults: Faults,
+    /// Where the function finds the stack.
+    pub behind_faults: Endpoints,
     /// Whether the servers are the embedded ones.
     pub embedded: bool,
     _folder: TempDir,
@@ -73,7 +75,7 @@ impl App {
             s3: faults.in_front_of(&stack.endpoints.s3).await.unwrap(),
         };
         let function = Function::new(behind_faults.storage(stack.config.clone(), limits));
-        Self { stack, function, faults, embedded, _folder: folder }
+        Self { stack, function, faults, behind_faults, embedded, _folder: folder }
     }
 
     /// Puts a form by an event of payload 1.0 with a text body.

@@ -1,0 +1,35 @@
+//! A multipart body to its parts: what is found lies in the body, and written anew it is found again.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use put_image::form::Form;
+use put_image::multipart::{MAX_PARTS, parts};
+
+const TYPE: &str = "multipart/form-data; boundary=b";
+
+fuzz_target!(|body: &[u8]| {
+    let Ok(found) = parts(TYPE, body) else {
+        assert!(Form::parse(TYPE, body).is_err());
+        return;
+    };
+    assert!(found.len() <= MAX_PARTS);
+    let mut again = Vec::new();
+    for part in &found {
+        assert!(body.as_ptr_range().contains(&part.content.as_ptr()) || part.content.is_empty());
+        again.extend_from_slice(b"--b\r\nContent-Disposition: form-data; name=\"");
+        for &byte in &part.name {
+            if byte == b'"' || byte == b'\\' {
+                again.push(b'\\');
+            }
+            again.push(byte);
+        }
+        again.extend_from_slice(b"\"\r\n\r\n");
+        again.extend_from_slice(part.content);
+        again.extend_from_slice(b"\r\n");
+    }
+    again.extend_from_slice(b"--b--");
+    let second = parts(TYPE, &again).unwrap();
+    assert!(found.iter().map(|part| (&part.name, part.content)).eq(second.iter().map(|part| (&part.name, part.content))));
+    let _ = Form::parse(TYPE, body);
+});

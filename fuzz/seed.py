@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Writes the fuzz targets' first inputs into fuzz/corpus: small ones, each reaching another part of the code."""
+
+import base64
+import json
+import struct
+import zlib
+from pathlib import Path
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+HEADER = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+PNG = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", HEADER) + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
+FRAME = b"\xff\xc0\x00\x0b\x08\x00\x01\x00\x01\x01\x01\x11\x00"
+SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x12\xff\x00\x34\xff\xd0\x56"
+JPEG = b"\xff\xd8\xff\xe0\x00\x04JF" + FRAME + SCAN + b"\xff\xd9"
+TEXT = base64.b64encode(PNG).decode()
+
+
+def part(name, value, more=""):
+    return f'--b\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n{value}\r\n'
+
+
+FORM = part("submissionId", "s") + part("admin", "a") + part("selfieImage", TEXT, '; filename="x"') + "--b--\r\n"
+HEADERS = {"x-api-key": "k", "Content-Type": "multipart/form-data; boundary=b"}
+
+INPUTS = {
+    "image/png": b"\0" + PNG,
+    "image/jpeg": b"\0" + JPEG,
+    "image/text": b"\1data:image/png;base64," + TEXT.encode(),
+    "image/wrapped": b"\1" + "\r\n".join(TEXT[i : i + 20] for i in range(0, len(TEXT), 20)).encode(),
+    "form/full": FORM.encode(),
+    "form/preamble": b"x\r\n" + FORM.encode() + b"y",
+    "form/headers": part("a", "", "; name*=x\r\nContent-Type: text/plain").encode() + b"--b--",
+    "form/tricks": part("a", "1", '; filename="x; name=evil "').encode() + b"--b \r\n\r\n--b--",
+    "event/text": json.dumps({"headers": HEADERS, "body": FORM, "isBase64Encoded": False}).encode(),
+    "event/base64": json.dumps(
+        {"version": "2.0", "headers": HEADERS, "body": base64.b64encode(FORM.encode()).decode(), "isBase64Encoded": True}
+    ).encode(),
+    "event/multi": json.dumps({"multiValueHeaders": {k: [v] for k, v in HEADERS.items()}, "body": "\u00e9\u2028"}).encode(),
+    "event/damaged": b'{"headers":null,"body":"\\ud83d","isBase64Encoded":"x"}',
+}
+
+if __name__ == "__main__":
+    for name, data in INPUTS.items():
+        path = CORPUS / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)

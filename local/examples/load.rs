@@ -1,0 +1,166 @@
+//! A load test: one process of the release binary takes a thousand puts of 1.2 MB and a thousand bad
+//! requests, mixed, one at a time as Lambda gives them, while 1% of the calls to storage fail. Nothing may
+//! be lost, and memory has to stay flat.
+//!
+//! ```sh
+//! cargo build --release -p put-image && cargo run --release -p local --example load
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use local::clients::Endpoints;
+use local::faults::{End, Fault, Faults, Operation, When, unit};
+use local::lambda::Lambda;
+use local::records::Records;
+use local::stack::Stack;
+use local::{Error, schema, server};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+const PUTS: usize = 1000;
+const BAD: usize = 1000;
+const IMAGE: usize = 300_000;
+const FIELDS: [&str; 4] = ["idImage", "idBackImage", "selfieImage", "addressImage"];
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Together 1% of an operation's calls, or a little more.
+const FAULTS: [(Operation, bool, End, f64); 8] = [
+    (Operation::Query, false, End::Error(500, "InternalServerError"), 0.01),
+    (Operation::GetItem, false, End::Cut, 0.01),
+    (Operation::UpdateItem, true, End::Cut, 0.005),
+    (Operation::UpdateItem, false, End::Error(500, "InternalServerError"), 0.005),
+    (Operation::PutObject, false, End::Error(403, "AccessDenied"), 0.003),
+    (Operation::PutObject, false, End::Cut, 0.003),
+    (Operation::PutObject, true, End::Error(503, "SlowDown"), 0.004),
+    (Operation::DeleteObject, false, End::Error(403, "AccessDenied"), 0.01),
+];
+
+#[tokio::main]
+async fn main() -> Result<ExitCode, Error> {
+    let folder = tempfile::tempdir()?;
+    let direct = Endpoints {
+        dynamodb: server::dynamodb(server::bind(0, "DynamoDB", "").await?, None)?,
+        s3: server::s3(server::bind(0, "S3", "").await?, folder.path())?,
+    };
+    let faults = Faults::new(1);
+    let through_faults =
+        Endpoints { dynamodb: faults.in_front_of(&direct.dynamodb).await?, s3: faults.in_front_of(&direct.s3).await? };
+    let stack = Stack::over(direct, schema::config(""), Records::sample()?).await?;
+    for (operation, takes_effect, end, share) in FAULTS {
+        faults.inject(Fault { operation, when: When::Share(share), takes_effect, end });
+    }
+    let log = [("AWS_LAMBDA_LOG_LEVEL", OsStr::new("OFF"))];
+    let binary = std::env::current_exe()?.with_file_name("../put-image");
+    let lambda = Lambda::start(binary, &through_faults, &stack.config, log).await?;
+
+    let mut random = 1;
+    let (mut puts, mut bad, mut wrong) = (0, 0, 0);
+    let mut answers: BTreeMap<u64, usize> = BTreeMap::new();
+    // What the record has to show: of the last put that succeeded, or of one after it whose answer was 500.
+    let mut possible: Vec<Vec<String>> = Vec::new();
+    let started = Instant::now();
+    while puts + bad < PUTS + BAD {
+        let remaining = f64::from(u32::try_from(PUTS - puts)?) / f64::from(u32::try_from(PUTS + BAD - puts - bad)?);
+        let good = unit(&mut random) < remaining;
+        let images: Vec<Vec<u8>> = (0..4).map(|_| jpeg(IMAGE, &mut random)).collect();
+        let event = event(&images, if good { None } else { Some(bad % 4) });
+        let response: Value = serde_json::from_slice(&lambda.invoke(event, TIMEOUT).await?)?;
+        let status = response["statusCode"].as_u64().unwrap_or_default();
+        *answers.entry(status).or_default() += 1;
+        let hashes: Vec<String> = images.iter().map(|image| hex::encode(Sha256::digest(image))).collect();
+        match (good, status) {
+            (true, 200) => possible = vec![hashes],
+            (true, 500) => possible.push(hashes),
+            (false, 400 | 500) => {}
+            _ => wrong += 1,
+        }
+        *(if good { &mut puts } else { &mut bad }) += 1;
+        if (puts + bad) % 250 == 0 {
+            let (now, peak) = (lambda.memory("VmRSS"), lambda.memory("VmHWM"));
+            println!("{:5} requests, resident {} KiB, peak {} KiB", puts + bad, now.unwrap_or(0), peak.unwrap_or(0));
+        }
+    }
+    lambda.idle().await?;
+    println!("{puts} puts and {bad} bad requests in {:.1} s: {answers:?}", started.elapsed().as_secs_f64());
+
+    let (named, shown) = record(&stack).await?;
+    let objects = objects(&stack).await?;
+    let lost = named.iter().filter(|(key, sha256)| objects.get(*key) != Some(*sha256)).count();
+    let left_over: Vec<&String> = objects.keys().filter(|key| !named.contains_key(*key)).collect();
+    let hits = faults.hits();
+    let unexplained = left_over.iter().filter(|key| !hits.iter().any(|hit| hit.call.contains(key.as_str()))).count();
+    println!(
+        "{} calls, {} faults, {} objects left over, {unexplained} of them without a fault, {lost} lost, {wrong} wrong answers",
+        faults.calls().len(),
+        hits.len(),
+        left_over.len(),
+    );
+    let sound = lost == 0 && unexplained == 0 && wrong == 0 && possible.contains(&shown);
+    println!("{}", if sound { "nothing is lost" } else { "something is WRONG" });
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A put with four images as an event of payload 1.0; bad in one of four ways if asked for.
+fn event(images: &[Vec<u8>], defect: Option<usize>) -> String {
+    let mut form = String::new();
+    let admin = if defect == Some(1) { "nobody@example.com" } else { "admin@example.com" };
+    let mut field = |name: &str, value: &str| {
+        form.extend(["--load\r\nContent-Disposition: form-data; name=\"", name, "\"\r\n\r\n", value, "\r\n"]);
+    };
+    field("submissionId", if defect == Some(2) { "none" } else { "demo-submission" });
+    field("admin", admin);
+    field("idType", "passport");
+    for (name, image) in FIELDS.iter().zip(images) {
+        let mut text = BASE64_STANDARD.encode(image);
+        if defect == Some(0) {
+            text.truncate(text.len() / 2);
+        }
+        field(name, &text);
+    }
+    if defect != Some(3) {
+        form += "--load--\r\n";
+    }
+    let headers =
+        json!({ "content-type": "multipart/form-data; boundary=load", "x-api-key": "demo-key-for-the-local-stack" });
+    json!({ "headers": headers, "body": form, "isBase64Encoded": false }).to_string()
+}
+
+/// A JPEG whose scan is noise.
+fn jpeg(size: usize, random: &mut u64) -> Vec<u8> {
+    let mut image =
+        b"\xFF\xD8\xFF\xC0\x00\x0B\x08\x00\x02\x00\x03\x01\x01\x11\x00\xFF\xDA\x00\x08\x01\x01\x00\x00\x3F\x00"
+            .to_vec();
+    while image.len() < size - 2 {
+        unit(random);
+        image.extend(random.to_le_bytes().map(|byte| byte & 0x7F));
+    }
+    image.truncate(size - 2);
+    image.extend(b"\xFF\xD9");
+    image
+}
+
+/// The keys and hashes that the record names, and the hashes in the fields' order.
+async fn record(stack: &Stack) -> Result<(HashMap<String, String>, Vec<String>), Error> {
+    let get = stack.endpoints.dynamodb().get_item().table_name(&stack.config.submissions_table).consistent_read(true);
+    let item = get.key("submissionId", AttributeValue::S("demo-submission".to_owned())).send().await?;
+    let record = local::records::plain(&AttributeValue::M(item.item.unwrap_or_default()));
+    let text = |field: &str, name: &str| record[field][name].as_str().unwrap_or_default().to_owned();
+    let named = FIELDS.iter().map(|field| (text(field, "key"), text(field, "sha256"))).collect();
+    Ok((named, FIELDS.iter().map(|field| text(field, "sha256")).collect()))
+}
+
+/// The objects' keys and the hashes of their contents.
+async fn objects(stack: &Stack) -> Result<HashMap<String, String>, Error> {
+    let (s3, bucket) = (stack.endpoints.s3(), &stack.config.images_bucket);
+    let mut objects = HashMap::new();
+    for object in s3.list_objects_v2().bucket(bucket).send().await?.contents() {
+        let key = object.key().unwrap_or_default();
+        let content = s3.get_object().bucket(bucket).key(key).send().await?.body.collect().await?.into_bytes();
+        objects.insert(key.to_owned(), hex::encode(Sha256::digest(&content)));
+    }
+    Ok(objects)
+}

@@ -1,0 +1,178 @@
+//! Lambda around the function's own binary: the process, and the Runtime API that it asks for events
+//! (AWS, "Using the Lambda runtime API"). It gets one event at a time, as in Lambda.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use put_image::config::Config;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use crate::clients::{CREDENTIALS, Endpoints};
+use crate::{Error, server};
+
+/// What stands before the Runtime API's paths.
+const PREFIX: &str = "/2018-06-01/runtime/";
+
+/// A process of the function.
+#[derive(Debug)]
+pub struct Lambda {
+    process: Child,
+    api: Arc<RuntimeApi>,
+    events: mpsc::Sender<Invocation>,
+    invoked: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Invocation {
+    event: Bytes,
+    timeout: Duration,
+    answer: oneshot::Sender<Result<Bytes, String>>,
+}
+
+impl Lambda {
+    /// Starts a binary over a storage, with further environment variables.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be started.
+    pub async fn start<'a>(
+        binary: impl AsRef<Path>,
+        endpoints: &Endpoints,
+        config: &Config,
+        variables: impl IntoIterator<Item = (&'a str, &'a OsStr)>,
+    ) -> Result<Self, Error> {
+        let listener = server::bind(0, "the Runtime API", "").await?;
+        let address = listener.local_addr()?.to_string();
+        // One event at a time: the next waits until the function asks for it.
+        let (events, queue) = mpsc::channel(1);
+        let api = Arc::new(RuntimeApi { queue: queue.into(), pending: Mutex::default(), asked: watch::Sender::new(0) });
+        tokio::spawn(Arc::clone(&api).serve(listener));
+        let process = Command::new(binary.as_ref())
+            .env_clear()
+            .envs([
+                ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
+                ("AWS_LAMBDA_FUNCTION_NAME", "put-image"),
+                ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+                ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_ACCESS_KEY_ID", CREDENTIALS.0),
+                ("AWS_SECRET_ACCESS_KEY", CREDENTIALS.1),
+                ("AWS_ENDPOINT_URL_DYNAMODB", &endpoints.dynamodb),
+                ("AWS_ENDPOINT_URL_S3", &endpoints.s3),
+                ("PROJECTS_TABLE", &config.projects_table),
+                ("SUBMISSIONS_TABLE", &config.submissions_table),
+                ("IMAGES_BUCKET", &config.images_bucket),
+            ])
+            .envs(variables)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("can't start {}: {error}", binary.as_ref().display()))?;
+        Ok(Self { process, api, events, invoked: AtomicU64::new(0) })
+    }
+
+    /// Has the function handle an event, given as JSON. Returns its response as JSON.
+    ///
+    /// # Errors
+    ///
+    /// What the function reports instead of a response, or that it is gone.
+    pub async fn invoke(&self, event: impl Into<Bytes>, timeout: Duration) -> Result<Bytes, Error> {
+        let (answer, answered) = oneshot::channel();
+        let invocation = Invocation { event: event.into(), timeout, answer };
+        self.invoked.fetch_add(1, Ordering::SeqCst);
+        self.events.send(invocation).await.map_err(|_| "the Runtime API has ended")?;
+        Ok(answered.await.map_err(|_| "the function has ended")??)
+    }
+
+    /// Waits until the function asks for the next event, and so has done all that it does after a response.
+    ///
+    /// # Errors
+    ///
+    /// If the Runtime API has ended.
+    pub async fn idle(&self) -> Result<(), Error> {
+        let invoked = self.invoked.load(Ordering::SeqCst);
+        self.api.asked.subscribe().wait_for(|asked| *asked > invoked).await?;
+        Ok(())
+    }
+
+    /// The ID of the process.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// A number of KiB from the process' status, such as `VmRSS` or `VmHWM` (proc(5)).
+    #[must_use]
+    pub fn memory(&self, name: &str) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    }
+}
+
+#[derive(Debug)]
+struct RuntimeApi {
+    queue: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
+    pending: Mutex<HashMap<String, oneshot::Sender<Result<Bytes, String>>>>,
+    /// How often the function has asked for an event.
+    asked: watch::Sender<u64>,
+}
+
+impl RuntimeApi {
+    async fn serve(self: Arc<Self>, listener: TcpListener) {
+        while let Ok((socket, _)) = listener.accept().await {
+            let api = Arc::clone(&self);
+            let service = service_fn(move |request| Arc::clone(&api).handle(request));
+            let connection =
+                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
+            tokio::spawn(connection);
+        }
+    }
+
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Error> {
+        let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
+        if request.method() == Method::GET && path == "invocation/next" {
+            return self.next().await;
+        }
+        let body = request.into_body().collect().await?.to_bytes();
+        let mut parts = path.split('/').skip(1);
+        if let (Some(id), Some(kind)) = (parts.next(), parts.next()) {
+            let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+            let answer = if kind == "response" { Ok(body) } else { Err(String::from_utf8_lossy(&body).into_owned()) };
+            if let Some(pending) = pending {
+                // Whoever asked may have gone.
+                let _ = pending.send(answer);
+            }
+        }
+        Ok(Response::builder().status(202).body(Full::default())?)
+    }
+
+    async fn next(&self) -> Result<Response<Full<Bytes>>, Error> {
+        self.asked.send_modify(|asked| *asked += 1);
+        let Invocation { event, timeout, answer } = self.queue.lock().await.recv().await.ok_or("no more events")?;
+        let id = Uuid::new_v4().to_string();
+        let deadline = (SystemTime::now() + timeout).duration_since(UNIX_EPOCH)?.as_millis();
+        let response = Response::builder()
+            .header("lambda-runtime-aws-request-id", &id)
+            .header("lambda-runtime-deadline-ms", deadline.to_string())
+            .header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:put-image")
+            .body(Full::new(event))?;
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id, answer);
+        Ok(response)
+    }
+}
