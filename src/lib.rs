@@ -8,6 +8,8 @@
 //! [`put`] is that flow in one function, [`function`] is what Lambda calls, [`storage`] holds the
 //! clients, and [`error`] has every answer that is not a success.
 
+#![forbid(unsafe_code)]
+
 pub mod base64_text;
 pub mod checks;
 pub mod commit;

@@ -1,5 +1,7 @@
 //! The binary that Lambda runs.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 //! be lost, and memory has to stay flat.
 //!
 //! ```sh
-//! cargo build --release -p put-image && cargo run --release -p local --example load
+//! cargo build --release -p put-image && cargo run --profile bench -p local --example load -- target/release/put-image
 //! ```
 
 use std::collections::{BTreeMap, HashMap};
@@ -54,8 +54,9 @@ async fn main() -> Result<ExitCode, Error> {
         faults.inject(Fault { operation, when: When::Share(share), takes_effect, end });
     }
     let log = [("AWS_LAMBDA_LOG_LEVEL", OsStr::new("OFF"))];
-    let binary = std::env::current_exe()?.with_file_name("../put-image");
-    let lambda = Lambda::start(binary, &through_faults, &stack.config, log).await?;
+    let binary = std::env::args_os().nth(1).ok_or("name the function's binary")?;
+    largest_event(&Lambda::start(&binary, &stack.endpoints, &stack.config, log).await?).await?;
+    let lambda = Lambda::start(&binary, &through_faults, &stack.config, log).await?;
 
     let mut random = 1;
     let (mut puts, mut bad, mut wrong) = (0, 0, 0);
@@ -102,6 +103,20 @@ async fn main() -> Result<ExitCode, Error> {
     let sound = lost == 0 && unexplained == 0 && wrong == 0 && possible.contains(&shown);
     println!("{}", if sound { "nothing is lost" } else { "something is WRONG" });
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints what the largest event takes of a new process' memory.
+async fn largest_event(lambda: &Lambda) -> Result<(), Error> {
+    lambda.invoke("{}", TIMEOUT).await?;
+    lambda.idle().await?;
+    let idle = lambda.memory("VmHWM").unwrap_or(0);
+    let images: Vec<Vec<u8>> = (0..4).map(|_| jpeg(1_100_000, &mut 7)).collect();
+    let event = event(&images, None);
+    let size = event.len();
+    let response: Value = serde_json::from_slice(&lambda.invoke(event, TIMEOUT).await?)?;
+    let peak = lambda.memory("VmHWM").unwrap_or(0);
+    println!("an event of {size} bytes: {}, peak {peak} KiB, {idle} KiB before", response["statusCode"]);
+    Ok(())
 }
 
 /// A put with four images as an event of payload 1.0; bad in one of four ways if asked for.
