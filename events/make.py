@@ -15,7 +15,7 @@ from pathlib import Path
 
 EVENTS = Path(__file__).parent
 BOUNDARY = "specimen-boundary"
-PROJECT, CLOSED = json.loads((EVENTS / "records.json").read_text())["projects"]
+PROJECT, CLOSED, TWIN, _ = json.loads((EVENTS / "records.json").read_text())["projects"]
 UNKNOWN_KEY = "demo-key-without-a-project"
 
 
@@ -147,7 +147,7 @@ def events():
         "error-07-no-image": rest(TEXTS),
         "error-08-missing-id-type": rest(without(all_fields, "idType")),
         "error-09-invalid-id-type": rest(selfie | {"idType": "library_card"}),
-        "error-10-processing-error": rest(selfie | {"submissionId": "damaged-submission"}),
+        "error-10-processing-error": rest(selfie, key=TWIN["apiKey"]),
     }
 
 

@@ -2,7 +2,9 @@
 //!
 //! It is a compare-and-swap: it takes effect only while the images that it replaces are still those
 //! that were read. So a commit that is sent twice, or arrives late, can't undo another request's; and
-//! what it replaced is known even when its answer is lost.
+//! what it replaced is known even when its answer is lost. (An image's key never comes back, so the condition
+//! can't come true again. Only somebody who deletes a submission and makes it anew between two attempts of a
+//! first put, seconds apart, could make it.)
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -15,7 +17,7 @@ use crate::checks::Put;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::records::Submission;
-use crate::storage::{Storage, fault, malformed};
+use crate::storage::{Storage, fault};
 use crate::upload::{Attempts, Object};
 
 /// How a commit ended.
@@ -56,10 +58,9 @@ impl Storage {
                 return Commit::Refused(fault("UpdateItem", &error));
             };
             // Another request's commit came first, or the submission is gone or another project's.
-            match failed.item.clone().map(Submission::try_from).transpose() {
-                Ok(Some(found)) if found.project_id == put.project_id => current = found,
-                Ok(_) => return Commit::Refused(Error::InvalidSubmission),
-                Err(error) => return Commit::Refused(malformed("submission", error)),
+            match failed.item.clone().map(Submission::from) {
+                Some(found) if found.project_id.as_ref() == Some(&put.project_id) => current = found,
+                _ => return Commit::Refused(Error::InvalidSubmission),
             }
         }
     }
@@ -123,12 +124,14 @@ impl Storage {
     }
 }
 
-/// The keys of the images that the objects replace. A key that is not this submission's was not written
-/// by us: who knows what else names it.
+/// The keys of the images that the objects replace. A key that is not of this submission's field was not
+/// written by us: who knows what else names it.
 fn replaced(put: &Put, objects: &[Object], before: &Submission) -> Vec<String> {
-    let ours = format!("{}/{}/", put.project_id, put.submission_id);
-    let keys = objects.iter().filter_map(|object| before.key(object.field));
-    keys.filter(|key| key.starts_with(&ours)).map(str::to_owned).collect()
+    let ours = |object: &&Object| {
+        let prefix = format!("{}/{}/{}/", put.project_id, put.submission_id, object.field.name());
+        before.key(object.field).is_some_and(|key| key.starts_with(&prefix))
+    };
+    objects.iter().filter(ours).filter_map(|object| before.key(object.field)).map(str::to_owned).collect()
 }
 
 /// An image's attribute in the record.

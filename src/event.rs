@@ -6,8 +6,8 @@ use std::fmt;
 
 use base64::Engine as _;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::base64_text::ENGINE;
@@ -122,8 +122,8 @@ impl Members<'_> {
             Some(json) => string_content(json).ok_or(Reason::DamagedEvent)?,
         };
         Ok(HttpRequest {
-            api_key: headers.get("x-api-key").and_then(|key| ApiKey::new(&key)),
-            content_type: headers.get("content-type").unwrap_or_default(),
+            api_key: ApiKey::new(&combined(&headers.api_key)),
+            content_type: combined(&headers.content_type),
             body: envelope.open(body)?,
         })
     }
@@ -149,42 +149,73 @@ impl Envelope {
     }
 }
 
-/// An event's headers, under both of the names that events have for them.
+/// The headers that we read, with all their values. All others are passed over, however many.
+#[derive(Default)]
 struct Headers {
-    single: Map<String, Value>,
-    multi: Map<String, Value>,
+    api_key: Vec<String>,
+    content_type: Vec<String>,
 }
 
 impl Headers {
     fn parse(single: Option<&RawValue>, multi: Option<&RawValue>) -> Result<Self, Reason> {
         let parse = |raw: Option<&RawValue>| {
             let present = raw.map(RawValue::get).filter(|json| *json != "null");
-            present.map(serde_json::from_str::<Map<_, _>>).transpose().map_err(|_| Reason::DamagedEvent)
+            present.map(serde_json::from_str::<Self>).transpose().map_err(|_| Reason::DamagedEvent)
         };
-        match (parse(single)?, parse(multi)?) {
-            (None, None) => Err(Reason::NoHeaders),
-            (single, multi) => Ok(Self { single: single.unwrap_or_default(), multi: multi.unwrap_or_default() }),
-        }
+        let (single, multi) = match (parse(single)?, parse(multi)?) {
+            (None, None) => return Err(Reason::NoHeaders),
+            (single, multi) => (single.unwrap_or_default(), multi.unwrap_or_default()),
+        };
+        // An event has a header's last value under one name and all of them under the other.
+        let all = |multi: Vec<String>, single| if multi.is_empty() { single } else { multi };
+        Ok(Self {
+            api_key: all(multi.api_key, single.api_key),
+            content_type: all(multi.content_type, single.content_type),
+        })
+    }
+}
+
+/// Several values become one by commas, as RFC 9110, section 5.3 and payload 2.0 have it: no rule of ours
+/// picks one of two.
+fn combined(values: &[String]) -> String {
+    values.join(",")
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeadersVisitor)
+    }
+}
+
+struct HeadersVisitor;
+
+impl<'de> Visitor<'de> for HeadersVisitor {
+    type Value = Headers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("headers")
     }
 
-    /// The value of a header, whatever its name's case. Several values become one by commas, as
-    /// RFC 9110, section 5.3 and payload 2.0 have it: no rule of ours picks one of two.
-    fn get(&self, name: &str) -> Option<String> {
-        let values = |map: &Map<String, Value>| -> Vec<String> {
-            let named = map.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-            named.flat_map(|(_, value)| strings(value)).collect()
-        };
-        let multi = values(&self.multi);
-        let found = if multi.is_empty() { values(&self.single) } else { multi };
-        (!found.is_empty()).then(|| found.join(","))
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+        let mut headers = Headers::default();
+        while let Some(name) = map.next_key::<String>()? {
+            if name.eq_ignore_ascii_case("x-api-key") {
+                headers.api_key.extend(strings(map.next_value()?));
+            } else if name.eq_ignore_ascii_case("content-type") {
+                headers.content_type.extend(strings(map.next_value()?));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(headers)
     }
 }
 
 /// The strings of a header's value: itself, or those in the list that it is.
-fn strings(value: &Value) -> Vec<String> {
+fn strings(value: Value) -> Vec<String> {
     match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Array(list) => list.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::String(text) => vec![text],
+        Value::Array(list) => list.into_iter().flat_map(strings).collect(),
         _ => Vec::new(),
     }
 }

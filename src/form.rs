@@ -25,7 +25,7 @@ impl<'a> Form<'a> {
     pub fn parse(content_type: &str, body: &'a [u8]) -> Result<Self, Error> {
         let mut form = Self::default();
         for part in multipart::parts(content_type, body)? {
-            let Some(field) = Field::from_name(&part.name) else { continue };
+            let Some(field) = Field::from_name(part.name) else { continue };
             if part.encoded {
                 return Err(Error::field(field, Reason::TransferEncoding));
             }

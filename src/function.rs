@@ -67,7 +67,9 @@ impl Function {
         let unneeded = std::mem::take(&mut *self.unneeded.lock().unwrap_or_else(PoisonError::into_inner));
         let deletions = unneeded.iter().flat_map(|unneeded| unneeded.keys.iter().map(move |key| (unneeded, key)));
         let deletions = deletions.map(|(Unneeded { request_id, deadline, .. }, key)| async move {
-            let deleted = deadline.clean_up(self.storage.delete(key)).await;
+            let deletion = AssertUnwindSafe(self.storage.delete(key)).catch_unwind();
+            let deletion = async { deletion.await.unwrap_or_else(|_| Err(Error::fault("DeleteObject", "panicked"))) };
+            let deleted = deadline.clean_up(deletion).await;
             let deleted =
                 deleted.unwrap_or_else(|time_is_up| Err(Error::fault("DeleteObject", time_is_up.to_string())));
             if let Err(error) = deleted {

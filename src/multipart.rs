@@ -20,8 +20,8 @@ const MAX_BOUNDARY: usize = 70;
 /// One part of a form.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Part<'a> {
-    /// The field's name, unquoted.
-    pub name: Vec<u8>,
+    /// The field's name, without its quotes.
+    pub name: &'a [u8],
     /// The part's content, byte for byte.
     pub content: &'a [u8],
     /// Whether a `Content-Transfer-Encoding` says that the content is not what it looks like.
@@ -107,7 +107,7 @@ fn parse_part(part: &[u8]) -> Result<Part<'_>, Reason> {
 
 /// The `name` of a part's `Content-Disposition`, the only header that a part must have, and whether its
 /// content is encoded.
-fn parse_headers(headers: &[u8]) -> Result<(Vec<u8>, bool), Reason> {
+fn parse_headers(headers: &[u8]) -> Result<(&[u8], bool), Reason> {
     let mut name = None;
     let mut encoded = false;
     let mut lines = headers;
@@ -121,7 +121,7 @@ fn parse_headers(headers: &[u8]) -> Result<(Vec<u8>, bool), Reason> {
             // `name*` is RFC 5987's, which RFC 7578 doesn't allow here: parsers differ on it.
             let form_data = disposition.value.eq_ignore_ascii_case(b"form-data") && !disposition.has("name*");
             let only = disposition.only("name").filter(|_| form_data && name.is_none());
-            name = Some(only.ok_or(Reason::UnnamedPart)?.to_vec());
+            name = Some(only.ok_or(Reason::UnnamedPart)?);
         } else if header.eq_ignore_ascii_case(b"Content-Transfer-Encoding") {
             // Deprecated by RFC 7578, section 4.7. These three change nothing.
             let identity = ["7bit", "8bit", "binary"];
@@ -157,7 +157,7 @@ mod tests {
     #[track_caller]
     fn assert_parts(content_type: &str, body: &str, expected: &[(&str, &str)]) {
         let parts = parts(content_type, body.as_bytes()).expect(body);
-        let found: Vec<_> = parts.iter().map(|p| (std::str::from_utf8(&p.name).unwrap(), p.content)).collect();
+        let found: Vec<_> = parts.iter().map(|p| (std::str::from_utf8(p.name).unwrap(), p.content)).collect();
         let expected: Vec<_> = expected.iter().map(|(name, content)| (*name, content.as_bytes())).collect();
         assert_eq!(found, expected, "{body}");
     }

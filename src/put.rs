@@ -54,7 +54,11 @@ pub async fn put(
             unneeded.extend(keys());
             Err(error)
         }
-        Commit::Unknown(error) => Err(error),
+        Commit::Unknown(error) => {
+            let keys: Vec<String> = keys().collect();
+            tracing::warn!(submission = submission_id, ?keys, "whether these objects were committed is unknown");
+            Err(error)
+        }
     }
 }
 
@@ -77,7 +81,9 @@ async fn check(
     let submission = checks::check_submission(submission?, &project)?;
     summary.submission = Some(request.submission_id.clone());
     let put = checks::check_images(request, project, admin)?;
-    let hashes = hashes.await.map_err(|error| Error::fault("hash", error.to_string()))?;
+    let hashes = deadline.work(hashes).await.map_err(|time_is_up| Error::fault("hash", time_is_up.to_string()))?;
+    // Not the panic's own message, which may hold what the caller sent.
+    let hashes = hashes.map_err(|_| Error::fault("hash", "panicked"))?;
     Ok((put, submission, hashes))
 }
 

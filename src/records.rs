@@ -46,8 +46,8 @@ impl TryFrom<Item> for Project {
 /// A submission: whose it is and which images it has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Submission {
-    /// `projectId`.
-    pub project_id: String,
+    /// `projectId`; a record without it is nobody's.
+    pub project_id: Option<String>,
     images: HashMap<ImageField, AttributeValue>,
 }
 
@@ -66,13 +66,11 @@ impl Submission {
     }
 }
 
-impl TryFrom<Item> for Submission {
-    type Error = MalformedRecord;
-
-    fn try_from(mut item: Item) -> Result<Self, MalformedRecord> {
+impl From<Item> for Submission {
+    fn from(mut item: Item) -> Self {
         let images = ImageField::ALL.into_iter();
         let images = images.filter_map(|field| Some((field, item.remove(field.name())?))).collect();
-        Ok(Self { project_id: string(&mut item, "projectId")?, images })
+        Self { project_id: string(&mut item, "projectId").ok(), images }
     }
 }
 

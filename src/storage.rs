@@ -124,7 +124,9 @@ impl Storage {
             .await
             .map_err(|error| fault("Query", &error))?;
         match <[_; 1]>::try_from(found.items.unwrap_or_default()) {
-            Ok([item]) => Ok(Some(item.try_into().map_err(|error| malformed("project", error))?)),
+            Ok([item]) => {
+                Ok(Some(item.try_into().map_err(|error: MalformedRecord| Error::fault("Query", error.to_string()))?))
+            }
             Err(none) if none.is_empty() => Ok(None),
             Err(_) => Err(Error::fault("Query", "two projects have the same API key")),
         }
@@ -145,7 +147,7 @@ impl Storage {
             .send()
             .await
             .map_err(|error| fault("GetItem", &error))?;
-        found.item.map(|item| item.try_into().map_err(|error| malformed("submission", error))).transpose()
+        Ok(found.item.map(Submission::from))
     }
 }
 
@@ -162,9 +164,4 @@ where
         _ => DisplayErrorContext(error).to_string(),
     };
     Error::fault(operation, cause)
-}
-
-/// A record that can't be understood.
-pub(crate) fn malformed(record: &'static str, error: MalformedRecord) -> Error {
-    Error::fault(record, error.to_string())
 }

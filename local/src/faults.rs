@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -17,6 +18,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
+use crate::clients::Endpoints;
+use crate::records::plain;
 use crate::{Error, server};
 
 /// A call that the function makes.
@@ -77,11 +80,20 @@ pub struct Faults(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    random: u64,
-    faults: Vec<(Fault, u32)>,
+    seed: u64,
+    faults: Vec<Injected>,
     calls: Vec<Operation>,
     hits: Vec<Hit>,
     gates: Vec<(Operation, u32, Gate)>,
+    named_deletions: Vec<String>,
+}
+
+/// A fault with its own sequence of chances, so that what it hits depends on its operation's calls alone.
+#[derive(Debug)]
+struct Injected {
+    fault: Fault,
+    seen: u32,
+    random: u64,
 }
 
 /// Holds a call back until it is let through, so that a test can do something in between.
@@ -89,6 +101,7 @@ struct State {
 pub struct Gate {
     arrived: Arc<Notify>,
     opened: Arc<Notify>,
+    passed: Arc<Notify>,
 }
 
 impl Gate {
@@ -97,9 +110,14 @@ impl Gate {
         self.arrived.notified().await;
     }
 
-    /// Lets the call through.
+    /// Lets the call through, also if whoever made it has given up.
     pub fn open(&self) {
         self.opened.notify_one();
+    }
+
+    /// Waits until the call has taken effect.
+    pub async fn passed(&self) {
+        self.passed.notified().await;
     }
 }
 
@@ -117,7 +135,8 @@ impl Faults {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
-            random: seed,
+            seed,
+            named_deletions: Vec::new(),
             faults: Vec::new(),
             calls: Vec::new(),
             hits: Vec::new(),
@@ -127,7 +146,9 @@ impl Faults {
 
     /// Adds a fault. Of several that hit a call, the first added decides.
     pub fn inject(&self, fault: Fault) {
-        self.state().faults.push((fault, 0));
+        let mut state = self.state();
+        let random = state.seed.wrapping_mul(1_000_003).wrapping_add(state.faults.len() as u64);
+        state.faults.push(Injected { fault, seen: 0, random });
     }
 
     /// Ends all faults.
@@ -155,18 +176,34 @@ impl Faults {
         self.state().hits.clone()
     }
 
-    /// Puts the faults in front of a server; returns the URL to call instead.
+    /// Deletions of objects that a record named when they arrived. There must be none.
+    #[must_use]
+    pub fn named_deletions(&self) -> Vec<String> {
+        self.state().named_deletions.clone()
+    }
+
+    /// Puts the faults in front of a DynamoDB and an S3; returns the endpoints to use instead. Each deletion
+    /// is held against the record in the table of submissions.
     ///
     /// # Errors
     ///
     /// If no port can be had.
-    pub async fn in_front_of(&self, url: &str) -> Result<String, Error> {
+    pub async fn in_front_of(&self, endpoints: &Endpoints, submissions_table: &str) -> Result<Endpoints, Error> {
+        let records = Records { dynamodb: endpoints.dynamodb(), table: submissions_table.to_owned() };
+        Ok(Endpoints {
+            dynamodb: self.proxy(&endpoints.dynamodb, records.clone()).await?,
+            s3: self.proxy(&endpoints.s3, records).await?,
+        })
+    }
+
+    async fn proxy(&self, url: &str, records: Records) -> Result<String, Error> {
         let listener = server::bind(0, "a proxy", "").await?;
         let front = server::url(&listener)?;
         let proxy = Arc::new(Proxy {
             server: url.to_owned(),
             client: Client::builder(TokioExecutor::new()).build_http(),
             faults: self.clone(),
+            records,
         });
         tokio::spawn(proxy.serve(listener));
         Ok(front)
@@ -187,20 +224,18 @@ impl Faults {
     fn hit(&self, operation: Operation) -> Option<Fault> {
         let mut state = self.state();
         state.calls.push(operation);
-        let mut draw = state.random;
         let mut hit = None;
-        for (fault, seen) in state.faults.iter_mut().filter(|(fault, _)| fault.operation == operation) {
+        for Injected { fault, seen, random } in state.faults.iter_mut().filter(|it| it.fault.operation == operation) {
             *seen += 1;
             let hits = match fault.when {
                 When::Nth(n) => *seen == n,
                 When::Always => true,
-                When::Share(share) => unit(&mut draw) < share,
+                When::Share(share) => unit(random) < share,
             };
             if hits && hit.is_none() {
                 hit = Some(*fault);
             }
         }
-        state.random = draw;
         hit
     }
 
@@ -219,10 +254,29 @@ pub fn unit(state: &mut u64) -> f64 {
     f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
 }
 
+/// The records that deletions are held against.
+#[derive(Clone)]
+struct Records {
+    dynamodb: aws_sdk_dynamodb::Client,
+    table: String,
+}
+
+impl Records {
+    /// Whether the submission's record names the object of a path `/bucket/project/submission/field/file`.
+    async fn name(&self, path: &str) -> Result<bool, Error> {
+        let key = path.trim_start_matches('/').split_once('/').map_or("", |(_, key)| key);
+        let submission = key.split('/').nth(1).unwrap_or_default().to_owned();
+        let get = self.dynamodb.get_item().table_name(&self.table).consistent_read(true);
+        let found = get.key("submissionId", AttributeValue::S(submission)).send().await?;
+        Ok(found.item.is_some_and(|item| plain(&AttributeValue::M(item)).to_string().contains(key)))
+    }
+}
+
 struct Proxy {
     server: String,
     client: Client<HttpConnector, Full<Bytes>>,
     faults: Faults,
+    records: Records,
 }
 
 impl Proxy {
@@ -239,23 +293,43 @@ impl Proxy {
     /// An error here cuts the connection.
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Error> {
         let operation = operation(&request);
-        if let Some(gate) = operation.and_then(|operation| self.faults.gate(operation)) {
-            gate.arrived.notify_one();
-            gate.opened.notified().await;
-        }
-        let Some(fault) = operation.and_then(|operation| self.faults.hit(operation)) else {
-            return self.forward(request).await;
-        };
+        let fault = operation.and_then(|operation| self.faults.hit(operation));
         let (parts, body) = request.into_parts();
-        if fault.operation == Operation::PutObject && !fault.takes_effect && fault.end == End::Cut {
+        if let Some(fault @ Fault { operation: Operation::PutObject, takes_effect: false, end: End::Cut, .. }) = fault {
             // In the middle of the upload: the body is not read.
             self.note(fault, parts.uri.path().to_owned());
             return Err("cut".into());
         }
-        let body = body.collect().await?.to_bytes();
-        let text = if fault.operation == Operation::PutObject { "".into() } else { String::from_utf8_lossy(&body) };
-        self.note(fault, format!("{} {text}", parts.uri.path()));
-        let request = Request::from_parts(parts, body.clone());
+        let request = Request::from_parts(parts, body.collect().await?.to_bytes());
+        // In a task of its own: what has arrived takes effect, also if the client has given up meanwhile.
+        tokio::spawn(self.answer(operation, fault, request)).await?
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        operation: Option<Operation>,
+        fault: Option<Fault>,
+        request: Request<Bytes>,
+    ) -> Result<Response<Full<Bytes>>, Error> {
+        let gate = operation.and_then(|operation| self.faults.gate(operation));
+        if let Some(gate) = &gate {
+            gate.arrived.notify_one();
+            gate.opened.notified().await;
+        }
+        let path = request.uri().path().to_owned();
+        if operation == Some(Operation::DeleteObject) && self.records.name(&path).await? {
+            self.faults.state().named_deletions.push(path.clone());
+        }
+        let Some(fault) = fault else {
+            let response = self.send(request).await;
+            if let Some(gate) = gate {
+                gate.passed.notify_one();
+            }
+            return response;
+        };
+        let is_image = fault.operation == Operation::PutObject;
+        let text = if is_image { "".into() } else { String::from_utf8_lossy(request.body()) };
+        self.note(fault, format!("{path} {text}"));
         let response = if fault.takes_effect { Some(self.send(request).await?) } else { None };
         match (fault.end, response) {
             (End::Error(status, code), _) => Ok(error(fault.operation, status, code)?),
@@ -271,11 +345,6 @@ impl Proxy {
 
     fn note(&self, fault: Fault, call: String) {
         self.faults.state().hits.push(Hit { fault, call });
-    }
-
-    async fn forward(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Error> {
-        let (parts, body) = request.into_parts();
-        self.send(Request::from_parts(parts, body.collect().await?.to_bytes())).await
     }
 
     /// Sends a request on, with its `Host` as it was signed.

@@ -48,7 +48,7 @@ pub struct Project {
 pub struct Submission {
     /// Its ID.
     pub submission_id: String,
-    /// Its project; a record without one is damaged.
+    /// Its project; a record without one is nobody's.
     pub project_id: Option<String>,
 }
 

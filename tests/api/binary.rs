@@ -47,6 +47,8 @@ async fn it_answers_before_it_deletes_what_was_replaced() {
     let gates: Vec<_> = (1..=4).map(|nth| app.faults.hold(Operation::DeleteObject, nth)).collect();
     let form = Form::full().with_image("idImage", &images::png(400, 8));
     assert_eq!(status(&lambda, &form.event().to_string()).await, Some(200));
+    let objects = app.objects().await;
+    assert!(first.keys().all(|key| objects.contains_key(key)), "deleted before the answer");
     let record = app.record(SUBMISSION).await.to_string();
     assert!(first.keys().all(|key| !record.contains(key.as_str())));
     gates.iter().for_each(local::faults::Gate::open);

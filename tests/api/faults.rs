@@ -212,7 +212,7 @@ async fn the_answer_of_an_upload_that_took_effect_is_lost() {
 #[tokio::test]
 async fn the_submission_goes_between_check_and_commit() {
     for moved in [false, true] {
-        let app = App::start_with(SHORT, 0).await;
+        let app = App::start().await;
         let gate = app.faults.hold(Operation::UpdateItem, 1);
         let dynamodb = app.stack.endpoints.dynamodb();
         let (table, id) = (&app.stack.config.submissions_table, AttributeValue::S(SUBMISSION.to_owned()));
@@ -239,7 +239,8 @@ async fn the_submission_goes_between_check_and_commit() {
 
 #[tokio::test]
 async fn another_commit_comes_first() {
-    let app = app_with_images().await;
+    let app = App::start().await;
+    assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
     let gate = app.faults.hold(Operation::UpdateItem, 1);
     let undisturbed = app.stack.function();
     let (form, first) = (other_images(), Form::full().with_image("idImage", &images::png(900, 21)));
@@ -293,28 +294,80 @@ async fn what_was_replaced_can_not_be_deleted() {
     }
 }
 
+/// A commit arrives after its request was answered: the images that it names are there.
+#[tokio::test]
+async fn a_commit_that_arrives_late_finds_its_images() {
+    let app = app_with_images().await;
+    // Held back until the SDK has given up on each attempt.
+    let gates: Vec<_> = (1..=3).map(|nth| app.faults.hold(Operation::UpdateItem, nth)).collect();
+    let form = other_images();
+    assert_eq!(app.put(&form).await.row(), ROW_10);
+    gates[0].open();
+    gates[0].passed().await;
+    assert_stored(&app, &form).await;
+}
+
+/// The same, but another request's commit came before: the late one has no effect.
+#[tokio::test]
+async fn a_commit_that_arrives_too_late_has_no_effect() {
+    let app = app_with_images().await;
+    let gates: Vec<_> = (1..=3).map(|nth| app.faults.hold(Operation::UpdateItem, nth)).collect();
+    assert_eq!(app.put(&other_images()).await.row(), ROW_10);
+    let second = Form::full().with_image("idImage", &images::png(900, 21));
+    let undisturbed = app.stack.function();
+    assert_eq!(invoke(&undisturbed, &second.event(), Duration::from_secs(20)).await.row(), SUCCESS);
+    gates[0].open();
+    gates[0].passed().await;
+    assert_stored(&app, &second).await;
+}
+
 #[tokio::test]
 async fn nothing_outlives_the_deadline() {
-    for operation in
-        [Operation::Query, Operation::GetItem, Operation::PutObject, Operation::UpdateItem, Operation::DeleteObject]
-    {
-        let app = App::start_with(Limits::default(), 0).await;
+    /// Nothing but the deadline ends a call.
+    const ENDLESS: Limits = Limits {
+        connect: Duration::from_secs(1),
+        dynamodb_attempt: Duration::from_hours(1),
+        dynamodb: Duration::from_hours(1),
+        s3_attempt: Duration::from_hours(1),
+        s3: Duration::from_hours(1),
+        max_attempts: 3,
+        initial_backoff: Duration::from_millis(5),
+    };
+    use Operation::{DeleteObject, GetItem, PutObject, Query, UpdateItem};
+    for (operations, row, left) in [
+        (&[(Query, When::Always)][..], ROW_10, 4),
+        (&[(GetItem, When::Always)], ROW_10, 4),
+        (&[(PutObject, When::Always)], ROW_10, 4),
+        (&[(UpdateItem, When::Always)], ROW_10, 8),
+        (&[(UpdateItem, When::Always), (GetItem, When::Nth(2))], ROW_10, 8),
+        (&[(DeleteObject, When::Always)], SUCCESS, 8),
+    ] {
+        let app = App::start_with(ENDLESS, 0).await;
         assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
         let record = app.record(SUBMISSION).await;
-        app.faults.inject(fault(operation, When::Always, End::Never));
-        // Far less than the SDK's own timeouts. Its end is waited for far longer.
+        for &(operation, when) in operations {
+            app.faults.inject(fault(operation, when, End::Never));
+        }
         let event = other_images().event();
         let put = invoke(&app.function, &event, Duration::from_secs(2));
-        let answer = timeout(Duration::from_mins(1), put).await.unwrap();
-        if operation == Operation::DeleteObject {
-            assert_eq!(answer.row(), SUCCESS);
-            continue;
-        }
-        assert_eq!(answer.row(), ROW_10, "{operation:?}");
-        assert_eq!(app.record(SUBMISSION).await, record, "{operation:?}");
-        let left = if operation == Operation::UpdateItem { 8 } else { 4 };
-        assert_eq!(app.objects().await.len(), left, "{operation:?}");
+        let answer = timeout(Duration::from_mins(1), put).await.expect("outlived the deadline");
+        assert_eq!(answer.row(), row, "{operations:?}");
+        assert_eq!(app.record(SUBMISSION).await == record, row == ROW_10, "{operations:?}");
+        assert_eq!(app.objects().await.len(), left, "{operations:?}");
     }
+}
+
+/// The submission is read as it is now, both for the check and to read back a commit.
+#[tokio::test]
+async fn submissions_are_read_consistently() {
+    let app = app_with_images().await;
+    app.faults.inject(fault_after(Operation::GetItem, When::Always, End::Late(Duration::ZERO)));
+    app.faults.inject(fault_after(Operation::UpdateItem, When::Always, End::Cut));
+    assert_eq!(app.put(&other_images()).await.row(), SUCCESS);
+    let hits = app.faults.hits();
+    let reads: Vec<_> = hits.iter().filter(|hit| hit.fault.operation == Operation::GetItem).collect();
+    assert_eq!(reads.len(), 2);
+    assert!(reads.iter().all(|read| read.call.contains("\"ConsistentRead\":true")), "{reads:?}");
 }
 
 #[test]

@@ -26,6 +26,7 @@ use crate::log::LOG;
 pub const KEY: &str = "demo-key-for-the-local-stack";
 pub const CLOSED_KEY: &str = "demo-key-of-a-closed-project";
 pub const KEY_WITHOUT_PROJECT: &str = "demo-key-without-a-project";
+pub const KEY_OF_TWO: &str = "demo-key-of-two-projects";
 pub const SUBMISSION: &str = "demo-submission";
 pub const ADMIN: &str = "admin@example.com";
 pub const BOUNDARY: &str = "test-boundary";
@@ -41,6 +42,15 @@ pub struct App {
     /// Whether the servers are the embedded ones.
     pub embedded: bool,
     _folder: TempDir,
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            LOG.assert_clean();
+            assert_eq!(self.faults.named_deletions(), [""; 0], "deleted while a record named it");
+        }
+    }
 }
 
 /// Limits that end a call which is never answered soon enough for a test.
@@ -70,10 +80,7 @@ impl App {
         let config = schema::config(&format!("t{}-", Uuid::new_v4().simple()));
         let stack = Stack::over(endpoints, config, Records::sample().unwrap()).await.unwrap();
         let faults = Faults::new(seed);
-        let behind_faults = Endpoints {
-            dynamodb: faults.in_front_of(&stack.endpoints.dynamodb).await.unwrap(),
-            s3: faults.in_front_of(&stack.endpoints.s3).await.unwrap(),
-        };
+        let behind_faults = faults.in_front_of(&stack.endpoints, &stack.config.submissions_table).await.unwrap();
         let function = Function::new(behind_faults.storage(stack.config.clone(), limits));
         Self { stack, function, faults, behind_faults, embedded, _folder: folder }
     }

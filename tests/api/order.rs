@@ -1,5 +1,7 @@
 //! The order of checks: of two rows that occur together, the earlier one is the answer.
 
+use local::faults::{End, Fault, Operation, When};
+
 use crate::helpers::*;
 
 /// A row and what brings it about. `None` for the key or a field leaves it out.
@@ -80,14 +82,28 @@ async fn of_two_rows_the_earlier_wins() {
 #[tokio::test]
 async fn rows_before_a_fault_win_over_it() {
     let app = App::start().await;
-    let damaged = || Form::full().with("submissionId", "damaged-submission");
+    let two_projects = || Form::full().with_key(KEY_OF_TWO);
     for (form, row, why) in [
-        (damaged(), ROW_10, "the fault alone"),
-        (damaged().with("selfieImage", "?"), ROW_1, "not Base64"),
-        (damaged().without("admin"), ROW_2, "no admin"),
-        (damaged().with_key(KEY_WITHOUT_PROJECT), ROW_3, "a key without project"),
-        (damaged().with_key(CLOSED_KEY), ROW_4, "a closed project"),
-        (damaged().with("admin", "nobody@example.com"), ROW_5, "nobody's account"),
+        (two_projects().with("selfieImage", "?"), ROW_1, "not Base64"),
+        (two_projects().without("admin"), ROW_2, "no admin"),
+        (two_projects().with("admin", "nobody@example.com"), ROW_10, "nobody's account, of which project?"),
+        (Form::texts().with_key(KEY_OF_TWO), ROW_10, "no image"),
+    ] {
+        app.assert_refused(&form, row, why).await;
+    }
+    // The submission can't be read, and the answer doesn't need it.
+    app.faults.inject(Fault {
+        operation: Operation::GetItem,
+        when: When::Always,
+        takes_effect: false,
+        end: End::Error(400, "AccessDeniedException"),
+    });
+    for (form, row, why) in [
+        (Form::full(), ROW_10, "the fault alone"),
+        (Form::full().with_key(KEY_WITHOUT_PROJECT), ROW_3, "a key without project"),
+        (Form::full().with_key(CLOSED_KEY), ROW_4, "a closed project"),
+        (Form::full().with("admin", "nobody@example.com"), ROW_5, "nobody's account"),
+        (Form::texts(), ROW_10, "no image"),
     ] {
         app.assert_refused(&form, row, why).await;
     }

@@ -16,7 +16,18 @@ async fn ambiguous_parts_are_refused() {
     let app = App::start().await;
     let image = BASE64_STANDARD.encode(images::png(200, 1));
     let part = |headers: &str| format!("--{BOUNDARY}\r\n{headers}\r\n\r\n{image}\r\n");
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    let good = form(&part("Content-Disposition: form-data; name=selfieImage"));
+    assert_eq!(app.invoke(&event(Some(KEY), &content_type, &good)).await.row(), SUCCESS);
+    let nested = format!("--n\r\nContent-Disposition: form-data; name=selfieImage\r\n\r\n{image}\r\n--n--");
     for (parts, why) in [
+        (
+            part(r#"Content-Disposition: form-data; filename="\"; name=idImage; x="; name="selfieImage""#),
+            "an escaped quote",
+        ),
+        (part("Content-Disposition: form-data; name=selfieImage").replace(&image, &nested), "nested multipart"),
+        (part("Content-Disposition: form-data; name=selfieImage").replace(&image, &format!("{image}\0")), "a NUL"),
+        (part("Content-Disposition: form-data; name=selfieImage").replace("\r\n", "\n"), "line feeds alone"),
         (part("Content-Disposition: form-data; name=\"selfieImage\"; name=\"idImage\""), "two names"),
         (part("Content-Disposition: form-data; name=\"x\"; name*=utf-8''selfieImage"), "an extended name"),
         (part("Content-Disposition: form-data; name=\"selfieImage\0\""), "a NUL in a name"),
@@ -36,9 +47,8 @@ async fn ambiguous_parts_are_refused() {
         (format!("x\n--{BOUNDARY}\r\n"), "a boundary behind a bare line feed"),
         (format!("{}--{BOUNDARY}--\r\n", part("Content-Disposition: form-data; name=selfieImage")), "two forms"),
         (part(&("X: y\r\n".repeat(10_000) + "Content-Disposition: form-data; name=selfieImage")), "10,000 headers"),
-        (part("Content-Disposition: form-data; name=x").repeat(1000), "1,000 parts"),
+        ("--test-boundary\r\nContent-Disposition: form-data; name=x\r\n\r\n\r\n".repeat(100_000), "100,000 parts"),
     ] {
-        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
         app.assert_event_refused(&event(Some(KEY), &content_type, &form(&parts)), ROW_1, why).await;
     }
 }

@@ -52,7 +52,8 @@ async fn each_row_is_answered_and_stores_nothing() {
         (form().with("idType", "library_card"), ROW_9, "a type that isn't documented"),
         (form().with("idType", "Passport"), ROW_9, "types are compared to the letter"),
         (form().without("idImage").without("idBackImage").with("idType", "x"), ROW_9, "without an ID image too"),
-        (form().with("submissionId", "damaged-submission"), ROW_10, "a record that can't be understood"),
+        (form().with("submissionId", "nobodys-submission"), ROW_6, "a record that is nobody's"),
+        (form().with_key(KEY_OF_TWO), ROW_10, "a key of two projects"),
     ] {
         app.assert_refused(&form, row, why).await;
     }
@@ -87,7 +88,7 @@ async fn details_name_the_field_and_never_echo() {
         (Form::full().with("admin", secret), "admin: not an administrator of the project"),
         (Form::full().with("submissionId", secret), "submissionId: no such submission in the project"),
         (Form::full().with("idType", secret), "idType: not one of the documented types"),
-        (Form::full().with("submissionId", "damaged-submission"), "a fault on our side, please try again"),
+        (Form::full().with_key(KEY_OF_TWO), "a fault on our side, please try again"),
     ] {
         assert_eq!(app.put(&form).await.detail.as_deref(), Some(detail));
     }

@@ -35,7 +35,7 @@ async fn only_what_belongs_together_is_carried_out() {
         keys_without_project: Vec::new(),
     };
     records.seed(&app.stack.endpoints, &app.stack.config).await.unwrap();
-    for key in ["a", "b", "without-a-project"] {
+    for key in ["a", "b", "without-a-project", "of-a-closed-project"] {
         for admin in ["a", "b", "nobody"] {
             let mut of_foreign_and_none = Vec::new();
             for submission in ["a", "b", "none"] {
@@ -47,6 +47,7 @@ async fn only_what_belongs_together_is_carried_out() {
                 let answer = app.put(&form).await;
                 let expected = match (key, admin, submission) {
                     ("without-a-project", ..) => ROW_3,
+                    ("of-a-closed-project", ..) => ROW_4,
                     _ if admin != key => ROW_5,
                     _ if submission != key => ROW_6,
                     _ => SUCCESS,
@@ -56,8 +57,11 @@ async fn only_what_belongs_together_is_carried_out() {
                 assert_eq!(after == before, expected != SUCCESS, "{key} {admin} {submission}");
                 // Only the key's own submission and what is under its prefix have changed.
                 let own = format!("project-{key}/submission-{key}/");
-                let others = |stored: Stored| -> Vec<_> {
-                    stored.objects.into_iter().filter(|(name, _)| !name.starts_with(&own)).collect()
+                let own_record = format!("\"submissionId\":\"submission-{key}\"");
+                let others = |stored: Stored| -> (Vec<_>, Vec<_>) {
+                    let records = stored.records.into_iter().filter(|record| !record.contains(&own_record));
+                    let objects = stored.objects.into_iter().filter(|(name, _)| !name.starts_with(&own));
+                    (records.collect(), objects.collect())
                 };
                 assert_eq!(others(after), others(before));
                 if submission != key {
@@ -82,12 +86,7 @@ async fn a_project_without_administrators_lets_nobody_in() {
 #[tokio::test]
 async fn two_projects_with_one_key_are_a_fault() {
     let app = App::start().await;
-    let mut records = app.stack.records.clone();
-    let mut twin = records.projects[0].clone();
-    twin.project_id = "twin-project".to_owned();
-    records.projects = vec![twin];
-    records.seed(&app.stack.endpoints, &app.stack.config).await.unwrap();
-    app.assert_refused(&Form::full(), ROW_10, "whose submission is it?").await;
+    app.assert_refused(&Form::full().with_key(KEY_OF_TWO), ROW_10, "whose submission is it?").await;
 }
 
 #[tokio::test]
@@ -95,7 +94,7 @@ async fn a_key_is_stored_only_as_its_hash() {
     let app = App::start().await;
     let scan = app.stack.endpoints.dynamodb().scan().table_name(&app.stack.config.projects_table);
     let items = scan.send().await.unwrap().items.unwrap();
-    assert_eq!(items.len(), 2);
+    assert_eq!(items.len(), 4);
     for item in items {
         assert!(!format!("{item:?}").contains("demo-key"));
         let hash = item["apiKeyHash"].as_s().unwrap();
