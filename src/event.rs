@@ -59,7 +59,8 @@ pub enum Payload {
     V2,
 }
 
-/// An event, whole or damaged. Deserializing one fails only where the JSON itself is malformed.
+/// An event, whole or damaged. Deserializing one fails only where the JSON is malformed, or has what no
+/// gateway writes: half of a surrogate pair in a member's name, or a number out of range for an event.
 #[derive(Debug)]
 pub struct Event {
     payload: Payload,
