@@ -71,7 +71,7 @@ pub fn check_project(project: Option<Project>, admin: &str) -> Result<(Project, 
 ///
 /// [`Error::InvalidSubmission`].
 pub fn check_submission(submission: Option<Submission>, project: &Project) -> Result<Submission, Error> {
-    submission.filter(|submission| submission.project_id.as_ref() == Some(&project.id)).ok_or(Error::InvalidSubmission)
+    submission.filter(|submission| submission.is_of(&project.id)).ok_or(Error::InvalidSubmission)
 }
 
 /// Checks what is asked for: rows 7 to 9.

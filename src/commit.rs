@@ -59,7 +59,7 @@ impl Storage {
             };
             // Another request's commit came first, or the submission is gone or another project's.
             match failed.item.clone().map(Submission::from) {
-                Some(found) if found.project_id.as_ref() == Some(&put.project_id) => current = found,
+                Some(found) if found.is_of(&put.project_id) => current = found,
                 _ => return Commit::Refused(Error::InvalidSubmission),
             }
         }
@@ -127,11 +127,11 @@ impl Storage {
 /// The keys of the images that the objects replace. A key that is not of this submission's field was not
 /// written by us: who knows what else names it.
 fn replaced(put: &Put, objects: &[Object], before: &Submission) -> Vec<String> {
-    let ours = |object: &&Object| {
+    let ours = objects.iter().filter_map(|object| {
         let prefix = format!("{}/{}/{}/", put.project_id, put.submission_id, object.field.name());
-        before.key(object.field).is_some_and(|key| key.starts_with(&prefix))
-    };
-    objects.iter().filter(ours).filter_map(|object| before.key(object.field)).map(str::to_owned).collect()
+        before.key(object.field).filter(|key| key.starts_with(&prefix))
+    });
+    ours.map(str::to_owned).collect()
 }
 
 /// An image's attribute in the record.

@@ -17,8 +17,8 @@ use crate::response::Response;
 use crate::storage::Storage;
 use crate::summary::Summary;
 
-/// How long a request may take where nothing ends it: the template's timeout.
-const WITHOUT_DEADLINE: Duration = Duration::from_secs(20);
+/// The function's timeout, as the template has it by default; also where nothing else ends a request.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The function of one process.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Function {
 fn remaining(context: &Context) -> Duration {
     // `cargo lambda watch` sends ten minutes after 1970 began: no deadline at all.
     if context.deadline() < UNIX_EPOCH + Duration::from_hours(24) {
-        return WITHOUT_DEADLINE;
+        return TIMEOUT;
     }
     context.deadline().duration_since(SystemTime::now()).unwrap_or_default()
 }

@@ -12,7 +12,8 @@ const INDEXED: u8 = 3;
 /// The dimensions of a complete PNG, or `None` if it is cut, broken or something else.
 ///
 /// Complete means: the signature, a readable `IHDR` first and once, `IDAT`s in one run and not all empty,
-/// behind a `PLTE` if the colours are indexed, `IEND`, and a good CRC on every chunk up to there. What follows `IEND` is no part of the image.
+/// behind a `PLTE` if the colours are indexed, `IEND`, and a good CRC on every chunk up to there. What
+/// follows `IEND` is no part of the image.
 #[must_use]
 pub fn dimensions(file: &[u8]) -> Option<Dimensions> {
     let (header, mut rest) = Chunk::split(file.strip_prefix(SIGNATURE)?)?;

@@ -47,11 +47,17 @@ impl TryFrom<Item> for Project {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Submission {
     /// `projectId`; a record without it is nobody's.
-    pub project_id: Option<String>,
+    project_id: Option<String>,
     images: HashMap<ImageField, AttributeValue>,
 }
 
 impl Submission {
+    /// Whether it is the submission of the project with this ID.
+    #[must_use]
+    pub fn is_of(&self, project_id: &str) -> bool {
+        self.project_id.as_deref() == Some(project_id)
+    }
+
     /// An image's attribute as it was read, whatever is in it.
     #[must_use]
     pub fn image(&self, field: ImageField) -> Option<&AttributeValue> {

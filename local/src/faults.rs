@@ -9,12 +9,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
@@ -281,13 +280,11 @@ struct Proxy {
 
 impl Proxy {
     async fn serve(self: Arc<Self>, listener: TcpListener) {
-        while let Ok((socket, _)) = listener.accept().await {
+        let service = |_| {
             let proxy = Arc::clone(&self);
-            let service = service_fn(move |request| Arc::clone(&proxy).handle(request));
-            let connection =
-                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
-            tokio::spawn(connection);
-        }
+            service_fn(move |request| Arc::clone(&proxy).handle(request))
+        };
+        server::serve(listener, service).await;
     }
 
     /// An error here cuts the connection.

@@ -13,10 +13,8 @@ use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use lambda_runtime::{Context, LambdaEvent};
 use put_image::event::{ApiKey, Event};
 use put_image::function::Function;
@@ -26,6 +24,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::event::{Received, rest};
+use crate::server;
 
 /// The largest body that API Gateway takes (its quota "Payload size").
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -87,13 +86,11 @@ impl Gateway {
 
     /// Serves connections until the listener fails.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
-        while let Ok((socket, client)) = listener.accept().await {
+        let service = |client| {
             let gateway = Arc::clone(&self);
-            let service = service_fn(move |request| Arc::clone(&gateway).handle(request, client));
-            let connection =
-                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
-            tokio::spawn(connection);
-        }
+            service_fn(move |request| Arc::clone(&gateway).handle(request, client))
+        };
+        server::serve(listener, service).await;
     }
 
     async fn handle(
@@ -103,8 +100,8 @@ impl Gateway {
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let started = Instant::now();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let (mut size, gateway) = (0, Arc::clone(&self));
-        let (answer, function) = match gateway.invoke(request, client, &mut size).await {
+        let mut size = 0;
+        let (answer, function) = match self.invoke(request, client, &mut size).await {
             Ok(answer) => (answer, "function"),
             Err(answer) => (answer, "gateway"),
         };
@@ -123,8 +120,8 @@ impl Gateway {
         if parts.method != Method::PUT || parts.uri.path() != PATH {
             return Err(Answer::message(403, "Missing Authentication Token"));
         }
-        let key = parts.headers.get("x-api-key").and_then(|key| ApiKey::new(key.to_str().ok()?));
-        if !self.keys.contains(key.as_ref(), parts.headers.get("x-api-key").and_then(|key| key.to_str().ok())).await {
+        let key = parts.headers.get("x-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
+        if !self.keys.contains(key).await {
             return Err(Answer::message(403, "Forbidden"));
         }
         if self.rate.check().is_err() {
@@ -158,8 +155,8 @@ impl Gateway {
 }
 
 impl Keys {
-    async fn contains(&self, key: Option<&ApiKey>, text: Option<&str>) -> bool {
-        let (Some(key), Some(text)) = (key, text) else { return false };
+    async fn contains(&self, text: &str) -> bool {
+        let Some(key) = ApiKey::new(text) else { return false };
         if self.known.contains(text.trim()) {
             return true;
         }

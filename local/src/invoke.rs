@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use aws_sdk_dynamodb::types::AttributeValue;
 use lambda_runtime::LambdaEvent;
 use put_image::event::Event;
+use put_image::function::TIMEOUT;
 use put_image::request::Request;
 use serde_json::{Map, Value};
 
@@ -15,7 +16,7 @@ use crate::cli::Invoke;
 use crate::gateway::context;
 use crate::records::{Records, plain};
 use crate::schema;
-use crate::stack::{Data, FUNCTION_TIMEOUT, Ports, Stack, Taken};
+use crate::stack::{Data, Ports, Stack, Taken};
 
 /// Puts an event through the function.
 ///
@@ -40,7 +41,7 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
         Err(Taken::Other(error)) => return Err(error),
     };
     let function = stack.function();
-    let response = function.handle(LambdaEvent::new(payload, context(FUNCTION_TIMEOUT))).await;
+    let response = function.handle(LambdaEvent::new(payload, context(TIMEOUT))).await;
     function.clean_up().await;
     let response_json = serde_json::to_string_pretty(&response)? + "\n";
     let left = match Request::parse(again) {

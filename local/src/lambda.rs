@@ -12,10 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use put_image::config::Config;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -135,13 +133,11 @@ struct RuntimeApi {
 
 impl RuntimeApi {
     async fn serve(self: Arc<Self>, listener: TcpListener) {
-        while let Ok((socket, _)) = listener.accept().await {
+        let service = |_| {
             let api = Arc::clone(&self);
-            let service = service_fn(move |request| Arc::clone(&api).handle(request));
-            let connection =
-                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
-            tokio::spawn(connection);
-        }
+            service_fn(move |request| Arc::clone(&api).handle(request))
+        };
+        server::serve(listener, service).await;
     }
 
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Error> {

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use dynoxide::Database;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -57,14 +60,21 @@ pub fn s3(listener: TcpListener, folder: &Path) -> Result<String, Error> {
     let mut service = S3ServiceBuilder::new(files);
     service.set_auth(SimpleAuth::from_single(CREDENTIALS.0, CREDENTIALS.1));
     let service = service.build();
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let connection =
-                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service.clone());
-            tokio::spawn(connection);
-        }
-    });
+    tokio::spawn(serve(listener, move |_| service.clone()));
     Ok(url)
+}
+
+/// Serves HTTP/1.1 until the listener fails, each connection by a service that is made for its client.
+pub async fn serve<S, B>(listener: TcpListener, service: impl Fn(SocketAddr) -> S)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Future: Send> + Send + 'static,
+    S::Error: Into<Error>,
+    B: Body<Data: Send, Error: Into<Error>> + Send + 'static,
+{
+    while let Ok((socket, client)) = listener.accept().await {
+        let socket = TokioIo::new(socket);
+        tokio::spawn(http1::Builder::new().timer(TokioTimer::new()).serve_connection(socket, service(client)));
+    }
 }
 
 /// The URL of a listener on loopback.

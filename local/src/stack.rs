@@ -5,19 +5,15 @@ use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use put_image::config::Config;
-use put_image::function::Function;
+use put_image::function::{Function, TIMEOUT};
 use put_image::storage::Limits;
 
 use crate::clients::Endpoints;
 use crate::gateway::{Gateway, Keys, default_rate};
 use crate::records::Records;
 use crate::{Error, schema, server};
-
-/// The function's timeout, as the template has it by default.
-pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The ports that a stack listens on; 0 is any free one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -146,7 +142,7 @@ impl Stack {
     /// A gateway in front of a new function.
     #[must_use]
     pub fn gateway(&self) -> Gateway {
-        Gateway::new(Arc::new(self.function()), FUNCTION_TIMEOUT, self.keys(), default_rate())
+        Gateway::new(Arc::new(self.function()), TIMEOUT, self.keys(), default_rate())
     }
 
     /// The keys that a gateway knows.

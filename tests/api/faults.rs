@@ -377,8 +377,8 @@ fn timeouts_fit_into_the_functions_and_the_gateways() {
     assert!(limits.dynamodb_attempt < limits.dynamodb && limits.s3_attempt < limits.s3);
     // Reads, uploads, commit, one after the other.
     let work = limits.dynamodb + limits.s3 + limits.dynamodb;
-    assert!(work + put_image::deadline::RESERVE <= local::stack::FUNCTION_TIMEOUT);
-    assert!(local::stack::FUNCTION_TIMEOUT < Duration::from_secs(29));
+    assert!(work + put_image::deadline::RESERVE <= put_image::function::TIMEOUT);
+    assert!(put_image::function::TIMEOUT < Duration::from_secs(29));
 }
 
 #[tokio::test]

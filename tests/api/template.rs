@@ -66,7 +66,7 @@ fn the_gateway_and_the_function_have_the_declared_numbers() {
     let template = template();
     let default = |name: &str| template["Parameters"][name]["Default"].as_u64().unwrap();
     assert_eq!(u64::from(local::gateway::default_rate().burst_size().get()), default("RequestsPerSecond"));
-    assert_eq!(local::stack::FUNCTION_TIMEOUT.as_secs(), default("Timeout"));
+    assert_eq!(put_image::function::TIMEOUT.as_secs(), default("Timeout"));
     assert_eq!(template["Parameters"]["Timeout"]["MinValue"], default("Timeout"));
     assert!(template["Resources"]["Api"]["Properties"].get("BinaryMediaTypes").is_none());
     assert_eq!(template["Resources"]["Api"]["Properties"]["StageName"], "v3");
