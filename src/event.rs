@@ -3,15 +3,16 @@
 //! and still becomes an [`Event`], so that it is answered like any other bad request.
 
 use std::fmt;
+use std::ops::Range;
 
-use base64::Engine as _;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use bytes::{Bytes, BytesMut};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::base64_text::ENGINE;
+use crate::base64_text;
 use crate::error::Reason;
+use crate::json::{BadEscape, Malformed, Object};
 
 /// An API key as the caller sent it. It can be hashed, and nothing else: it can't get into a log.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub struct HttpRequest {
     /// `Content-Type`; empty if there is none.
     pub content_type: String,
     /// The body's bytes, out of the event's envelope.
-    pub body: Vec<u8>,
+    pub body: BytesMut,
 }
 
 /// The format of an event, and of the response to it.
@@ -59,8 +60,7 @@ pub enum Payload {
     V2,
 }
 
-/// An event, whole or damaged. Deserializing one fails only where the JSON is malformed, or has what no
-/// gateway writes: half of a surrogate pair in a member's name, or a number out of range for an event.
+/// An event, whole or damaged.
 #[derive(Debug)]
 pub struct Event {
     payload: Payload,
@@ -68,7 +68,16 @@ pub struct Event {
 }
 
 impl Event {
-    const DAMAGED: Self = Self { payload: Payload::V1, request: Err(Reason::DamagedEvent) };
+    /// Reads an event's JSON. The body stays where it is, and its text takes the place of its envelope.
+    #[must_use]
+    pub fn parse(json: Bytes) -> Self {
+        // Lambda's runtime hands the bytes over, so that there is nothing to copy.
+        let mut json = BytesMut::from(json);
+        match Members::find(&mut json) {
+            Ok(members) => Self { payload: members.payload(&json), request: members.request(json) },
+            Err(Malformed) => Self { payload: Payload::default(), request: Err(Reason::DamagedEvent) },
+        }
+    }
 
     /// The event's format.
     #[must_use]
@@ -86,68 +95,69 @@ impl Event {
     }
 }
 
-impl<'de> Deserialize<'de> for Event {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(EventVisitor)
-    }
-}
-
-/// The members of an event that we read, each still as it stands there: the body is copied once, out
-/// of its JSON string.
+/// Where the members of an event stand that we read; of several of the same name, the last.
 #[derive(Default)]
-struct Members<'de> {
-    headers: Option<&'de RawValue>,
-    multi_value_headers: Option<&'de RawValue>,
-    body: Option<&'de RawValue>,
-    is_base64_encoded: Option<&'de RawValue>,
-    version: Option<&'de RawValue>,
+struct Members {
+    headers: Option<Range<usize>>,
+    multi_value_headers: Option<Range<usize>>,
+    body: Option<Result<Range<usize>, BadEscape>>,
+    is_base64_encoded: Option<Range<usize>>,
+    version: Option<Range<usize>>,
 }
 
-impl Members<'_> {
-    fn payload(&self) -> Payload {
-        match self.version.map(RawValue::get) {
-            Some("\"2.0\"") => Payload::V2,
+impl Members {
+    fn find(json: &mut [u8]) -> Result<Self, Malformed> {
+        let mut members = Self::default();
+        let mut object = Object::open(json)?;
+        while let Some(name) = object.next_name()? {
+            let member = match name {
+                b"body" => {
+                    members.body = object.text()?;
+                    continue;
+                }
+                b"headers" => &mut members.headers,
+                b"multiValueHeaders" => &mut members.multi_value_headers,
+                b"isBase64Encoded" => &mut members.is_base64_encoded,
+                b"version" => &mut members.version,
+                _ => &mut None,
+            };
+            *member = Some(object.skip()?);
+        }
+        Ok(members)
+    }
+
+    fn payload(&self, json: &[u8]) -> Payload {
+        match value(json, self.version.as_ref()) {
+            Some(b"\"2.0\"") => Payload::V2,
             _ => Payload::V1,
         }
     }
 
-    fn request(&self) -> Result<HttpRequest, Reason> {
-        let headers = Headers::parse(self.headers, self.multi_value_headers)?;
-        let envelope = match self.is_base64_encoded.map(RawValue::get) {
-            None | Some("false" | "null") => Envelope::Text,
-            Some("true") => Envelope::Base64,
+    fn request(self, mut json: BytesMut) -> Result<HttpRequest, Reason> {
+        let single = value(&json, self.headers.as_ref());
+        let headers = Headers::parse(single, value(&json, self.multi_value_headers.as_ref()))?;
+        let is_base64 = match value(&json, self.is_base64_encoded.as_ref()) {
+            None | Some(b"false") => false,
+            Some(b"true") => true,
             Some(_) => return Err(Reason::DamagedEvent),
         };
-        let body = match self.body.map(RawValue::get) {
-            None | Some("null") => return Err(Reason::NoBody),
-            Some(json) => string_content(json).ok_or(Reason::DamagedEvent)?,
-        };
+        let text = self.body.ok_or(Reason::NoBody)?.map_err(|BadEscape| Reason::DamagedBody)?;
+        let mut body = json.split_off(text.start);
+        body.truncate(text.len());
+        if is_base64 {
+            base64_text::decode_all(&mut body).map_err(|_| Reason::DamagedBody)?;
+        }
         Ok(HttpRequest {
             api_key: ApiKey::new(&combined(&headers.api_key)),
             content_type: combined(&headers.content_type),
-            body: envelope.open(body)?,
+            body,
         })
     }
 }
 
-/// How the body's bytes were made into text.
-enum Envelope {
-    Text,
-    Base64,
-}
-
-impl Envelope {
-    fn open(&self, escaped: &str) -> Result<Vec<u8>, Reason> {
-        match self {
-            Self::Text => unescape(escaped).ok_or(Reason::DamagedBody),
-            // Base64 has nothing to escape but `/`, which some encoders do.
-            Self::Base64 if escaped.contains('\\') => {
-                let text = unescape(escaped).ok_or(Reason::DamagedBody)?;
-                ENGINE.decode(text).map_err(|_| Reason::DamagedBody)
-            }
-            Self::Base64 => ENGINE.decode(escaped).map_err(|_| Reason::DamagedBody),
-        }
-    }
+/// A member's value as it stands there; `None` for null.
+fn value<'a>(json: &'a [u8], member: Option<&Range<usize>>) -> Option<&'a [u8]> {
+    Some(&json[member?.clone()]).filter(|value| value != b"null")
 }
 
 /// The headers that we read, with all their values. All others are passed over, however many.
@@ -158,10 +168,9 @@ struct Headers {
 }
 
 impl Headers {
-    fn parse(single: Option<&RawValue>, multi: Option<&RawValue>) -> Result<Self, Reason> {
-        let parse = |raw: Option<&RawValue>| {
-            let present = raw.map(RawValue::get).filter(|json| *json != "null");
-            present.map(serde_json::from_str::<Self>).transpose().map_err(|_| Reason::DamagedEvent)
+    fn parse(single: Option<&[u8]>, multi: Option<&[u8]>) -> Result<Self, Reason> {
+        let parse = |json: Option<&[u8]>| {
+            json.map(serde_json::from_slice::<Self>).transpose().map_err(|_| Reason::DamagedEvent)
         };
         let (single, multi) = match (parse(single)?, parse(multi)?) {
             (None, None) => return Err(Reason::NoHeaders),
@@ -221,122 +230,18 @@ fn strings(value: Value) -> Vec<String> {
     }
 }
 
-/// What stands between the quotes of a JSON string; `None` for any other value.
-fn string_content(json: &str) -> Option<&str> {
-    json.strip_prefix('"')?.strip_suffix('"')
-}
-
-/// The bytes of a JSON string's content, in one pass into one allocation. `None` for an escape that
-/// stands for no character.
-///
-/// `serde_json` would copy a body with escapes in it twice and grow its buffer by doubling.
-fn unescape(content: &str) -> Option<Vec<u8>> {
-    let mut text = Vec::with_capacity(content.len());
-    let mut rest = content.as_bytes();
-    while let Some(stop) = memchr::memchr(b'\\', rest) {
-        text.extend_from_slice(&rest[..stop]);
-        let (&escape, after) = rest[stop + 1..].split_first()?;
-        rest = after;
-        text.push(match escape {
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'b' => 0x08,
-            b'f' => 0x0C,
-            b'"' | b'\\' | b'/' => escape,
-            b'u' => {
-                let (character, after) = unescape_utf16(rest)?;
-                rest = after;
-                text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                continue;
-            }
-            _ => return None,
-        });
-    }
-    text.extend_from_slice(rest);
-    Some(text)
-}
-
-/// The character behind a `\u`, of one UTF-16 code unit or a pair, and what follows it.
-fn unescape_utf16(text: &[u8]) -> Option<(char, &[u8])> {
-    let unit = |text: &[u8]| u16::from_str_radix(std::str::from_utf8(text.get(..4)?).ok()?, 16).ok();
-    let first = unit(text)?;
-    let rest = &text[4..];
-    let (units, rest) = match rest.strip_prefix(b"\\u") {
-        Some(second) if (0xD800..0xDC00).contains(&first) => (vec![first, unit(second)?], &second[4..]),
-        _ => (vec![first], rest),
-    };
-    let character = char::decode_utf16(units).next()?.ok()?;
-    Some((character, rest))
-}
-
-struct EventVisitor;
-
-impl<'de> Visitor<'de> for EventVisitor {
-    type Value = Event;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event, A::Error> {
-        let mut members = Members::default();
-        while let Some(name) = map.next_key::<String>()? {
-            let value = Some(map.next_value::<&RawValue>()?);
-            match name.as_str() {
-                "headers" => members.headers = value,
-                "multiValueHeaders" => members.multi_value_headers = value,
-                "body" => members.body = value,
-                "isBase64Encoded" => members.is_base64_encoded = value,
-                "version" => members.version = value,
-                _ => {}
-            }
-        }
-        Ok(Event { payload: members.payload(), request: members.request() })
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Event, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Event::DAMAGED)
-    }
-
-    fn visit_unit<E>(self) -> Result<Event, E> {
-        Ok(Event::DAMAGED)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Event, E> {
-        Ok(Event::DAMAGED)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Event, E> {
-        Ok(Event::DAMAGED)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Event, E> {
-        Ok(Event::DAMAGED)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Event, E> {
-        Ok(Event::DAMAGED)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Event, E> {
-        Ok(Event::DAMAGED)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{ApiKey, Event, HttpRequest};
     use crate::error::Reason;
 
     fn request(json: &str) -> Result<HttpRequest, Reason> {
-        serde_json::from_str::<Event>(json).expect(json).into_request()
+        Event::parse(json.to_owned().into()).into_request()
     }
 
     #[track_caller]
     fn assert_body(json: &str, body: &str) {
-        assert_eq!(request(json).map(|r| r.body), Ok(body.as_bytes().to_vec()), "{json}");
+        assert_eq!(request(json).map(|r| r.body), Ok(body.as_bytes().into()), "{json}");
     }
 
     #[track_caller]
@@ -368,6 +273,10 @@ mod tests {
     #[test]
     fn damaged_events_have_a_reason() {
         for (json, reason) in [
+            ("", Reason::DamagedEvent),
+            (r#"{"headers":{},"body":"a""#, Reason::DamagedEvent),
+            (r#"{"headers":{},"body":"a"}}"#, Reason::DamagedEvent),
+            (r#"{"headers":{"a":},"body":"a"}"#, Reason::DamagedEvent),
             ("null", Reason::DamagedEvent),
             ("true", Reason::DamagedEvent),
             ("-1", Reason::DamagedEvent),
@@ -379,7 +288,7 @@ mod tests {
             (r#"{"headers":[],"body":""}"#, Reason::DamagedEvent),
             (r#"{"headers":{}}"#, Reason::NoBody),
             (r#"{"headers":{},"body":null}"#, Reason::NoBody),
-            (r#"{"headers":{},"body":{"a":1}}"#, Reason::DamagedEvent),
+            (r#"{"headers":{},"body":{"a":1}}"#, Reason::NoBody),
             (r#"{"headers":{},"body":"a","isBase64Encoded":"true"}"#, Reason::DamagedEvent),
             (r#"{"headers":{},"body":"not Base64","isBase64Encoded":true}"#, Reason::DamagedBody),
             (r#"{"headers":{},"body":"\ud83d"}"#, Reason::DamagedBody),

@@ -1,6 +1,8 @@
 //! The form's documented fields, each at most once, without blanks around its value. What stands in
 //! an unknown field is never looked at.
 
+use std::ops::Range;
+
 use crate::error::{Error, Reason};
 use crate::field::{Field, ImageField, TextField};
 use crate::multipart;
@@ -12,7 +14,7 @@ pub const MAX_TEXT: usize = 256;
 #[derive(Debug, Default)]
 pub struct Form<'a> {
     texts: [Option<&'a str>; TextField::ALL.len()],
-    images: [Option<&'a [u8]>; ImageField::ALL.len()],
+    images: [Option<Range<usize>>; ImageField::ALL.len()],
 }
 
 impl<'a> Form<'a> {
@@ -30,8 +32,10 @@ impl<'a> Form<'a> {
                 return Err(Error::field(field, Reason::TransferEncoding));
             }
             let repeated = match field {
-                Field::Text(text) => form.texts[text as usize].replace(parse_text(text, part.content)?).is_some(),
-                Field::Image(image) => form.images[image as usize].replace(part.content.trim_ascii()).is_some(),
+                Field::Text(text) => {
+                    form.texts[text as usize].replace(parse_text(text, &body[part.content])?).is_some()
+                }
+                Field::Image(image) => form.images[image as usize].replace(trim(body, part.content)).is_some(),
             };
             if repeated {
                 return Err(Error::field(field, Reason::Repeated));
@@ -46,13 +50,17 @@ impl<'a> Form<'a> {
         self.texts[field as usize].filter(|text| !text.is_empty())
     }
 
-    /// The image fields that have a value, in the contract's order, as sent.
-    pub fn images(&self) -> impl Iterator<Item = (ImageField, &'a [u8])> {
-        ImageField::ALL
-            .into_iter()
-            .filter_map(|field| Some((field, self.images[field as usize]?)))
-            .filter(|(_, text)| !text.is_empty())
+    /// The image fields that have a value, in the contract's order, and where in the body their texts stand.
+    pub fn images(&self) -> impl Iterator<Item = (ImageField, Range<usize>)> {
+        let images = ImageField::ALL.into_iter().zip(self.images.clone());
+        images.filter_map(|(field, text)| Some((field, text?))).filter(|(_, text)| !text.is_empty())
     }
+}
+
+/// A range of the body without the blanks around what stands there.
+fn trim(body: &[u8], range: Range<usize>) -> Range<usize> {
+    let start = range.end - body[range.clone()].trim_ascii_start().len();
+    start..start + body[start..range.end].trim_ascii_end().len()
 }
 
 fn parse_text(field: TextField, content: &[u8]) -> Result<&str, Error> {

@@ -5,13 +5,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use lambda_runtime::{Context, LambdaEvent};
 
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{Event, Payload};
 use crate::put::put;
 use crate::response::Response;
 use crate::storage::Storage;
@@ -42,16 +43,20 @@ impl Function {
         Self { storage, unneeded: Mutex::new(Vec::new()) }
     }
 
-    /// Answers a request. A panic on the way is an answer of `processing_error`.
-    pub async fn handle(&self, event: LambdaEvent<Event>) -> Response {
+    /// Answers an event, given as JSON. A panic on the way is an answer of `processing_error`.
+    pub async fn handle(&self, event: LambdaEvent<Bytes>) -> Response {
         let started = Instant::now();
-        let LambdaEvent { payload: event, context } = event;
-        let payload = event.payload();
+        let LambdaEvent { payload: json, context } = event;
+        let mut payload = Payload::default();
         let deadline = Deadline::after(remaining(&context));
         let mut summary = Summary::default();
         let mut keys = Vec::new();
-        let put = Box::pin(put(&self.storage, event, deadline, &mut summary, &mut keys));
-        let result = AssertUnwindSafe(put).catch_unwind().await;
+        let work = Box::pin(async {
+            let event = Event::parse(json);
+            payload = event.payload();
+            put(&self.storage, event, deadline, &mut summary, &mut keys).await
+        });
+        let result = AssertUnwindSafe(work).catch_unwind().await;
         let result = result.unwrap_or_else(|_| Err(Error::fault("put", "panicked")));
         summary.log(&context.request_id, &result, started.elapsed());
         if !keys.is_empty() {

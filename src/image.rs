@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 
 use crate::error::Reason;
@@ -64,17 +64,17 @@ pub struct Image {
 }
 
 impl Image {
-    /// Decodes an image field's text.
+    /// Decodes an image field's text. The image takes the text's place.
     ///
     /// # Errors
     ///
     /// What [`base64_text::decode`] says, or [`Reason::NotAnImage`] for anything but a complete JPEG or PNG.
-    pub fn decode(text: &[u8]) -> Result<Self, Reason> {
+    pub fn decode(text: BytesMut) -> Result<Self, Reason> {
         let bytes = base64_text::decode(text)?;
         let jpeg = || Some((Format::Jpeg, jpeg::dimensions(&bytes)?));
         let png = || Some((Format::Png, png::dimensions(&bytes)?));
         let (format, dimensions) = jpeg().or_else(png).ok_or(Reason::NotAnImage)?;
-        Ok(Self { bytes: bytes.into(), format, dimensions })
+        Ok(Self { bytes: bytes.freeze(), format, dimensions })
     }
 
     /// The file's content.

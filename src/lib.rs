@@ -2,7 +2,7 @@
 //!
 //! Data flows one way, and each module knows only the ones before it:
 //!
-//! [`event`] → [`multipart`] → [`form`] → [`base64_text`] → [`image`] ([`jpeg`], [`png`]) → [`request`]
+//! [`event`] ([`json`]) → [`multipart`] → [`form`] → [`base64_text`] → [`image`] ([`jpeg`], [`png`]) → [`request`]
 //! → [`records`] → [`checks`] → [`upload`] → [`commit`] → [`response`].
 //!
 //! [`put`] is that flow in one function, [`function`] is what Lambda calls, [`storage`] holds the
@@ -22,7 +22,9 @@ pub mod form;
 pub mod function;
 pub mod image;
 pub mod jpeg;
+pub mod json;
 pub mod logging;
+pub mod memory;
 pub mod multipart;
 pub mod parameters;
 pub mod png;

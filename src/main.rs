@@ -3,18 +3,16 @@
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
+use lambda_runtime::Error;
 use put_image::config::Config;
-use put_image::event::Event;
 use put_image::function::Function;
-use put_image::logging;
-use put_image::runtime::CleanUp;
 use put_image::storage::Storage;
+use put_image::{logging, memory, runtime};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    memory::keep();
     logging::init();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
@@ -27,10 +25,5 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     let storage = Storage::from_env(Config::from_env()?).await;
-    let function = Arc::new(Function::new(storage));
-    let handler = service_fn(|event: LambdaEvent<Event>| {
-        let function = Arc::clone(&function);
-        async move { Ok::<_, Error>(function.handle(event).await) }
-    });
-    Runtime::new(handler).layer(CleanUp(Arc::clone(&function))).run().await
+    runtime::run(Function::new(storage)).await
 }

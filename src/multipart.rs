@@ -2,6 +2,8 @@
 //! the body. It knows nothing of which fields there are. Whatever two parsers could read in two
 //! ways is refused, so that what is checked is what is stored.
 
+use std::ops::Range;
+
 use memchr::memmem;
 
 use crate::error::Reason;
@@ -22,8 +24,8 @@ const MAX_BOUNDARY: usize = 70;
 pub struct Part<'a> {
     /// The field's name, without its quotes.
     pub name: &'a [u8],
-    /// The part's content, byte for byte.
-    pub content: &'a [u8],
+    /// Where the part's content stands in the body.
+    pub content: Range<usize>,
     /// Whether a `Content-Transfer-Encoding` says that the content is not what it looks like.
     pub encoded: bool,
 }
@@ -52,11 +54,11 @@ pub fn parts<'a>(content_type: &str, body: &'a [u8]) -> Result<Vec<Part<'a>>, Re
         }
         if let Some(start) = part_start {
             // The line end before a boundary is the boundary's, so that an empty part has none.
-            let part = at.checked_sub(2).and_then(|end| body.get(start..end)).ok_or(Reason::UnnamedPart)?;
+            let end = at.checked_sub(2).filter(|end| start <= *end).ok_or(Reason::UnnamedPart)?;
             if parts.len() == MAX_PARTS {
                 return Err(Reason::TooManyParts);
             }
-            parts.push(parse_part(part)?);
+            parts.push(parse_part(body, start..end)?);
         }
         let rest = &body[at + dash_boundary.len()..];
         if let Some(epilogue) = rest.strip_prefix(b"--") {
@@ -90,14 +92,15 @@ fn dash_boundary(content_type: &str) -> Result<Vec<u8>, Reason> {
     Ok([b"--", boundary].concat())
 }
 
-/// Splits a part into its headers and its content.
-fn parse_part(part: &[u8]) -> Result<Part<'_>, Reason> {
+/// Splits the part that stands there into its headers and its content.
+fn parse_part(body: &[u8], range: Range<usize>) -> Result<Part<'_>, Reason> {
+    let part = &body[range.clone()];
     let window = &part[..part.len().min(MAX_PART_HEADERS)];
     let (headers, content) = match memmem::find(window, b"\r\n\r\n") {
-        Some(end) => (&part[..end], &part[end + 4..]),
+        Some(end) => (&part[..end], range.start + end + 4..range.end),
         // A part may end right after its headers: the blank line's end is the boundary's.
         None if part.len() <= MAX_PART_HEADERS => {
-            (part.strip_suffix(b"\r\n").ok_or(Reason::MalformedPartHeaders)?, &part[part.len()..])
+            (part.strip_suffix(b"\r\n").ok_or(Reason::MalformedPartHeaders)?, range.end..range.end)
         }
         None => return Err(Reason::MalformedPartHeaders),
     };
@@ -157,7 +160,8 @@ mod tests {
     #[track_caller]
     fn assert_parts(content_type: &str, body: &str, expected: &[(&str, &str)]) {
         let parts = parts(content_type, body.as_bytes()).expect(body);
-        let found: Vec<_> = parts.iter().map(|p| (std::str::from_utf8(p.name).unwrap(), p.content)).collect();
+        let found: Vec<_> =
+            parts.iter().map(|p| (std::str::from_utf8(p.name).unwrap(), &body.as_bytes()[p.content.clone()])).collect();
         let expected: Vec<_> = expected.iter().map(|(name, content)| (*name, content.as_bytes())).collect();
         assert_eq!(found, expected, "{body}");
     }

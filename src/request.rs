@@ -1,8 +1,13 @@
 //! The typed request: what can be known of a request without asking the database. Its images are
 //! complete and its required texts are there.
 
+use std::cmp::Reverse;
+use std::ops::Range;
+
+use bytes::BytesMut;
+
 use crate::error::{Error, Reason};
-use crate::event::{ApiKey, Event};
+use crate::event::{ApiKey, Event, HttpRequest};
 use crate::field::{ImageField, TextField};
 use crate::form::Form;
 use crate::image::Image;
@@ -29,20 +34,36 @@ impl Request {
     ///
     /// [`Error::InvalidPayload`] or else [`Error::MissingData`].
     pub fn parse(event: Event) -> Result<Self, Error> {
-        let http = event.into_request()?;
-        let form = Form::parse(&http.content_type, &http.body)?;
-        let images = form.images().map(|(field, text)| {
+        let HttpRequest { api_key, content_type, body } = event.into_request()?;
+        let form = Form::parse(&content_type, &body)?;
+        let text = |field| form.text(field).map(str::to_owned);
+        let (submission_id, admin) = (text(TextField::SubmissionId), text(TextField::Admin));
+        let id_type = text(TextField::IdType);
+        let images = form.images().collect();
+        let images = split(body, images).into_iter().map(|(field, text)| {
             let image = Image::decode(text).map_err(|reason| Error::field(field, reason))?;
             Ok((field, image))
         });
         let images = images.collect::<Result<_, Error>>()?;
-        let required = |field, reason| form.text(field).map(str::to_owned).ok_or(Error::MissingData(reason));
         Ok(Self {
-            api_key: http.api_key.ok_or(Error::MissingData(Reason::NoApiKey))?,
-            submission_id: required(TextField::SubmissionId, Reason::NoSubmissionId)?,
-            admin: required(TextField::Admin, Reason::NoAdmin)?,
-            id_type: form.text(TextField::IdType).map(str::to_owned),
+            api_key: api_key.ok_or(Error::MissingData(Reason::NoApiKey))?,
+            submission_id: submission_id.ok_or(Error::MissingData(Reason::NoSubmissionId))?,
+            admin: admin.ok_or(Error::MissingData(Reason::NoAdmin))?,
+            id_type,
             images,
         })
     }
+}
+
+/// Cuts the images' texts out of the body's memory, in which each keeps its place.
+fn split(mut body: BytesMut, mut texts: Vec<(ImageField, Range<usize>)>) -> Vec<(ImageField, BytesMut)> {
+    texts.sort_unstable_by_key(|(_, range)| Reverse(range.start));
+    let cut = texts.into_iter().map(|(field, range)| {
+        let mut text = body.split_off(range.start);
+        text.truncate(range.len());
+        (field, text)
+    });
+    let mut texts: Vec<_> = cut.collect();
+    texts.sort_unstable_by_key(|(field, _)| *field as usize);
+    texts
 }

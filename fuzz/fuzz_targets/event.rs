@@ -6,9 +6,15 @@ use libfuzzer_sys::fuzz_target;
 use put_image::event::Event;
 use put_image::request::Request;
 use put_image::response::Response;
+use serde_json::Value;
 
 fuzz_target!(|json: &[u8]| {
-    let Ok(event) = serde_json::from_slice::<Event>(json) else { return };
+    let event = Event::parse(json.to_vec().into());
+    if let Some(body) = oracle(json)
+        && let Ok(request) = Event::parse(json.to_vec().into()).into_request()
+    {
+        assert_eq!(request.body, body.as_bytes());
+    }
     let payload = event.payload();
     let parsed = Request::parse(event);
     if let Ok(request) = &parsed {
@@ -23,3 +29,11 @@ fuzz_target!(|json: &[u8]| {
     assert!(response.headers.values().all(printable));
     serde_json::to_string(&response).unwrap();
 });
+
+/// The body as another parser reads it, if it is a text and no name is written with escapes.
+fn oracle(json: &[u8]) -> Option<String> {
+    let Ok(Value::Object(mut members)) = serde_json::from_slice(json) else { return None };
+    let is_text = matches!(members.get("isBase64Encoded"), None | Some(Value::Null | Value::Bool(false)));
+    let Some(Value::String(body)) = members.remove("body") else { return None };
+    (is_text && !json.windows(2).any(|window| window == b"\\u")).then_some(body)
+}

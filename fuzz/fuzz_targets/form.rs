@@ -16,16 +16,16 @@ fuzz_target!(|body: &[u8]| {
     assert!(found.len() <= MAX_PARTS);
     let mut again = Vec::new();
     for part in &found {
-        assert!(body.as_ptr_range().contains(&part.content.as_ptr()) || part.content.is_empty());
         again.extend_from_slice(b"--b\r\nContent-Disposition: form-data; name=\"");
         // Unquoted, a name may end with a backslash; before a quote that is refused.
         again.extend_from_slice(part.name.strip_suffix(b"\\").unwrap_or(part.name));
         again.extend_from_slice(b"\"\r\n\r\n");
-        again.extend_from_slice(part.content);
+        again.extend_from_slice(&body[part.content.clone()]);
         again.extend_from_slice(b"\r\n");
     }
     again.extend_from_slice(b"--b--");
     let second = parts(TYPE, &again).unwrap();
-    assert!(found.iter().map(|part| part.content).eq(second.iter().map(|part| part.content)));
+    let contents = found.iter().map(|part| &body[part.content.clone()]);
+    assert!(contents.eq(second.iter().map(|part| &again[part.content.clone()])));
     let _ = Form::parse(TYPE, body);
 });

@@ -12,14 +12,14 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use local::clients::Endpoints;
 use local::faults::{End, Fault, Faults, Operation, When, unit};
 use local::lambda::Lambda;
+use local::noise::{Put, jpeg};
 use local::records::Records;
 use local::stack::Stack;
 use local::{Error, schema, server};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 const PUTS: usize = 1000;
@@ -54,7 +54,6 @@ async fn main() -> Result<ExitCode, Error> {
     }
     let log = [("AWS_LAMBDA_LOG_LEVEL", OsStr::new("OFF"))];
     let binary = std::env::args_os().nth(1).ok_or("name the function's binary")?;
-    largest_event(&Lambda::start(&binary, &stack.endpoints, &stack.config, log).await?).await?;
     let lambda = Lambda::start(&binary, &through_faults, &stack.config, log).await?;
 
     let mut random = 1;
@@ -67,7 +66,7 @@ async fn main() -> Result<ExitCode, Error> {
         let remaining = f64::from(u32::try_from(PUTS - puts)?) / f64::from(u32::try_from(PUTS + BAD - puts - bad)?);
         let good = unit(&mut random) < remaining;
         let images: Vec<Vec<u8>> = (0..4).map(|_| jpeg(IMAGE, &mut random)).collect();
-        let event = event(&images, if good { None } else { Some(bad % 4) });
+        let event = put((!good).then_some(bad % 4)).event(&images);
         let response: Value = serde_json::from_slice(&lambda.invoke(event, TIMEOUT).await?)?;
         let status = response["statusCode"].as_u64().unwrap_or_default();
         *answers.entry(status).or_default() += 1;
@@ -105,57 +104,16 @@ async fn main() -> Result<ExitCode, Error> {
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Prints what the largest event takes of a new process' memory.
-async fn largest_event(lambda: &Lambda) -> Result<(), Error> {
-    lambda.invoke("{}", TIMEOUT).await?;
-    lambda.idle().await?;
-    let idle = lambda.memory("VmHWM").unwrap_or(0);
-    let images: Vec<Vec<u8>> = (0..4).map(|_| jpeg(1_100_000, &mut 7)).collect();
-    let event = event(&images, None);
-    let size = event.len();
-    let response: Value = serde_json::from_slice(&lambda.invoke(event, TIMEOUT).await?)?;
-    let peak = lambda.memory("VmHWM").unwrap_or(0);
-    println!("an event of {size} bytes: {}, peak {peak} KiB, {idle} KiB before", response["statusCode"]);
-    Ok(())
-}
-
-/// A put with four images as an event of payload 1.0; bad in one of four ways if asked for.
-fn event(images: &[Vec<u8>], defect: Option<usize>) -> String {
-    let mut form = String::new();
-    let admin = if defect == Some(1) { "nobody@example.com" } else { "admin@example.com" };
-    let mut field = |name: &str, value: &str| {
-        form.extend(["--load\r\nContent-Disposition: form-data; name=\"", name, "\"\r\n\r\n", value, "\r\n"]);
-    };
-    field("submissionId", if defect == Some(2) { "none" } else { "demo-submission" });
-    field("admin", admin);
-    field("idType", "passport");
-    for (name, image) in FIELDS.iter().zip(images) {
-        let mut text = BASE64_STANDARD.encode(image);
-        if defect == Some(0) {
-            text.truncate(text.len() / 2);
-        }
-        field(name, &text);
+/// A put, in one of four ways bad if asked for.
+fn put(defect: Option<usize>) -> Put<'static> {
+    let good = Put::default();
+    match defect {
+        None => good,
+        Some(0) => Put { cut: IMAGE / 2, ..good },
+        Some(1) => Put { admin: "nobody@example.com", ..good },
+        Some(2) => Put { submission_id: "none", ..good },
+        Some(_) => Put { closed: false, ..good },
     }
-    if defect != Some(3) {
-        form += "--load--\r\n";
-    }
-    let headers =
-        json!({ "content-type": "multipart/form-data; boundary=load", "x-api-key": "demo-key-for-the-local-stack" });
-    json!({ "headers": headers, "body": form, "isBase64Encoded": false }).to_string()
-}
-
-/// A JPEG whose scan is noise.
-fn jpeg(size: usize, random: &mut u64) -> Vec<u8> {
-    let mut image =
-        b"\xFF\xD8\xFF\xC0\x00\x0B\x08\x00\x02\x00\x03\x01\x01\x11\x00\xFF\xDA\x00\x08\x01\x01\x00\x00\x3F\x00"
-            .to_vec();
-    while image.len() < size - 2 {
-        unit(random);
-        image.extend(random.to_le_bytes().map(|byte| byte & 0x7F));
-    }
-    image.truncate(size - 2);
-    image.extend(b"\xFF\xD9");
-    image
 }
 
 /// The keys and hashes that the record names, and the hashes in the fields' order.

@@ -243,13 +243,18 @@ impl Faults {
     }
 }
 
-/// The next number from 0 to 1 of a sequence (splitmix64, of which the upper 32 bits are taken).
-pub fn unit(state: &mut u64) -> f64 {
+/// The next number of a sequence, each of its bits at random (splitmix64).
+pub fn random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut word = *state;
     word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    let [.., a, b, c, d] = (word ^ (word >> 31)).to_le_bytes();
+    word ^ (word >> 31)
+}
+
+/// The next number from 0 to 1 of a sequence: the upper 32 bits of [`random`].
+pub fn unit(state: &mut u64) -> f64 {
+    let [.., a, b, c, d] = random(state).to_le_bytes();
     f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
 }
 

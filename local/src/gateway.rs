@@ -16,7 +16,7 @@ use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use lambda_runtime::{Context, LambdaEvent};
-use put_image::event::{ApiKey, Event};
+use put_image::event::ApiKey;
 use put_image::function::Function;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -137,9 +137,8 @@ impl Gateway {
         if event.len() > MAX_EVENT {
             return Err(Answer::error(413, INVALID_PAYLOAD));
         }
-        let event: Event = serde_json::from_str(&event).map_err(|_| Answer::error(502, PROCESSING_ERROR))?;
         let function = Arc::clone(&self.function);
-        let event = LambdaEvent::new(event, context(self.function_timeout));
+        let event = LambdaEvent::new(event.into(), context(self.function_timeout));
         // In a task of its own: like Lambda, it goes on when the client goes away or time is up.
         let invocation = tokio::spawn(async move { function.handle(event).await });
         let response = match timeout(INTEGRATION_TIMEOUT, invocation).await {

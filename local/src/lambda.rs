@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -30,6 +30,7 @@ const PREFIX: &str = "/2018-06-01/runtime/";
 #[derive(Debug)]
 pub struct Lambda {
     process: Child,
+    started: Instant,
     api: Arc<RuntimeApi>,
     events: mpsc::Sender<Invocation>,
     invoked: AtomicU64,
@@ -60,6 +61,7 @@ impl Lambda {
         let (events, queue) = mpsc::channel(1);
         let api = Arc::new(RuntimeApi { queue: queue.into(), pending: Mutex::default(), asked: watch::Sender::new(0) });
         tokio::spawn(Arc::clone(&api).serve(listener));
+        let started = Instant::now();
         let process = Command::new(binary.as_ref())
             .env_clear()
             .envs([
@@ -81,7 +83,7 @@ impl Lambda {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("can't start {}: {error}", binary.as_ref().display()))?;
-        Ok(Self { process, api, events, invoked: AtomicU64::new(0) })
+        Ok(Self { process, started, api, events, invoked: AtomicU64::new(0) })
     }
 
     /// Has the function handle an event, given as JSON. Returns its response as JSON.
@@ -95,6 +97,16 @@ impl Lambda {
         self.invoked.fetch_add(1, Ordering::SeqCst);
         self.events.send(invocation).await.map_err(|_| "the Runtime API has ended")?;
         Ok(answered.await.map_err(|_| "the function has ended")??)
+    }
+
+    /// Waits until the function asks for its first event. Returns the time since its process was started.
+    ///
+    /// # Errors
+    ///
+    /// If the Runtime API has ended.
+    pub async fn initialised(&self) -> Result<Duration, Error> {
+        self.api.asked.subscribe().wait_for(|asked| *asked > 0).await?;
+        Ok(self.started.elapsed())
     }
 
     /// Waits until the function asks for the next event, and so has done all that it does after a response.
@@ -112,6 +124,18 @@ impl Lambda {
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.process.id()
+    }
+
+    /// The CPU time that the process has taken, user and system, to 10 ms (proc(5), `stat`).
+    #[must_use]
+    pub fn cpu(&self) -> Option<Duration> {
+        /// Of these ticks a second has 100 on every Linux (`USER_HZ`).
+        const TICK: Duration = Duration::from_millis(10);
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()?)).ok()?;
+        // Behind the name, which may hold blanks, utime and stime are the 12th and 13th.
+        let (_, fields) = stat.rsplit_once(") ")?;
+        let ticks: u32 = fields.split(' ').skip(11).take(2).map(|field| field.parse().unwrap_or(0)).sum();
+        Some(TICK * ticks)
     }
 
     /// A number of KiB from the process' status, such as `VmRSS` or `VmHWM` (proc(5)).

@@ -12,6 +12,7 @@ pub mod faults;
 pub mod gateway;
 pub mod invoke;
 pub mod lambda;
+pub mod noise;
 pub mod records;
 pub mod schema;
 pub mod serve;

@@ -13,7 +13,6 @@ use local::gateway::context;
 use local::records::{Records, plain};
 use local::stack::Stack;
 use local::{schema, server};
-use put_image::event::Event;
 use put_image::function::Function;
 use put_image::storage::Limits;
 use serde_json::{Value, json};
@@ -159,8 +158,7 @@ impl App {
 
 /// Puts an event through a function that is ended after a time.
 pub async fn invoke(function: &Function, event: &Value, timeout: Duration) -> Answer {
-    let event: Event = serde_json::from_str(&event.to_string()).unwrap();
-    let response = function.handle(LambdaEvent::new(event, context(timeout))).await;
+    let response = function.handle(LambdaEvent::new(event.to_string().into(), context(timeout))).await;
     function.clean_up().await;
     Answer::from_response(&serde_json::to_value(response).unwrap())
 }

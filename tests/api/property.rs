@@ -3,6 +3,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use put_image::event::Event;
 use put_image::multipart;
 
 use crate::helpers::*;
@@ -83,9 +84,33 @@ proptest! {
         body.extend(format!("--{boundary}--\r\n").bytes());
         let content_type = format!("multipart/form-data; boundary={boundary}");
         let parts = multipart::parts(&content_type, &body).unwrap();
-        let ours: Vec<Vec<u8>> = parts.iter().map(|part| part.content.to_vec()).collect();
+        let ours: Vec<Vec<u8>> = parts.iter().map(|part| body[part.content.clone()].to_vec()).collect();
         prop_assert_eq!(&ours, &contents);
         prop_assert_eq!(multer_reads(body.clone(), boundary), contents);
+    }
+
+    /// A body comes out of its event as another JSON parser reads it, whatever stands around it and however
+    /// its characters are escaped.
+    #[test]
+    fn bodies_come_out_of_their_events(
+        body in any::<String>(),
+        others in prop::collection::vec(("[a-z\"\\\\{}]{0,9}", json_value()), 0..4),
+        escapes in prop::collection::vec(0..3_u8, 1..9),
+        position in any::<prop::sample::Index>(),
+        pretty in any::<bool>(),
+    ) {
+        let mut members: Vec<String> = others.iter().map(|(name, value)| {
+            let name = serde_json::to_string(&format!("other {name}")).unwrap();
+            let value = if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+            format!("{name}:{}", value.unwrap())
+        }).collect();
+        members.insert(position.index(members.len() + 1), format!("\"body\" : \"{}\"", escape(&body, &escapes)));
+        members.push("\"headers\":{}".to_owned());
+        let json = format!("{{{}}}", members.join(if pretty { " ,\r\n\t" } else { "," }));
+        let oracle: serde_json::Value = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(oracle["body"].as_str(), Some(body.as_str()));
+        let request = Event::parse(json.into()).into_request().unwrap();
+        prop_assert_eq!(request.body, body.as_bytes());
     }
 
     /// Whatever the body, the parser ends, and what it finds lies in the body.
@@ -96,6 +121,39 @@ proptest! {
             prop_assert!(total <= body.len());
         }
     }
+}
+
+fn json_value() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i32>().prop_map(Into::into),
+        any::<String>().prop_map(Into::into),
+        "[\"\\\\{}\\[\\],:]{0,9}".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(3, 12, 4, |value| {
+        prop_oneof![
+            prop::collection::vec(value.clone(), 0..4).prop_map(Into::into),
+            prop::collection::hash_map(any::<String>(), value, 0..4)
+                .prop_map(|members| members.into_iter().collect::<serde_json::Map<_, _>>().into()),
+        ]
+    })
+}
+
+/// A text as a JSON string, some of its characters escaped that need not be.
+fn escape(text: &str, choices: &[u8]) -> String {
+    let choices = choices.iter().cycle();
+    text.chars().zip(choices).fold(String::new(), |mut json, (character, choice)| {
+        match (choice, character) {
+            (0, _) => json.extend(character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
+            (1, '/') => json.push_str("\\/"),
+            _ => {
+                let quoted = serde_json::to_string(&character).unwrap();
+                json.push_str(&quoted[1..quoted.len() - 1]);
+            }
+        }
+        json
+    })
 }
 
 /// The contents of a body's fields as another parser reads them.

@@ -1,0 +1,216 @@
+//! What is measured of a binary.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use local::clients::Endpoints;
+use local::faults::Operation::{DeleteObject, GetItem, PutObject, Query, UpdateItem};
+use local::faults::{End, Fault, Faults, When};
+use local::lambda::Lambda;
+use local::noise::{Put, jpeg};
+use local::records::Records;
+use local::stack::Stack;
+use local::{Error, schema, server};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::tls::Tls;
+
+/// How often a process is started.
+const STARTS: usize = 21;
+/// How many requests a started process gets: one that is its first, and later ones.
+const REQUESTS: usize = 5;
+/// How many requests CPU time is taken over, which is counted in ticks of 10 ms.
+const CPU_REQUESTS: u32 = 100;
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// What is added to each call.
+const DYNAMODB_DELAY: Duration = Duration::from_millis(5);
+const S3_DELAY: Duration = Duration::from_millis(20);
+
+/// The storage and the requests that all binaries are measured with.
+pub(crate) struct Bench {
+    stack: Stack,
+    tls: Endpoints,
+    authorities: PathBuf,
+    /// Four images of 1.1 MB.
+    images: Vec<Vec<u8>>,
+    /// As much as a phone's selfie.
+    small: Vec<Vec<u8>>,
+    _folder: TempDir,
+}
+
+/// Times and sizes of one binary; each time is a median.
+pub(crate) struct Figures {
+    /// Bytes of the binary, and of it compressed.
+    pub(crate) size: (usize, usize),
+    /// From the start of the process until it asks for the first event.
+    pub(crate) init: Duration,
+    /// The first and later requests of a process, over HTTP and over TLS.
+    pub(crate) latency: [(Duration, Duration); 2],
+    /// CPU of a request, user and system, over HTTP and over TLS.
+    pub(crate) cpu: [Duration; 2],
+    /// CPU of a request with one small image.
+    pub(crate) small_cpu: Duration,
+    /// Resident KiB: idle, and at most.
+    pub(crate) memory: (u64, u64),
+    /// A first put, without and with a delay added to each call.
+    pub(crate) first_put: (Duration, Duration),
+}
+
+/// Bytes of the event that is measured with.
+pub(crate) fn event_size(bench: &Bench) -> usize {
+    Put::default().event(&bench.images).len()
+}
+
+impl Bench {
+    /// Embedded servers, also behind TLS.
+    pub(crate) async fn new() -> Result<Self, Error> {
+        let folder = tempfile::tempdir()?;
+        let objects = folder.path().join("s3");
+        std::fs::create_dir(&objects)?;
+        let endpoints = Endpoints {
+            dynamodb: server::dynamodb(server::bind(0, "DynamoDB", "").await?, None)?,
+            s3: server::s3(server::bind(0, "S3", "").await?, &objects)?,
+        };
+        let tls = Tls::new()?;
+        let authorities = folder.path().join("authorities.pem");
+        tls.write_authorities(&authorities)?;
+        let tls = Endpoints {
+            dynamodb: tls.in_front_of(&endpoints.dynamodb).await?,
+            s3: tls.in_front_of(&endpoints.s3).await?,
+        };
+        let stack = Stack::over(endpoints, schema::config(""), Records::sample()?).await?;
+        let seed = &mut 7;
+        let images = (0..4).map(|_| jpeg(1_100_000, seed)).collect();
+        let small = vec![jpeg(300_000, seed)];
+        Ok(Self { stack, tls, authorities, images, small, _folder: folder })
+    }
+
+    async fn start(&self, binary: &Path, endpoints: &Endpoints) -> Result<Lambda, Error> {
+        let variables =
+            [("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR")), ("SSL_CERT_FILE", self.authorities.as_os_str())];
+        Lambda::start(binary, endpoints, &self.stack.config, variables).await
+    }
+
+    /// A submission without images.
+    async fn new_submission(&self, id: &str) -> Result<(), Error> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let table = &self.stack.config.submissions_table;
+        let put = self.stack.endpoints.dynamodb().put_item().table_name(table);
+        put.item("submissionId", text(id)).item("projectId", text("demo-project")).send().await?;
+        Ok(())
+    }
+}
+
+/// Sends an event and waits until all is done. Returns the time until its answer, which must be a success.
+async fn request(lambda: &Lambda, event: &str) -> Result<Duration, Error> {
+    let started = Instant::now();
+    let answer = lambda.invoke(event.to_owned(), TIMEOUT).await?;
+    let elapsed = started.elapsed();
+    lambda.idle().await?;
+    let answer: Value = serde_json::from_slice(&answer)?;
+    if answer["statusCode"] != 200 {
+        return Err(format!("a good request is answered {answer}").into());
+    }
+    Ok(elapsed)
+}
+
+/// Measures a binary.
+pub(crate) async fn measure(bench: &Bench, binary: &Path) -> Result<Figures, Error> {
+    eprintln!("measuring {}", binary.display());
+    let event = Put::default().event(&bench.images);
+    let small = Put::default().event(&bench.small);
+    let plain = &bench.stack.endpoints;
+    // The servers' own first times are none of the function's.
+    request(&bench.start(binary, plain).await?, &event).await?;
+    let (init, latency) = latency(bench, binary, plain, &event).await?;
+    let (_, tls_latency) = self::latency(bench, binary, &bench.tls, &event).await?;
+    Ok(Figures {
+        size: size(binary)?,
+        init,
+        latency: [latency, tls_latency],
+        cpu: [cpu(bench, binary, plain, &event).await?, cpu(bench, binary, &bench.tls, &event).await?],
+        small_cpu: cpu(bench, binary, plain, &small).await?,
+        memory: memory(bench, binary, &event).await?,
+        first_put: first_put(bench, binary).await?,
+    })
+}
+
+fn size(binary: &Path) -> Result<(usize, usize), Error> {
+    let compressed = Command::new("gzip").args(["-9", "-c"]).arg(binary).output()?;
+    Ok((std::fs::read(binary)?.len(), compressed.stdout.len()))
+}
+
+async fn latency(
+    bench: &Bench,
+    binary: &Path,
+    endpoints: &Endpoints,
+    event: &str,
+) -> Result<(Duration, (Duration, Duration)), Error> {
+    let (mut inits, mut firsts, mut laters) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..STARTS {
+        let lambda = bench.start(binary, endpoints).await?;
+        inits.push(lambda.initialised().await?);
+        firsts.push(request(&lambda, event).await?);
+        for _ in 1..REQUESTS {
+            laters.push(request(&lambda, event).await?);
+        }
+    }
+    Ok((median(inits), (median(firsts), median(laters))))
+}
+
+async fn cpu(bench: &Bench, binary: &Path, endpoints: &Endpoints, event: &str) -> Result<Duration, Error> {
+    let lambda = bench.start(binary, endpoints).await?;
+    request(&lambda, event).await?;
+    let before = lambda.cpu().unwrap_or_default();
+    for _ in 0..CPU_REQUESTS {
+        request(&lambda, event).await?;
+    }
+    Ok((lambda.cpu().unwrap_or_default() - before) / CPU_REQUESTS)
+}
+
+async fn memory(bench: &Bench, binary: &Path, event: &str) -> Result<(u64, u64), Error> {
+    let lambda = bench.start(binary, &bench.stack.endpoints).await?;
+    lambda.initialised().await?;
+    let idle = lambda.memory("VmRSS").unwrap_or_default();
+    for i in 0..CPU_REQUESTS {
+        request(&lambda, event).await?;
+        if i % 10 == 0 {
+            eprintln!("{:?} {:?}", lambda.memory("VmRSS"), lambda.memory("VmHWM"));
+        }
+    }
+    Ok((idle, lambda.memory("VmHWM").unwrap_or_default()))
+}
+
+/// First puts without and with delays, by turns: each is to a submission of its own.
+async fn first_put(bench: &Bench, binary: &Path) -> Result<(Duration, Duration), Error> {
+    let faults = Faults::new(1);
+    let endpoints = faults.in_front_of(&bench.stack.endpoints, &bench.stack.config.submissions_table).await?;
+    let lambda = bench.start(binary, &endpoints).await?;
+    request(&lambda, &Put::default().event(&bench.images)).await?;
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for i in 0..2 * STARTS {
+        let submission_id = format!("first-put-{i}-{}", lambda.id().unwrap_or_default());
+        bench.new_submission(&submission_id).await?;
+        let event = Put { submission_id: &submission_id, ..Put::default() }.event(&bench.images);
+        faults.clear();
+        if i % 2 == 0 {
+            without.push(request(&lambda, &event).await?);
+            continue;
+        }
+        for operation in [Query, GetItem, UpdateItem, PutObject, DeleteObject] {
+            let delay = if matches!(operation, PutObject | DeleteObject) { S3_DELAY } else { DYNAMODB_DELAY };
+            faults.inject(Fault { operation, when: When::Always, takes_effect: true, end: End::Late(delay) });
+        }
+        with.push(request(&lambda, &event).await?);
+    }
+    Ok((median(without), median(with)))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}

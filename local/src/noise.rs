@@ -1,0 +1,102 @@
+//! Requests made up of noise, for the load test and the benchmarks: as large as asked for, and never the
+//! same twice.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use put_image::field::ImageField;
+use serde_json::{Value, json};
+
+use crate::faults::random;
+
+/// The boundary of the forms.
+const BOUNDARY: &str = "----noise";
+
+/// A put to the demo submission.
+#[derive(Clone, Copy, Debug)]
+pub struct Put<'a> {
+    /// The submission's ID.
+    pub submission_id: &'a str,
+    /// The administrator's account.
+    pub admin: &'a str,
+    /// The characters that are left out at the end of each image's text.
+    pub cut: usize,
+    /// Whether the form has its closing boundary.
+    pub closed: bool,
+}
+
+impl Default for Put<'_> {
+    fn default() -> Self {
+        Self { submission_id: "demo-submission", admin: "Admin@Example.com", cut: 0, closed: true }
+    }
+}
+
+impl Put<'_> {
+    /// The multipart form with these images as text, the first of them as `idImage` and so on.
+    #[must_use]
+    pub fn form(&self, images: &[Vec<u8>]) -> String {
+        let mut form = String::new();
+        let mut field = |name: &str, value: &str| {
+            let head = ["--", BOUNDARY, "\r\nContent-Disposition: form-data; name=\"", name, "\"\r\n\r\n"];
+            form.extend(head.into_iter().chain([value, "\r\n"]));
+        };
+        field("submissionId", self.submission_id);
+        field("admin", self.admin);
+        field("idType", "passport");
+        for (name, image) in ImageField::ALL.iter().zip(images) {
+            let mut text = BASE64_STANDARD.encode(image);
+            text.truncate(text.len() - self.cut);
+            field(name.name(), &text);
+        }
+        if self.closed {
+            form.extend(["--", BOUNDARY, "--\r\n"]);
+        }
+        form
+    }
+
+    /// A REST event with the form as text.
+    #[must_use]
+    pub fn event(&self, images: &[Vec<u8>]) -> String {
+        event(self.form(images).into(), false)
+    }
+
+    /// A REST event with the form in Base64, as an API with binary media types sends it.
+    #[must_use]
+    pub fn base64_event(&self, images: &[Vec<u8>]) -> String {
+        event(BASE64_STANDARD.encode(self.form(images)).into(), true)
+    }
+}
+
+fn event(body: Value, is_base64_encoded: bool) -> String {
+    let mut event = json!({
+        "resource": "/Image",
+        "path": "/Image",
+        "httpMethod": "PUT",
+        "headers": {
+            "content-type": format!("multipart/form-data; boundary={BOUNDARY}"),
+            "x-api-key": "demo-key-for-the-local-stack",
+        },
+        "requestContext": { "httpMethod": "PUT", "stage": "v3", "path": "/v3/Image" },
+        "isBase64Encoded": is_base64_encoded,
+    });
+    event["body"] = body;
+    event.to_string()
+}
+
+/// A JPEG of this many bytes, at least 100, whose scan is noise.
+pub fn jpeg(size: usize, seed: &mut u64) -> Vec<u8> {
+    const HEAD: &[u8] =
+        b"\xFF\xD8\xFF\xC0\x00\x0B\x08\x00\x02\x00\x03\x01\x01\x11\x00\xFF\xDA\x00\x08\x01\x01\x00\x00\x3F\x00";
+    let mut image = HEAD.to_vec();
+    while image.len() < size - 2 {
+        for byte in random(seed).to_le_bytes() {
+            image.push(byte);
+            // A byte of 0xFF is stuffed, as in a real scan.
+            if byte == 0xFF {
+                image.push(0);
+            }
+        }
+    }
+    image.truncate(size - 3);
+    // What was cut might have been a stuffed byte's second half.
+    image.extend(b"\0\xFF\xD9");
+    image
+}
