@@ -3,12 +3,12 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use lambda_runtime::{Context, LambdaEvent};
+use uuid::Uuid;
 
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -20,6 +20,26 @@ use crate::summary::Summary;
 
 /// The function's timeout, as the template has it by default; also where nothing else ends a request.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// An event to answer.
+#[derive(Debug)]
+pub struct Invocation {
+    /// The event's JSON.
+    pub event: BytesMut,
+    /// Lambda's ID of the request, for the log.
+    pub request_id: String,
+    /// When Lambda ends the invocation.
+    pub deadline: SystemTime,
+}
+
+impl Invocation {
+    /// An invocation that begins now and is ended after `timeout`.
+    #[must_use]
+    pub fn new(event: impl Into<BytesMut>, timeout: Duration) -> Self {
+        let deadline = SystemTime::now() + timeout;
+        Self { event: event.into(), request_id: Uuid::new_v4().to_string(), deadline }
+    }
+}
 
 /// The function of one process.
 #[derive(Debug)]
@@ -43,25 +63,25 @@ impl Function {
         Self { storage, unneeded: Mutex::new(Vec::new()) }
     }
 
-    /// Answers an event, given as JSON. A panic on the way is an answer of `processing_error`.
-    pub async fn handle(&self, event: LambdaEvent<Bytes>) -> Response {
+    /// Answers an event. A panic on the way is an answer of `processing_error`.
+    pub async fn handle(&self, invocation: Invocation) -> Response {
         let started = Instant::now();
-        let LambdaEvent { payload: json, context } = event;
+        let Invocation { event, request_id, deadline } = invocation;
         let mut payload = Payload::default();
-        let deadline = Deadline::after(remaining(&context));
+        let deadline = Deadline::after(deadline.duration_since(SystemTime::now()).unwrap_or_default());
         let mut summary = Summary::default();
         let mut keys = Vec::new();
         let work = Box::pin(async {
-            let event = Event::parse(json);
+            let event = Event::parse(event);
             payload = event.payload();
             put(&self.storage, event, deadline, &mut summary, &mut keys).await
         });
         let result = AssertUnwindSafe(work).catch_unwind().await;
         let result = result.unwrap_or_else(|_| Err(Error::fault("put", "panicked")));
-        summary.log(&context.request_id, &result, started.elapsed());
+        summary.log(&request_id, &result, started.elapsed());
         if !keys.is_empty() {
             let mut unneeded = self.unneeded.lock().unwrap_or_else(PoisonError::into_inner);
-            unneeded.push(Unneeded { request_id: context.request_id, keys, deadline });
+            unneeded.push(Unneeded { request_id, keys, deadline });
         }
         Response::new(payload, &result)
     }
@@ -83,13 +103,4 @@ impl Function {
         });
         join_all(deletions).await;
     }
-}
-
-/// The time until Lambda ends the invocation.
-fn remaining(context: &Context) -> Duration {
-    // `cargo lambda watch` sends ten minutes after 1970 began: no deadline at all.
-    if context.deadline() < UNIX_EPOCH + Duration::from_hours(24) {
-        return TIMEOUT;
-    }
-    context.deadline().duration_since(SystemTime::now()).unwrap_or_default()
 }

@@ -2,9 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+use std::error::Error;
 use std::process::ExitCode;
 
-use lambda_runtime::Error;
 use put_image::config::Config;
 use put_image::function::Function;
 use put_image::storage::Storage;
@@ -23,7 +23,10 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<(), Error> {
+async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let storage = Storage::from_env(Config::from_env()?).await;
-    runtime::run(Function::new(storage)).await
+    if let Err(error) = storage.warm_up().await {
+        tracing::warn!(%error, "not warmed up");
+    }
+    runtime::run(&Function::new(storage)).await
 }

@@ -1,82 +1,93 @@
-//! The function in Lambda's runtime, with two steps that the runtime doesn't have.
+//! Lambda's Runtime API (AWS, "Using the Lambda runtime API"): events in, responses out, one at a time.
 //!
-//! Before a request: the event's bytes go to the function as they came. The runtime would have `serde_json`
-//! read them, which looks at each byte of a body of 6 MB three times, and fails on a damaged event, which
-//! is ours to answer.
-//!
-//! After a response: cleaning up. Lambda sends the response on as soon as it is posted and lets the process
-//! run until it asks for the next event ("Building a custom runtime", processing tasks), so that the caller
-//! doesn't wait for what is done here.
+//! It stands in the place of `lambda_runtime`, and is built on that crate's own client, for what the crate
+//! can't do: an event's bytes go to the function as they came, into one buffer of their size, and what
+//! is not an event is the function's to answer. The crate keeps a second copy of each event while it puts the
+//! first together, and reads all of it with `serde_json` before anybody sees it. The step after a response is its
+//! own, too: Lambda sends the response on as soon as it is posted and lets the process run until it asks
+//! for the next event ("Building a custom runtime", processing tasks), so that nobody waits for cleaning up.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use futures_util::future::BoxFuture;
-use lambda_runtime::{Error, LambdaEvent, LambdaInvocation, Runtime, service_fn};
-use serde::de::IgnoredAny;
-use tower::{Layer, Service};
+use bytes::BytesMut;
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use lambda_runtime_api_client::body::Body;
+use lambda_runtime_api_client::{BoxError, PooledClient, build_request};
 
-use crate::function::Function;
+use crate::function::{Function, Invocation, TIMEOUT};
 
-/// Has a function answer events until the process ends.
+/// Names this invocation in a response, if the Runtime API asks for that, so that a late response is never
+/// taken for another invocation's.
+const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
+
+/// The most memory that is made ready for an event before it is there: Lambda's limit, and a little more.
+const LARGEST_EVENT: u64 = 7 << 20;
+
+/// Has a function answer events until the process is ended.
 ///
 /// # Errors
 ///
-/// If the Runtime API can't be reached.
-pub async fn run(function: Function) -> Result<(), Error> {
-    let steps = Steps { function: Arc::new(function), event: Arc::default() };
-    let Steps { function, event } = steps.clone();
-    // Lambda gives a process one event at a time.
-    let handler = service_fn(move |invocation: LambdaEvent<IgnoredAny>| {
-        let function = Arc::clone(&function);
-        let event = std::mem::take(&mut *event.lock().unwrap_or_else(PoisonError::into_inner));
-        async move { Ok::<_, Error>(function.handle(LambdaEvent::new(event, invocation.context)).await) }
-    });
-    Runtime::new(handler).layer(steps).run().await
-}
-
-/// The steps around the runtime's own.
-#[derive(Clone)]
-struct Steps {
-    function: Arc<Function>,
-    event: Arc<Mutex<Bytes>>,
-}
-
-impl<S> Layer<S> for Steps {
-    type Service = WithSteps<S>;
-
-    fn layer(&self, inner: S) -> WithSteps<S> {
-        WithSteps { inner, steps: self.clone() }
+/// If the Runtime API can't be reached, or answers as it shouldn't: Lambda then starts another process.
+///
+/// # Panics
+///
+/// Without `AWS_LAMBDA_RUNTIME_API`, which Lambda sets.
+pub async fn run(function: &Function) -> Result<(), BoxError> {
+    let api = PooledClient::builder().build();
+    loop {
+        let next = build_request().uri("/2018-06-01/runtime/invocation/next").body(Body::empty())?;
+        let (head, body) = api.call(next).await?.into_parts();
+        // Some emulators answer so while there is nothing to do.
+        if head.status == StatusCode::NO_CONTENT {
+            continue;
+        }
+        let invocation = invocation(&head.headers, body).await?;
+        let path = format!("/2018-06-01/runtime/invocation/{}/response", invocation.request_id);
+        let mut response = build_request().method(Method::POST).uri(path);
+        if let Some(id) = head.headers.get(INVOCATION_ID) {
+            response = response.header(INVOCATION_ID, id);
+        }
+        let answer = serde_json::to_vec(&function.handle(invocation).await)?;
+        accepted(api.call(response.body(Body::from(answer))?).await?).await?;
+        function.clean_up().await;
     }
 }
 
-struct WithSteps<S> {
-    inner: S,
-    steps: Steps,
+/// An event, and what the Runtime API says of it.
+async fn invocation(headers: &HeaderMap, mut body: Incoming) -> Result<Invocation, BoxError> {
+    let header = |name| headers.get(name)?.to_str().ok().map(str::to_owned);
+    let request_id =
+        header("lambda-runtime-aws-request-id").ok_or("the Runtime API gave an event without a request ID")?;
+    let deadline = header("lambda-runtime-deadline-ms").and_then(|deadline| deadline.parse().ok());
+    let deadline = deadline.map(|deadline| UNIX_EPOCH + Duration::from_millis(deadline));
+    let size = body.size_hint().lower().min(LARGEST_EVENT);
+    let mut event = BytesMut::with_capacity(usize::try_from(size)?);
+    while let Some(frame) = body.frame().await {
+        // Each piece is freed before the next is read, so that they all take the same memory.
+        if let Ok(data) = frame?.into_data() {
+            event.extend_from_slice(&data);
+        }
+    }
+    Ok(Invocation {
+        event,
+        request_id,
+        // `cargo lambda watch` sends ten minutes after 1970 began: no deadline at all.
+        deadline: deadline
+            .filter(|deadline| *deadline > UNIX_EPOCH + Duration::from_hours(24))
+            .unwrap_or_else(|| SystemTime::now() + TIMEOUT),
+    })
 }
 
-impl<S> Service<LambdaInvocation> for WithSteps<S>
-where
-    S: Service<LambdaInvocation, Future: Send + 'static, Response: Send, Error: Send>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
+/// Reads the answer to a response, so that its connection can be used again.
+async fn accepted(answer: Response<Incoming>) -> Result<(), BoxError> {
+    let (head, body) = answer.into_parts();
+    let body = body.collect().await?.to_bytes();
+    if head.status.is_success() {
+        return Ok(());
     }
-
-    fn call(&mut self, mut invocation: LambdaInvocation) -> Self::Future {
-        let event = std::mem::replace(&mut invocation.body, Bytes::from_static(b"null"));
-        *self.steps.event.lock().unwrap_or_else(PoisonError::into_inner) = event;
-        let response = self.inner.call(invocation);
-        let function = Arc::clone(&self.steps.function);
-        Box::pin(async move {
-            let response = response.await;
-            function.clean_up().await;
-            response
-        })
-    }
+    // A response that came too late, say: the process is sound, and the next event is another.
+    tracing::error!(status = head.status.as_u16(), answer = %String::from_utf8_lossy(&body), "a response was not accepted");
+    Ok(())
 }

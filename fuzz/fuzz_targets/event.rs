@@ -9,9 +9,9 @@ use put_image::response::Response;
 use serde_json::Value;
 
 fuzz_target!(|json: &[u8]| {
-    let event = Event::parse(json.to_vec().into());
+    let event = Event::parse(json.into());
     if let Some(body) = oracle(json)
-        && let Ok(request) = Event::parse(json.to_vec().into()).into_request()
+        && let Ok(request) = Event::parse(json.into()).into_request()
     {
         assert_eq!(request.body, body.as_bytes());
     }

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
@@ -15,9 +15,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
-use lambda_runtime::{Context, LambdaEvent};
 use put_image::event::ApiKey;
-use put_image::function::Function;
+use put_image::function::{Function, Invocation};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -138,9 +137,9 @@ impl Gateway {
             return Err(Answer::error(413, INVALID_PAYLOAD));
         }
         let function = Arc::clone(&self.function);
-        let event = LambdaEvent::new(event.into(), context(self.function_timeout));
+        let invocation = Invocation::new(event.as_bytes(), self.function_timeout);
         // In a task of its own: like Lambda, it goes on when the client goes away or time is up.
-        let invocation = tokio::spawn(async move { function.handle(event).await });
+        let invocation = tokio::spawn(async move { function.handle(invocation).await });
         let response = match timeout(INTEGRATION_TIMEOUT, invocation).await {
             Ok(Ok(response)) => response,
             Ok(Err(_panicked)) => return Err(Answer::error(502, PROCESSING_ERROR)),
@@ -170,17 +169,6 @@ impl Keys {
             .await;
         found.is_ok_and(|found| found.count > 0)
     }
-}
-
-/// The context of an invocation that ends after `timeout`.
-#[must_use]
-pub fn context(timeout: Duration) -> Context {
-    let deadline = SystemTime::now() + timeout;
-    let mut context = Context::default();
-    context.request_id = Uuid::new_v4().to_string();
-    context.deadline =
-        deadline.duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX));
-    context
 }
 
 /// The body, or a little more than [`MAX_BODY`] of it; `None` if it ends before its end.

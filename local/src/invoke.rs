@@ -5,17 +5,14 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use bytes::Bytes;
-use lambda_runtime::LambdaEvent;
 use put_image::event::Event;
-use put_image::function::TIMEOUT;
+use put_image::function::{Invocation, TIMEOUT};
 use put_image::request::Request;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::cli::Invoke;
-use crate::gateway::context;
 use crate::records::{Records, plain};
 use crate::schema;
 use crate::stack::{Data, Ports, Stack, Taken};
@@ -30,7 +27,6 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
         .map_err(|error| format!("can't read the event {}: {error}", options.event.display()))?;
     serde_json::from_str::<IgnoredAny>(&json)
         .map_err(|error| format!("{} is not JSON: {error}", options.event.display()))?;
-    let json = Bytes::from(json);
     let stack = match Data::take(&options.data.data) {
         Ok(data) => Stack::start(Ports::default(), data, options.data.fresh, Records::sample()?).await?,
         // `serve` is up: the event goes to the same storage.
@@ -41,10 +37,10 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
         Err(Taken::Other(error)) => return Err(error),
     };
     let function = stack.function();
-    let response = function.handle(LambdaEvent::new(json.clone(), context(TIMEOUT))).await;
+    let response = function.handle(Invocation::new(json.as_bytes(), TIMEOUT)).await;
     function.clean_up().await;
     let response_json = serde_json::to_string_pretty(&response)? + "\n";
-    let left = match Request::parse(Event::parse(json)) {
+    let left = match Request::parse(Event::parse(json.as_bytes().into())) {
         Ok(request) => list(&stack, &request.submission_id).await?,
         Err(_) => String::new(),
     };

@@ -1,6 +1,7 @@
 //! The four forms of an event, and damaged ones.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use put_image::function::{Invocation, TIMEOUT};
 use serde_json::{Value, json};
 
 use crate::helpers::*;
@@ -50,8 +51,7 @@ async fn all_four_forms_store_the_same() {
 async fn responses_have_the_members_of_the_events_format() {
     let app = App::start().await;
     for (event, name) in four_forms(&Form::full()) {
-        let context = local::gateway::context(std::time::Duration::from_secs(20));
-        let response = app.function.handle(lambda_runtime::LambdaEvent::new(event.to_string().into(), context)).await;
+        let response = app.function.handle(Invocation::new(event.to_string().as_bytes(), TIMEOUT)).await;
         let response = serde_json::to_value(response).unwrap();
         let mut members: Vec<&str> = response.as_object().unwrap().keys().map(String::as_str).collect();
         members.sort_unstable();

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use lambda_runtime::LambdaEvent;
 use local::clients::Endpoints;
 use local::faults::Faults;
-use local::gateway::context;
+use put_image::function::Invocation;
 use local::records::{Records, plain};
 use local::stack::Stack;
 use local::{schema, server};
@@ -158,7 +157,7 @@ impl App {
 
 /// Puts an event through a function that is ended after a time.
 pub async fn invoke(function: &Function, event: &Value, timeout: Duration) -> Answer {
-    let response = function.handle(LambdaEvent::new(event.to_string().into(), context(timeout))).await;
+    let response = function.handle(Invocation::new(event.to_string().as_bytes(), timeout)).await;
     function.clean_up().await;
     Answer::from_response(&serde_json::to_value(response).unwrap())
 }

@@ -109,7 +109,7 @@ proptest! {
         let json = format!("{{{}}}", members.join(if pretty { " ,\r\n\t" } else { "," }));
         let oracle: serde_json::Value = serde_json::from_str(&json).unwrap();
         prop_assert_eq!(oracle["body"].as_str(), Some(body.as_str()));
-        let request = Event::parse(json.into()).into_request().unwrap();
+        let request = Event::parse(json.as_bytes().into()).into_request().unwrap();
         prop_assert_eq!(request.body, body.as_bytes());
     }
 
