@@ -28,3 +28,4 @@ mod strict;
 mod table;
 mod template;
 mod tenants;
+mod warm_up;

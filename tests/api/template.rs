@@ -78,9 +78,16 @@ fn the_function_may_do_what_it_does_and_nothing_else() {
     let policies = template["Resources"]["PutImageRole"]["Properties"]["Policies"].as_array().unwrap().clone();
     let statements = policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
     let actions: Vec<&Value> = statements.map(|statement| &statement["Action"]).collect();
-    let needed = ["dynamodb:Query", "dynamodb:GetItem", "dynamodb:UpdateItem", "s3:PutObject", "s3:DeleteObject"];
-    assert_eq!(actions[..5], needed);
-    assert_eq!(actions[5..], [&json!(["logs:CreateLogStream", "logs:PutLogEvents"])]);
+    let needed = [
+        "dynamodb:Query",
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "s3:GetBucketLocation",
+    ];
+    assert_eq!(actions[..6], needed);
+    assert_eq!(actions[6..], [&json!(["logs:CreateLogStream", "logs:PutLogEvents"])]);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The whole process, measured: builds the function and the straightforward one beside it, runs both under
 //! Lambda's Runtime API over the same storage, and prints the figures, their ratios, and whether each is
-//! what was asked for. One run takes some minutes, and as long again to build.
+//! what was asked for. A run takes a minute; to build both takes some ten before the first.
 //!
 //! ```sh
-//! cargo run --profile bench -p local --example compare
+//! cargo run --profile bench -p local --example compare                  # these two
+//! cargo run --profile bench -p local --example compare -- BINARY...     # others, against the last
 //! ```
 
 mod measure;
@@ -25,12 +26,14 @@ async fn main() -> Result<(), Error> {
     let bench = Bench::new().await?;
     let mut figures = Vec::new();
     for binary in &binaries {
-        figures.push(measure(&bench, binary).await?);
+        let name = binary.file_name().unwrap_or_default().to_string_lossy();
+        figures.push((name, measure(&bench, binary).await?));
     }
-    report::print(&figures);
+    report::print(&figures, bench.event_size());
     Ok(())
 }
 
+/// Ours, and the one that it is measured against.
 fn build_both() -> Result<Vec<PathBuf>, Error> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let straightforward = root.join("benches/straightforward");

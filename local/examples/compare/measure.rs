@@ -27,8 +27,8 @@ const REQUESTS: usize = 5;
 const CPU_REQUESTS: u32 = 100;
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// What is added to each call.
-const DYNAMODB_DELAY: Duration = Duration::from_millis(5);
-const S3_DELAY: Duration = Duration::from_millis(20);
+pub(crate) const DYNAMODB_DELAY: Duration = Duration::from_millis(5);
+pub(crate) const S3_DELAY: Duration = Duration::from_millis(20);
 
 /// The storage and the requests that all binaries are measured with.
 pub(crate) struct Bench {
@@ -46,26 +46,26 @@ pub(crate) struct Bench {
 pub(crate) struct Figures {
     /// Bytes of the binary, and of it compressed.
     pub(crate) size: (usize, usize),
-    /// From the start of the process until it asks for the first event.
-    pub(crate) init: Duration,
+    /// From the start of the process until it asks for the first event, over HTTP and over TLS.
+    pub(crate) init: [Duration; 2],
     /// The first and later requests of a process, over HTTP and over TLS.
     pub(crate) latency: [(Duration, Duration); 2],
     /// CPU of a request, user and system, over HTTP and over TLS.
     pub(crate) cpu: [Duration; 2],
     /// CPU of a request with one small image.
     pub(crate) small_cpu: Duration,
-    /// Resident KiB: idle, and at most.
-    pub(crate) memory: (u64, u64),
+    /// Resident bytes before the first event, at most in it, and at most in many.
+    pub(crate) memory: [u64; 3],
     /// A first put, without and with a delay added to each call.
     pub(crate) first_put: (Duration, Duration),
 }
 
-/// Bytes of the event that is measured with.
-pub(crate) fn event_size(bench: &Bench) -> usize {
-    Put::default().event(&bench.images).len()
-}
-
 impl Bench {
+    /// Bytes of the event that is measured with.
+    pub(crate) fn event_size(&self) -> usize {
+        Put::default().event(&self.images).len()
+    }
+
     /// Embedded servers, also behind TLS.
     pub(crate) async fn new() -> Result<Self, Error> {
         let folder = tempfile::tempdir()?;
@@ -127,10 +127,10 @@ pub(crate) async fn measure(bench: &Bench, binary: &Path) -> Result<Figures, Err
     // The servers' own first times are none of the function's.
     request(&bench.start(binary, plain).await?, &event).await?;
     let (init, latency) = latency(bench, binary, plain, &event).await?;
-    let (_, tls_latency) = self::latency(bench, binary, &bench.tls, &event).await?;
+    let (tls_init, tls_latency) = self::latency(bench, binary, &bench.tls, &event).await?;
     Ok(Figures {
         size: size(binary)?,
-        init,
+        init: [init, tls_init],
         latency: [latency, tls_latency],
         cpu: [cpu(bench, binary, plain, &event).await?, cpu(bench, binary, &bench.tls, &event).await?],
         small_cpu: cpu(bench, binary, plain, &small).await?,
@@ -169,20 +169,20 @@ async fn cpu(bench: &Bench, binary: &Path, endpoints: &Endpoints, event: &str) -
     for _ in 0..CPU_REQUESTS {
         request(&lambda, event).await?;
     }
-    Ok((lambda.cpu().unwrap_or_default() - before) / CPU_REQUESTS)
+    Ok(lambda.cpu().unwrap_or_default().saturating_sub(before) / CPU_REQUESTS)
 }
 
-async fn memory(bench: &Bench, binary: &Path, event: &str) -> Result<(u64, u64), Error> {
+async fn memory(bench: &Bench, binary: &Path, event: &str) -> Result<[u64; 3], Error> {
     let lambda = bench.start(binary, &bench.stack.endpoints).await?;
     lambda.initialised().await?;
-    let idle = lambda.memory("VmRSS").unwrap_or_default();
-    for i in 0..CPU_REQUESTS {
+    let resident = |name| lambda.memory(name).unwrap_or_default() * 1024;
+    let idle = resident("VmRSS");
+    request(&lambda, event).await?;
+    let first = resident("VmHWM");
+    for _ in 0..CPU_REQUESTS {
         request(&lambda, event).await?;
-        if i % 10 == 0 {
-            eprintln!("{:?} {:?}", lambda.memory("VmRSS"), lambda.memory("VmHWM"));
-        }
     }
-    Ok((idle, lambda.memory("VmHWM").unwrap_or_default()))
+    Ok([idle, first, resident("VmHWM")])
 }
 
 /// First puts without and with delays, by turns: each is to a submission of its own.

@@ -1,0 +1,94 @@
+//! What is done before the first event, so that its request waits for nothing of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use local::clients::Endpoints;
+use put_image::function::Function;
+use put_image::storage::Limits;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
+
+use crate::helpers::*;
+
+/// A port of its own in front of a server, that counts the connections through it.
+async fn counted(url: &str, connections: &Arc<AtomicUsize>) -> String {
+    let server: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let front = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::clone(connections);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            connections.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(server).await?;
+                copy_bidirectional(&mut client, &mut server).await
+            });
+        }
+    });
+    front
+}
+
+/// Endpoints at which nothing listens.
+async fn nowhere() -> Endpoints {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    Endpoints { dynamodb: url.clone(), s3: url }
+}
+
+#[tokio::test]
+async fn the_first_request_needs_no_new_connection() {
+    let app = App::start().await;
+    let connections = Arc::new(AtomicUsize::new(0));
+    let endpoints = Endpoints {
+        dynamodb: counted(&app.stack.endpoints.dynamodb, &connections).await,
+        s3: counted(&app.stack.endpoints.s3, &connections).await,
+    };
+    let before = app.stored().await;
+    let storage = endpoints.storage(app.stack.config.clone(), Limits::default());
+    storage.warm_up().await.unwrap();
+    let warm = connections.load(Ordering::SeqCst);
+    assert!(warm > 0);
+    assert_eq!(app.stored().await, before, "warming up changes nothing");
+    let answer = invoke(&Function::new(storage), &Form::full().event(), Duration::from_secs(20)).await;
+    assert_eq!(answer.row(), SUCCESS);
+    assert_eq!(connections.load(Ordering::SeqCst), warm);
+}
+
+#[tokio::test]
+async fn a_failed_warm_up_leaves_the_storage_usable() {
+    let app = App::start().await;
+    let missing = put_image::config::Config { images_bucket: "no-such-bucket".to_owned(), ..app.stack.config.clone() };
+    let storage = app.stack.endpoints.storage(missing, Limits::default());
+    assert!(storage.warm_up().await.unwrap_err().to_string().starts_with("GetBucketLocation: 404"));
+    assert!(nowhere().await.storage(app.stack.config.clone(), Limits::default()).warm_up().await.is_err());
+    // The submission is none, which was found by reading.
+    let event = Form::full().with("submissionId", "x").event();
+    let answer = invoke(&Function::new(storage), &event, Duration::from_secs(20)).await;
+    assert_eq!(answer.row(), ROW_6);
+}
+
+#[tokio::test]
+async fn a_failed_warm_up_is_logged() {
+    let nowhere = nowhere().await;
+    let runtime_api = nowhere.s3.trim_start_matches("http://").to_owned();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_put-image"));
+    command.env_clear().envs([
+        ("AWS_LAMBDA_RUNTIME_API", runtime_api.as_str()),
+        ("AWS_ENDPOINT_URL", nowhere.s3.as_str()),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local-secret"),
+        ("PROJECTS_TABLE", "p"),
+        ("SUBMISSIONS_TABLE", "s"),
+        ("IMAGES_BUCKET", "i"),
+    ]);
+    let output = command.output().await.unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    // It went on to ask for an event, which can't be had here either.
+    assert!(log.contains("not warmed up") && log.lines().last().unwrap().contains("ERROR"), "{log}");
+    assert!(!output.status.success());
+}
