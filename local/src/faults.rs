@@ -16,6 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 
 use crate::clients::Endpoints;
 use crate::records::plain;
@@ -338,7 +339,8 @@ impl Proxy {
             (End::Cut, _) => Err("cut".into()),
             (End::Never, _) => std::future::pending().await,
             (End::Late(delay), Some(response)) => {
-                tokio::time::sleep(delay).await;
+                // On a thread of its own: tokio's timer rounds up to the next millisecond.
+                spawn_blocking(move || std::thread::sleep(delay)).await?;
                 Ok(response)
             }
             (End::Late(_), None) => Err("a call without effect has no answer to delay".into()),

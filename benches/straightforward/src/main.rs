@@ -131,12 +131,14 @@ async fn put(storage: &Storage, request: Request) -> Result<(), Error> {
     for (field, image) in uploaded {
         update = update.expression_attribute_values(format!(":{field}"), image);
     }
-    let updated =
-        update.update_expression(format!("SET {}", set.join(", "))).return_values(ReturnValue::UpdatedOld).send().await?;
+    let updated = update
+        .update_expression(format!("SET {}", set.join(", ")))
+        .return_values(ReturnValue::UpdatedOld)
+        .send()
+        .await?;
     let replaced = updated.attributes.unwrap_or_default();
     let replaced = replaced.values().filter_map(|image| image.as_m().ok()?.get("key")?.as_s().ok());
-    let deletions =
-        replaced.map(|key| storage.s3.delete_object().bucket(&storage.bucket).key(key).send());
+    let deletions = replaced.map(|key| storage.s3.delete_object().bucket(&storage.bucket).key(key).send());
     try_join_all(deletions).await?;
     Ok(())
 }
