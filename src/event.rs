@@ -99,7 +99,8 @@ impl Event {
     }
 }
 
-/// Where the members of an event stand that we read; of several of the same name, the last.
+/// Where the members of an event stand that we read; of several of the same name, the last. A name that is
+/// written with escapes, as no gateway does, is none of these.
 #[derive(Default)]
 struct Members {
     headers: Option<Range<usize>>,

@@ -10,7 +10,7 @@ use crate::multipart;
 /// The longest text field in bytes; the contract names the number. E-mail addresses end at 254.
 pub const MAX_TEXT: usize = 256;
 
-/// The values of a form's documented fields, borrowed from the body. An empty or blank value is none.
+/// The values of a form's documented fields, or where in the body they stand. An empty or blank value is none.
 #[derive(Debug, Default)]
 pub struct Form<'a> {
     texts: [Option<&'a str>; TextField::ALL.len()],

@@ -130,7 +130,7 @@ impl<'a> Object<'a> {
 
     fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
         let found = self.peek() == Some(byte);
-        self.at += 1;
+        self.at += usize::from(found);
         if found { Ok(()) } else { Err(Malformed) }
     }
 

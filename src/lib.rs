@@ -5,8 +5,8 @@
 //! [`event`] ([`json`]) → [`multipart`] → [`form`] → [`base64_text`] → [`image`] ([`jpeg`], [`png`]) → [`request`]
 //! → [`records`] → [`checks`] → [`upload`] → [`commit`] → [`response`].
 //!
-//! [`put`] is that flow in one function, [`function`] is what Lambda calls, [`storage`] holds the
-//! clients, and [`error`] has every answer that is not a success.
+//! [`put`] is that flow in one function, [`function`] is what Lambda calls by way of [`runtime`], [`storage`]
+//! holds the clients, [`memory`] sets the allocator, and [`error`] has every answer that is not a success.
 
 #![forbid(unsafe_code)]
 

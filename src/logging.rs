@@ -1,7 +1,7 @@
 //! Log lines to standard error, as text or as JSON (one object a line) as Lambda's logging
 //! configuration asks.
 //!
-//! Only our own lines have a level that can be raised. The SDK and the runtime log whole requests
+//! Only our own lines have a level that can be raised. The SDK logs whole requests
 //! below warning, with keys, e-mails and images in them: those are never written.
 
 use std::env;

@@ -1,4 +1,4 @@
-//! The allocator's setting. A request needs some 20 MB for a few milliseconds, and the next needs them again.
+//! The allocator's setting. A request needs up to 15 MB for a few milliseconds, and the next needs them again.
 
 use std::hint::black_box;
 

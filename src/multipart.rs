@@ -1,5 +1,5 @@
-//! `multipart/form-data` (RFC 7578, RFC 2046 section 5.1): a body to its parts, each borrowed from
-//! the body. It knows nothing of which fields there are. Whatever two parsers could read in two
+//! `multipart/form-data` (RFC 7578, RFC 2046 section 5.1): a body to its parts, where they stand
+//! in the body. It knows nothing of which fields there are. Whatever two parsers could read in two
 //! ways is refused, so that what is checked is what is stored.
 
 use std::ops::Range;

@@ -3,7 +3,8 @@
 //! It stands in the place of `lambda_runtime`, and is built on that crate's own client, for what the crate
 //! can't do: an event's bytes go to the function as they came, into one buffer of their size, and what
 //! is not an event is the function's to answer. The crate keeps a second copy of each event while it puts the
-//! first together, and reads all of it with `serde_json` before anybody sees it. The step after a response is its
+//! first together, and reads all of it with `serde_json` before anybody sees it. What the crate does for
+//! `SnapStart`, concurrent invocations and streamed responses is not needed here. The step after a response is its
 //! own, too: Lambda sends the response on as soon as it is posted and lets the process run until it asks
 //! for the next event ("Building a custom runtime", processing tasks), so that nobody waits for cleaning up.
 
@@ -22,7 +23,8 @@ use crate::function::{Function, Invocation, TIMEOUT};
 /// taken for another invocation's.
 const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
 
-/// The most memory that is made ready for an event before it is there: Lambda's limit, and a little more.
+/// The memory that is made ready for an event before its size is known: Lambda's limit, and a little more. What
+/// of it is not touched costs nothing.
 const LARGEST_EVENT: u64 = 7 << 20;
 
 /// Has a function answer events until the process is ended.
@@ -43,6 +45,9 @@ pub async fn run(function: &Function) -> Result<(), BoxError> {
         if head.status == StatusCode::NO_CONTENT {
             continue;
         }
+        if !head.status.is_success() {
+            return Err(format!("the Runtime API gives no event, but {}", head.status).into());
+        }
         let invocation = invocation(&head.headers, body).await?;
         let path = format!("/2018-06-01/runtime/invocation/{}/response", invocation.request_id);
         let mut response = build_request().method(Method::POST).uri(path);
@@ -50,8 +55,10 @@ pub async fn run(function: &Function) -> Result<(), BoxError> {
             response = response.header(INVOCATION_ID, id);
         }
         let answer = serde_json::to_vec(&function.handle(invocation).await)?;
-        accepted(api.call(response.body(Body::from(answer))?).await?).await?;
+        let posted = api.call(response.body(Body::from(answer))?).await;
+        // Also if nobody took the response: no record names what is deleted here.
         function.clean_up().await;
+        check(posted?).await;
     }
 }
 
@@ -62,7 +69,7 @@ async fn invocation(headers: &HeaderMap, mut body: Incoming) -> Result<Invocatio
         header("lambda-runtime-aws-request-id").ok_or("the Runtime API gave an event without a request ID")?;
     let deadline = header("lambda-runtime-deadline-ms").and_then(|deadline| deadline.parse().ok());
     let deadline = deadline.map(|deadline| UNIX_EPOCH + Duration::from_millis(deadline));
-    let size = body.size_hint().lower().min(LARGEST_EVENT);
+    let size = body.size_hint().exact().unwrap_or(LARGEST_EVENT).min(LARGEST_EVENT);
     let mut event = BytesMut::with_capacity(usize::try_from(size)?);
     while let Some(frame) = body.frame().await {
         // Each piece is freed before the next is read, so that they all take the same memory.
@@ -80,14 +87,13 @@ async fn invocation(headers: &HeaderMap, mut body: Incoming) -> Result<Invocatio
     })
 }
 
-/// Reads the answer to a response, so that its connection can be used again.
-async fn accepted(answer: Response<Incoming>) -> Result<(), BoxError> {
+/// Logs a response that was not accepted: it came too late, say. The process is sound, and the next event is
+/// another. The answer is read to its end, so that its connection can be used again.
+async fn check(answer: Response<Incoming>) {
     let (head, body) = answer.into_parts();
-    let body = body.collect().await?.to_bytes();
-    if head.status.is_success() {
-        return Ok(());
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    if !head.status.is_success() {
+        let (status, answer) = (head.status.as_u16(), String::from_utf8_lossy(&body));
+        tracing::error!(status, %answer, "a response was not accepted");
     }
-    // A response that came too late, say: the process is sound, and the next event is another.
-    tracing::error!(status = head.status.as_u16(), answer = %String::from_utf8_lossy(&body), "a response was not accepted");
-    Ok(())
 }

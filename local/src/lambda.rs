@@ -2,6 +2,7 @@
 //! (AWS, "Using the Lambda runtime API"). It gets one event at a time, as in Lambda.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
@@ -10,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -25,6 +27,9 @@ use crate::{Error, server};
 
 /// What stands before the Runtime API's paths.
 const PREFIX: &str = "/2018-06-01/runtime/";
+
+/// What the Runtime API answers.
+type Body = BoxBody<Bytes, Infallible>;
 
 /// A process of the function.
 #[derive(Debug)]
@@ -164,7 +169,7 @@ impl RuntimeApi {
         server::serve(listener, service).await;
     }
 
-    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Error> {
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Error> {
         let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
         if request.method() == Method::GET && path == "invocation/next" {
             return self.next().await;
@@ -179,10 +184,10 @@ impl RuntimeApi {
                 let _ = pending.send(answer);
             }
         }
-        Ok(Response::builder().status(202).body(Full::default())?)
+        Ok(Response::builder().status(202).body(Empty::new().boxed())?)
     }
 
-    async fn next(&self) -> Result<Response<Full<Bytes>>, Error> {
+    async fn next(&self) -> Result<Response<Body>, Error> {
         self.asked.send_modify(|asked| *asked += 1);
         let Invocation { event, timeout, answer } = self.queue.lock().await.recv().await.ok_or("no more events")?;
         let id = Uuid::new_v4().to_string();
@@ -191,7 +196,8 @@ impl RuntimeApi {
             .header("lambda-runtime-aws-request-id", &id)
             .header("lambda-runtime-deadline-ms", deadline.to_string())
             .header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:put-image")
-            .body(Full::new(event))?;
+            // In chunks, without a length, as AWS's own emulator sends it.
+            .body(Full::new(event).map_frame(|frame| frame).boxed())?;
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id, answer);
         Ok(response)
     }

@@ -22,6 +22,7 @@ mod order;
 mod overwrite;
 mod property;
 mod races;
+mod runtime;
 mod samples;
 mod smuggling;
 mod strict;
