@@ -117,6 +117,7 @@ fn remove_line_breaks(text: &mut BytesMut, from: usize) {
 
 #[cfg(test)]
 mod tests {
+    use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine as _};
     use bytes::BytesMut;
 
     use crate::error::Reason;
@@ -166,5 +167,21 @@ mod tests {
         assert_eq!(decode(b"YW Jj"), Err(Reason::BlankInside));
         assert_eq!(decode(b"\xFF\xD8\xFF \x00"), Err(Reason::NotEncoded));
         assert_eq!(decode("\u{FFFD}PNG\r\n".as_bytes()), Err(Reason::NotEncoded));
+    }
+
+    /// A block of text holds 12,288 bytes.
+    #[test]
+    fn blocks_join() {
+        for length in [12_287, 12_288, 12_289, 24_575, 24_576, 24_577] {
+            let bytes: Vec<u8> = (0..length).map(|i: u32| i.to_le_bytes()[0] ^ i.to_le_bytes()[1]).collect();
+            let padded = BASE64_STANDARD.encode(&bytes);
+            let wrapped = padded.as_bytes().chunks(76).collect::<Vec<_>>().join(&b'\n');
+            for text in [padded.as_bytes(), BASE64_STANDARD_NO_PAD.encode(&bytes).as_bytes(), &wrapped] {
+                assert!(decode(text).as_deref() == Ok(&bytes), "{length}");
+            }
+        }
+        // Padding at the end of the first block, and more behind it.
+        let text = BASE64_STANDARD.encode(vec![7; 12_287]) + "YWJj";
+        assert_eq!(decode(text.as_bytes()), Err(Reason::NotBase64));
     }
 }

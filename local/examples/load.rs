@@ -9,16 +9,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::clients::Endpoints;
 use local::faults::{End, Fault, Faults, Operation, When, unit};
 use local::lambda::Lambda;
 use local::noise::{Put, jpeg};
 use local::records::Records;
 use local::stack::Stack;
 use local::{Error, schema, server};
+use put_image::function::TIMEOUT;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -26,7 +26,6 @@ const PUTS: usize = 1000;
 const BAD: usize = 1000;
 const IMAGE: usize = 300_000;
 const FIELDS: [&str; 4] = ["idImage", "idBackImage", "selfieImage", "addressImage"];
-const TIMEOUT: Duration = Duration::from_secs(20);
 /// Together 1% of an operation's calls, or a little more.
 const FAULTS: [(Operation, bool, End, f64); 8] = [
     (Operation::Query, false, End::Error(500, "InternalServerError"), 0.01),
@@ -42,10 +41,7 @@ const FAULTS: [(Operation, bool, End, f64); 8] = [
 #[tokio::main]
 async fn main() -> Result<ExitCode, Error> {
     let folder = tempfile::tempdir()?;
-    let direct = Endpoints {
-        dynamodb: server::dynamodb(server::bind(0, "DynamoDB", "").await?, None)?,
-        s3: server::s3(server::bind(0, "S3", "").await?, folder.path())?,
-    };
+    let direct = server::embedded(folder.path()).await?;
     let faults = Faults::new(1);
     let stack = Stack::over(direct, schema::config(""), Records::sample()?).await?;
     let through_faults = faults.in_front_of(&stack.endpoints, &stack.config.submissions_table).await?;

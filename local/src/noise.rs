@@ -1,14 +1,20 @@
 //! Requests made up of noise, for the load test and the benchmarks: as large as asked for, and never the
 //! same twice.
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use put_image::field::ImageField;
-use serde_json::{Value, json};
+use std::net::Ipv4Addr;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use hyper::HeaderMap;
+use hyper::header::HeaderValue;
+use put_image::field::ImageField;
+use serde_json::Value;
+
+use crate::event::{Received, rest};
 use crate::faults::random;
 
 /// The boundary of the forms.
 const BOUNDARY: &str = "----noise";
+const CONTENT_TYPE: &str = "multipart/form-data; boundary=----noise";
 
 /// A put to the demo submission.
 #[derive(Clone, Copy, Debug)]
@@ -55,30 +61,24 @@ impl Put<'_> {
     /// A REST event with the form as text.
     #[must_use]
     pub fn event(&self, images: &[Vec<u8>]) -> String {
-        event(self.form(images).into(), false)
+        event(&self.form(images)).to_string()
     }
 
     /// A REST event with the form in Base64, as an API with binary media types sends it.
     #[must_use]
     pub fn base64_event(&self, images: &[Vec<u8>]) -> String {
-        event(BASE64_STANDARD.encode(self.form(images)).into(), true)
+        let mut event = event("");
+        event["body"] = BASE64_STANDARD.encode(self.form(images)).into();
+        event["isBase64Encoded"] = true.into();
+        event.to_string()
     }
 }
 
-fn event(body: Value, is_base64_encoded: bool) -> String {
-    let mut event = json!({
-        "resource": "/Image",
-        "path": "/Image",
-        "httpMethod": "PUT",
-        "headers": {
-            "content-type": format!("multipart/form-data; boundary={BOUNDARY}"),
-            "x-api-key": "demo-key-for-the-local-stack",
-        },
-        "requestContext": { "httpMethod": "PUT", "stage": "v3", "path": "/v3/Image" },
-        "isBase64Encoded": is_base64_encoded,
-    });
-    event["body"] = body;
-    event.to_string()
+fn event(form: &str) -> Value {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static(CONTENT_TYPE));
+    headers.insert("x-api-key", HeaderValue::from_static("demo-key-for-the-local-stack"));
+    rest(&Received { headers: &headers, query: None, source: Ipv4Addr::LOCALHOST.into(), body: form.as_bytes() })
 }
 
 /// A JPEG of this many bytes, at least 100, whose scan is noise.

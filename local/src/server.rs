@@ -15,7 +15,7 @@ use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 
 use crate::Error;
-use crate::clients::CREDENTIALS;
+use crate::clients::{CREDENTIALS, Endpoints};
 
 /// Binds a loopback port; 0 is any free one.
 ///
@@ -30,6 +30,16 @@ pub async fn bind(port: u16, what: &str, flag: &str) -> Result<TcpListener, Erro
         )
         .into()
     })
+}
+
+/// Starts both servers on free ports: the tables in memory, the buckets in a folder.
+///
+/// # Errors
+///
+/// If the folder can't be used.
+pub async fn embedded(folder: &Path) -> Result<Endpoints, Error> {
+    let (tables, objects) = (bind(0, "DynamoDB", "").await?, bind(0, "S3", "").await?);
+    Ok(Endpoints { dynamodb: dynamodb(tables, None)?, s3: s3(objects, folder)? })
 }
 
 /// Starts a DynamoDB that keeps its tables in a file, or in memory. Returns its URL.

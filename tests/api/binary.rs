@@ -1,10 +1,10 @@
 //! The binary as Lambda runs it.
 
 use std::ffi::OsStr;
-use std::time::Duration;
 
 use local::faults::Operation;
 use local::lambda::Lambda;
+use put_image::function::TIMEOUT;
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -12,7 +12,6 @@ use crate::helpers::*;
 use crate::images;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_put-image");
-const TIMEOUT: Duration = Duration::from_secs(20);
 
 async fn start(app: &App) -> Lambda {
     let log = [("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR"))];

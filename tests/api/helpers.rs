@@ -1,12 +1,11 @@
 //! The function over servers of its own for each test, forms, and what was stored.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use local::clients::Endpoints;
+use local::clients::{CREDENTIALS, Endpoints};
 use local::faults::Faults;
 use local::records::{Records, plain};
 use local::stack::Stack;
@@ -16,6 +15,7 @@ use put_image::function::Invocation;
 use put_image::storage::Limits;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::images;
@@ -73,7 +73,7 @@ impl App {
         let folder = TempDir::new().unwrap();
         let (endpoints, embedded) = match (std::env::var("TEST_DYNAMODB_ENDPOINT"), std::env::var("TEST_S3_ENDPOINT")) {
             (Ok(dynamodb), Ok(s3)) => (Endpoints { dynamodb, s3 }, false),
-            _ => (embedded(folder.path()).await, true),
+            _ => (server::embedded(folder.path()).await.unwrap(), true),
         };
         let config = schema::config(&format!("t{}-", Uuid::new_v4().simple()));
         let stack = Stack::over(endpoints, config, Records::sample().unwrap()).await.unwrap();
@@ -162,9 +162,25 @@ pub async fn invoke(function: &Function, event: &Value, timeout: Duration) -> An
     Answer::from_response(&serde_json::to_value(response).unwrap())
 }
 
-async fn embedded(folder: &Path) -> Endpoints {
-    let (dynamodb, s3) = (server::bind(0, "DynamoDB", "").await.unwrap(), server::bind(0, "S3", "").await.unwrap());
-    Endpoints { dynamodb: server::dynamodb(dynamodb, None).unwrap(), s3: server::s3(s3, folder).unwrap() }
+/// The function's binary over a Runtime API and a storage, which are where nothing may listen.
+pub fn binary(runtime_api: &str, storage: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_put-image"));
+    command.env_clear().kill_on_drop(true).envs([
+        ("AWS_LAMBDA_RUNTIME_API", runtime_api.trim_start_matches("http://")),
+        ("AWS_ENDPOINT_URL", storage),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", CREDENTIALS.0),
+        ("AWS_SECRET_ACCESS_KEY", CREDENTIALS.1),
+        ("PROJECTS_TABLE", "p"),
+        ("SUBMISSIONS_TABLE", "s"),
+        ("IMAGES_BUCKET", "i"),
+    ]);
+    command
+}
+
+/// A URL at which nothing listens.
+pub async fn nowhere() -> String {
+    server::url(&server::bind(0, "nothing", "").await.unwrap()).unwrap()
 }
 
 /// What is stored, to compare.

@@ -1,8 +1,10 @@
 //! The binary against a Runtime API that does what the real one may, too.
 
+use local::server;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::process::Command;
+use tokio::net::TcpStream;
+
+use crate::helpers::*;
 
 /// Reads a request. Returns its head in lower case, and its body.
 async fn read(client: &mut BufReader<TcpStream>) -> (String, String) {
@@ -19,24 +21,9 @@ async fn read(client: &mut BufReader<TcpStream>) -> (String, String) {
 
 #[tokio::test]
 async fn it_keeps_to_the_runtime_api() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut process = Command::new(env!("CARGO_BIN_EXE_put-image"))
-        .env_clear()
-        .envs([
-            ("AWS_LAMBDA_RUNTIME_API", listener.local_addr().unwrap().to_string().as_str()),
-            ("AWS_LAMBDA_LOG_LEVEL", "OFF"),
-            // Nothing listens there: no event here gets as far as the storage.
-            ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "local"),
-            ("AWS_SECRET_ACCESS_KEY", "local-secret"),
-            ("PROJECTS_TABLE", "p"),
-            ("SUBMISSIONS_TABLE", "s"),
-            ("IMAGES_BUCKET", "i"),
-        ])
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+    let listener = server::bind(0, "the Runtime API", "").await.unwrap();
+    let mut function = binary(&server::url(&listener).unwrap(), &nowhere().await);
+    let mut process = function.env("AWS_LAMBDA_LOG_LEVEL", "OFF").spawn().unwrap();
     let mut client = BufReader::new(listener.accept().await.unwrap().0);
     let next = "get /2018-06-01/runtime/invocation/next http/1.1\r\n";
 

@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use local::clients::Endpoints;
+use local::server;
 use put_image::function::Function;
 use put_image::storage::Limits;
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::process::Command;
+use tokio::net::TcpStream;
 
 use crate::helpers::*;
 
 /// A port of its own in front of a server, that counts the connections through it.
 async fn counted(url: &str, connections: &Arc<AtomicUsize>) -> String {
     let server: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let front = format!("http://{}", listener.local_addr().unwrap());
+    let listener = server::bind(0, "a counter", "").await.unwrap();
+    let front = server::url(&listener).unwrap();
     let connections = Arc::clone(connections);
     tokio::spawn(async move {
         while let Ok((mut client, _)) = listener.accept().await {
@@ -30,13 +30,6 @@ async fn counted(url: &str, connections: &Arc<AtomicUsize>) -> String {
         }
     });
     front
-}
-
-/// Endpoints at which nothing listens.
-async fn nowhere() -> Endpoints {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    Endpoints { dynamodb: url.clone(), s3: url }
 }
 
 #[tokio::test]
@@ -64,7 +57,9 @@ async fn a_failed_warm_up_leaves_the_storage_usable() {
     let missing = put_image::config::Config { images_bucket: "no-such-bucket".to_owned(), ..app.stack.config.clone() };
     let storage = app.stack.endpoints.storage(missing, Limits::default());
     assert!(storage.warm_up().await.unwrap_err().to_string().starts_with("GetBucketLocation: 404"));
-    assert!(nowhere().await.storage(app.stack.config.clone(), Limits::default()).warm_up().await.is_err());
+    let url = nowhere().await;
+    let nowhere = Endpoints { dynamodb: url.clone(), s3: url };
+    assert!(nowhere.storage(app.stack.config.clone(), Limits::default()).warm_up().await.is_err());
     // The submission is none, which was found by reading.
     let event = Form::full().with("submissionId", "x").event();
     let answer = invoke(&Function::new(storage), &event, Duration::from_secs(20)).await;
@@ -73,19 +68,7 @@ async fn a_failed_warm_up_leaves_the_storage_usable() {
 
 #[tokio::test]
 async fn a_failed_warm_up_is_logged() {
-    let nowhere = nowhere().await;
-    let runtime_api = nowhere.s3.trim_start_matches("http://").to_owned();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_put-image"));
-    command.env_clear().envs([
-        ("AWS_LAMBDA_RUNTIME_API", runtime_api.as_str()),
-        ("AWS_ENDPOINT_URL", nowhere.s3.as_str()),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "local"),
-        ("AWS_SECRET_ACCESS_KEY", "local-secret"),
-        ("PROJECTS_TABLE", "p"),
-        ("SUBMISSIONS_TABLE", "s"),
-        ("IMAGES_BUCKET", "i"),
-    ]);
+    let mut command = binary(&nowhere().await, &nowhere().await);
     let output = command.output().await.unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
     // It went on to ask for an event, which can't be had here either.

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
 use local::clients::Endpoints;
-use local::faults::Operation::{DeleteObject, GetItem, PutObject, Query, UpdateItem};
+use local::faults::Operation::{GetItem, PutObject, Query, UpdateItem};
 use local::faults::{End, Fault, Faults, When};
 use local::lambda::Lambda;
 use local::noise::{Put, jpeg};
-use local::records::Records;
+use local::records::{Records, Submission};
 use local::stack::Stack;
 use local::{Error, schema, server};
+use put_image::function::TIMEOUT;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -25,7 +26,6 @@ const STARTS: usize = 21;
 const REQUESTS: usize = 5;
 /// How many requests CPU time is taken over, which is counted in ticks of 10 ms.
 const CPU_REQUESTS: u32 = 100;
-const TIMEOUT: Duration = Duration::from_secs(20);
 /// What is added to each call.
 pub(crate) const DYNAMODB_DELAY: Duration = Duration::from_millis(5);
 pub(crate) const S3_DELAY: Duration = Duration::from_millis(20);
@@ -71,10 +71,7 @@ impl Bench {
         let folder = tempfile::tempdir()?;
         let objects = folder.path().join("s3");
         std::fs::create_dir(&objects)?;
-        let endpoints = Endpoints {
-            dynamodb: server::dynamodb(server::bind(0, "DynamoDB", "").await?, None)?,
-            s3: server::s3(server::bind(0, "S3", "").await?, &objects)?,
-        };
+        let endpoints = server::embedded(&objects).await?;
         let tls = Tls::new()?;
         let authorities = folder.path().join("authorities.pem");
         tls.write_authorities(&authorities)?;
@@ -97,18 +94,16 @@ impl Bench {
 
     /// A submission without images.
     async fn new_submission(&self, id: &str) -> Result<(), Error> {
-        let text = |text: &str| AttributeValue::S(text.to_owned());
-        let table = &self.stack.config.submissions_table;
-        let put = self.stack.endpoints.dynamodb().put_item().table_name(table);
-        put.item("submissionId", text(id)).item("projectId", text("demo-project")).send().await?;
-        Ok(())
+        let submission = Submission { submission_id: id.to_owned(), project_id: Some("demo-project".to_owned()) };
+        let records = Records { projects: vec![], submissions: vec![submission], keys_without_project: vec![] };
+        records.seed(&self.stack.endpoints, &self.stack.config).await
     }
 }
 
 /// Sends an event and waits until all is done. Returns the time until its answer, which must be a success.
-async fn request(lambda: &Lambda, event: &str) -> Result<Duration, Error> {
+async fn request(lambda: &Lambda, event: &Bytes) -> Result<Duration, Error> {
     let started = Instant::now();
-    let answer = lambda.invoke(event.to_owned(), TIMEOUT).await?;
+    let answer = lambda.invoke(event.clone(), TIMEOUT).await?;
     let elapsed = started.elapsed();
     lambda.idle().await?;
     let answer: Value = serde_json::from_slice(&answer)?;
@@ -121,8 +116,8 @@ async fn request(lambda: &Lambda, event: &str) -> Result<Duration, Error> {
 /// Measures a binary.
 pub(crate) async fn measure(bench: &Bench, binary: &Path) -> Result<Figures, Error> {
     eprintln!("measuring {}", binary.display());
-    let event = Put::default().event(&bench.images);
-    let small = Put::default().event(&bench.small);
+    let event = Bytes::from(Put::default().event(&bench.images));
+    let small = Bytes::from(Put::default().event(&bench.small));
     let plain = &bench.stack.endpoints;
     // The servers' own first times are none of the function's.
     request(&bench.start(binary, plain).await?, &event).await?;
@@ -148,7 +143,7 @@ async fn latency(
     bench: &Bench,
     binary: &Path,
     endpoints: &Endpoints,
-    event: &str,
+    event: &Bytes,
 ) -> Result<(Duration, (Duration, Duration)), Error> {
     let (mut inits, mut firsts, mut laters) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..STARTS {
@@ -162,7 +157,7 @@ async fn latency(
     Ok((median(inits), (median(firsts), median(laters))))
 }
 
-async fn cpu(bench: &Bench, binary: &Path, endpoints: &Endpoints, event: &str) -> Result<Duration, Error> {
+async fn cpu(bench: &Bench, binary: &Path, endpoints: &Endpoints, event: &Bytes) -> Result<Duration, Error> {
     let lambda = bench.start(binary, endpoints).await?;
     request(&lambda, event).await?;
     let before = lambda.cpu().unwrap_or_default();
@@ -172,7 +167,7 @@ async fn cpu(bench: &Bench, binary: &Path, endpoints: &Endpoints, event: &str) -
     Ok(lambda.cpu().unwrap_or_default().saturating_sub(before) / CPU_REQUESTS)
 }
 
-async fn memory(bench: &Bench, binary: &Path, event: &str) -> Result<[u64; 3], Error> {
+async fn memory(bench: &Bench, binary: &Path, event: &Bytes) -> Result<[u64; 3], Error> {
     let lambda = bench.start(binary, &bench.stack.endpoints).await?;
     lambda.initialised().await?;
     let resident = |name| lambda.memory(name).unwrap_or_default() * 1024;
@@ -190,19 +185,19 @@ async fn first_put(bench: &Bench, binary: &Path) -> Result<(Duration, Duration),
     let faults = Faults::new(1);
     let endpoints = faults.in_front_of(&bench.stack.endpoints, &bench.stack.config.submissions_table).await?;
     let lambda = bench.start(binary, &endpoints).await?;
-    request(&lambda, &Put::default().event(&bench.images)).await?;
+    request(&lambda, &Put::default().event(&bench.images).into()).await?;
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for i in 0..2 * STARTS {
         let submission_id = format!("first-put-{i}-{}", lambda.id().unwrap_or_default());
         bench.new_submission(&submission_id).await?;
-        let event = Put { submission_id: &submission_id, ..Put::default() }.event(&bench.images);
+        let event = Put { submission_id: &submission_id, ..Put::default() }.event(&bench.images).into();
         faults.clear();
         if i % 2 == 0 {
             without.push(request(&lambda, &event).await?);
             continue;
         }
-        for operation in [Query, GetItem, UpdateItem, PutObject, DeleteObject] {
-            let delay = if matches!(operation, PutObject | DeleteObject) { S3_DELAY } else { DYNAMODB_DELAY };
+        let delays = [Query, GetItem, UpdateItem].map(|operation| (operation, DYNAMODB_DELAY));
+        for (operation, delay) in delays.into_iter().chain([(PutObject, S3_DELAY)]) {
             faults.inject(Fault { operation, when: When::Always, takes_effect: true, end: End::Late(delay) });
         }
         with.push(request(&lambda, &event).await?);
