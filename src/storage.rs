@@ -4,9 +4,9 @@
 use std::env;
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -62,6 +62,19 @@ impl Default for Limits {
     }
 }
 
+/// What the AWS SDK's usual configuration says, with our HTTP client.
+pub async fn sdk_config() -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http.build_https()).load().await
+}
+
+/// Whether buckets are addressed by path: a server that is named by an endpoint rarely has a host name for each.
+#[must_use]
+pub fn path_style() -> bool {
+    let endpoints = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+    endpoints.iter().any(|name| env::var_os(name).is_some_and(|url| !url.is_empty()))
+}
+
 /// The tables and the bucket. Made once a process; its connections are kept.
 #[derive(Clone, Debug)]
 pub struct Storage {
@@ -73,17 +86,12 @@ pub struct Storage {
 impl Storage {
     /// Clients that the AWS SDK's usual variables configure: region, credentials, endpoints.
     pub async fn from_env(config: Config) -> Self {
-        let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-        let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http.build_https()).load().await;
-        // A server that is named by an endpoint rarely has a host name for every bucket.
-        let path_style = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]
-            .iter()
-            .any(|name| env::var_os(name).is_some_and(|url| !url.is_empty()));
+        let sdk = sdk_config().await;
         Self::new(
             config,
             Limits::default(),
             aws_sdk_dynamodb::config::Builder::from(&sdk),
-            aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style),
+            aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style()),
         )
     }
 

@@ -116,7 +116,7 @@ fn put(defect: Option<usize>) -> Put<'static> {
 async fn record(stack: &Stack) -> Result<(HashMap<String, String>, Vec<String>), Error> {
     let get = stack.endpoints.dynamodb().get_item().table_name(&stack.config.submissions_table).consistent_read(true);
     let item = get.key("submissionId", AttributeValue::S("demo-submission".to_owned())).send().await?;
-    let record = local::records::plain(&AttributeValue::M(item.item.unwrap_or_default()));
+    let record = admin::table::plain(&AttributeValue::M(item.item.unwrap_or_default()));
     let text = |field: &str, name: &str| record[field][name].as_str().unwrap_or_default().to_owned();
     let named = FIELDS.iter().map(|field| (text(field, "key"), text(field, "sha256"))).collect();
     Ok((named, FIELDS.iter().map(|field| text(field, "sha256")).collect()))

@@ -1,5 +1,6 @@
 //! Clients of a DynamoDB and an S3 that are named by their endpoints.
 
+use admin::Records;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use put_image::config::Config;
@@ -29,6 +30,12 @@ impl Endpoints {
     #[must_use]
     pub fn s3(&self) -> aws_sdk_s3::Client {
         aws_sdk_s3::Client::from_conf(self.s3_builder().build())
+    }
+
+    /// The tables and the bucket, with an administrator's rights.
+    #[must_use]
+    pub fn records(&self, config: Config) -> Records {
+        Records { dynamodb: self.dynamodb(), s3: self.s3(), config }
     }
 
     /// The function's storage.

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use admin::table::plain;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -19,7 +20,6 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use crate::clients::Endpoints;
-use crate::records::plain;
 use crate::{Error, server};
 
 /// A call that the function makes.

@@ -1,19 +1,16 @@
 //! `invoke`: one event through the function, and what it left behind.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use put_image::event::Event;
 use put_image::function::{Invocation, TIMEOUT};
 use put_image::request::Request;
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::cli::Invoke;
-use crate::records::{Records, plain};
+use crate::records::Records;
 use crate::schema;
 use crate::stack::{Data, Ports, Stack, Taken};
 
@@ -55,20 +52,9 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
 }
 
 /// The record of a submission and the objects under it, to read.
-async fn list(stack: &Stack, submission: &str) -> Result<String, Error> {
-    let found = stack.endpoints.dynamodb().get_item().table_name(&stack.config.submissions_table);
-    let found = found.key("submissionId", AttributeValue::S(submission.to_owned())).send().await?;
-    let Some(item) = found.item else {
-        return Ok(format!("\nno record {submission:?}\n"));
-    };
-    let record: Map<String, Value> = item.into_iter().map(|(name, value)| (name, plain(&value))).collect();
-    let mut list = format!("\nrecord {}\n", serde_json::to_string_pretty(&record)?);
-    let Some(project) = record.get("projectId").and_then(Value::as_str) else { return Ok(list) };
-    let objects = stack.endpoints.s3().list_objects_v2().bucket(&stack.config.images_bucket);
-    let objects = objects.prefix(format!("{project}/{submission}/")).send().await?.contents.unwrap_or_default();
-    writeln!(list, "\nobjects in {}", stack.config.images_bucket)?;
-    for object in objects {
-        writeln!(list, "  {:>9} {}", object.size.unwrap_or_default(), object.key.unwrap_or_default())?;
+async fn list(stack: &Stack, id: &str) -> Result<String, Error> {
+    match stack.endpoints.records(stack.config.clone()).submission(id).await? {
+        Some(submission) => Ok(format!("\nrecord {}", submission.describe()?)),
+        None => Ok(format!("\nno record {id:?}\n")),
     }
-    Ok(list)
 }

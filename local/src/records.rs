@@ -1,16 +1,10 @@
 //! Projects and submissions as a file, and their way into the tables.
 
-use std::collections::HashMap;
-use std::path::Path;
-
-use aws_sdk_dynamodb::types::AttributeValue;
-use put_image::config::Config;
-use put_image::event::ApiKey;
+use admin::project::{self, NewKey};
+use admin::table::Created;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::Error;
-use crate::clients::Endpoints;
 
 /// The records that `cargo run -p local` starts with: `events/records.json` of this repository.
 pub const SAMPLE: &str = include_str!("../../events/records.json");
@@ -62,71 +56,25 @@ impl Records {
         serde_json::from_str(SAMPLE).map_err(|error| format!("events/records.json: {error}").into())
     }
 
-    /// Records from a file.
-    ///
-    /// # Errors
-    ///
-    /// If it can't be read or is malformed.
-    pub fn from_file(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()).into())
-    }
-
-    /// Puts the records into the tables. A submission that is there already keeps its images.
+    /// Puts the records into the tables. A project that is there already gets its key back, a submission keeps
+    /// its images.
     ///
     /// # Errors
     ///
     /// If a table can't be written.
-    pub async fn seed(&self, endpoints: &Endpoints, config: &Config) -> Result<(), Error> {
-        let dynamodb = endpoints.dynamodb();
+    pub async fn seed(&self, tables: &admin::Records) -> Result<(), Error> {
         for project in &self.projects {
-            let item = project.item();
-            dynamodb.put_item().table_name(&config.projects_table).set_item(Some(item)).send().await?;
-        }
-        for submission in &self.submissions {
-            let id = AttributeValue::S(submission.submission_id.clone());
-            let found =
-                dynamodb.get_item().table_name(&config.submissions_table).key("submissionId", id).send().await?;
-            if found.item.is_none() {
-                let item = submission.item();
-                dynamodb.put_item().table_name(&config.submissions_table).set_item(Some(item)).send().await?;
+            let Project { project_id, api_key, status, admins } = project.clone();
+            let api_key = NewKey::known(&api_key);
+            let project = project::Project { id: project_id, api_key, status, admins };
+            if tables.create_project(&project).await? == Created::Exists {
+                tables.set_key(&project.id, &project.api_key).await?;
             }
         }
-        Ok(())
-    }
-}
-
-impl Project {
-    fn item(&self) -> HashMap<String, AttributeValue> {
-        let hash = ApiKey::new(&self.api_key).map(|key| key.hash()).unwrap_or_default();
-        let mut item = HashMap::from([
-            ("projectId".to_owned(), AttributeValue::S(self.project_id.clone())),
-            ("apiKeyHash".to_owned(), AttributeValue::S(hash)),
-            ("status".to_owned(), AttributeValue::S(self.status.clone())),
-        ]);
-        if !self.admins.is_empty() {
-            item.insert("admins".to_owned(), AttributeValue::Ss(self.admins.clone()));
+        for Submission { submission_id, project_id } in &self.submissions {
+            let (Created::Yes | Created::Exists) =
+                tables.create_submission(submission_id, project_id.as_deref()).await?;
         }
-        item
-    }
-}
-
-impl Submission {
-    fn item(&self) -> HashMap<String, AttributeValue> {
-        let ids = [("submissionId", Some(&self.submission_id)), ("projectId", self.project_id.as_ref())];
-        let ids = ids.into_iter().filter_map(|(name, id)| Some((name.to_owned(), AttributeValue::S(id?.clone()))));
-        ids.collect()
-    }
-}
-
-/// An attribute as plain JSON.
-#[must_use]
-pub fn plain(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => text.as_str().into(),
-        AttributeValue::N(number) => number.parse().map_or_else(|_| number.as_str().into(), Value::Number),
-        AttributeValue::M(members) => members.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
-        AttributeValue::Ss(texts) => texts.as_slice().into(),
-        other => format!("{other:?}").into(),
+        Ok(())
     }
 }

@@ -129,7 +129,7 @@ impl Stack {
     /// If tables, bucket or records can't be made.
     pub async fn over(endpoints: Endpoints, config: Config, records: Records) -> Result<Self, Error> {
         schema::create(&endpoints, &config).await?;
-        records.seed(&endpoints, &config).await?;
+        records.seed(&endpoints.records(config.clone())).await?;
         Ok(Self { endpoints, config, records, _lock: None })
     }
 

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use admin::table::plain;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use local::clients::{CREDENTIALS, Endpoints};
 use local::faults::Faults;
-use local::records::{Records, plain};
+use local::records::Records;
 use local::stack::Stack;
 use local::{schema, server};
+use put_image::config::Config;
 use put_image::function::Function;
 use put_image::function::Invocation;
 use put_image::storage::Limits;
@@ -75,7 +77,8 @@ impl App {
             (Ok(dynamodb), Ok(s3)) => (Endpoints { dynamodb, s3 }, false),
             _ => (server::embedded(folder.path()).await.unwrap(), true),
         };
-        let config = schema::config(&format!("t{}-", Uuid::new_v4().simple()));
+        // Those of a stack that exists, or new ones for this test alone.
+        let config = Config::from_env().unwrap_or_else(|_| schema::config(&format!("t{}-", Uuid::new_v4().simple())));
         let stack = Stack::over(endpoints, config, Records::sample().unwrap()).await.unwrap();
         let faults = Faults::new(seed);
         let behind_faults = faults.in_front_of(&stack.endpoints, &stack.config.submissions_table).await.unwrap();

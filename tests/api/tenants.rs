@@ -34,7 +34,7 @@ async fn only_what_belongs_together_is_carried_out() {
         submissions: vec![submission("a"), submission("b")],
         keys_without_project: Vec::new(),
     };
-    records.seed(&app.stack.endpoints, &app.stack.config).await.unwrap();
+    records.seed(&app.stack.endpoints.records(app.stack.config.clone())).await.unwrap();
     for key in ["a", "b", "without-a-project", "of-a-closed-project"] {
         for admin in ["a", "b", "nobody"] {
             let mut of_foreign_and_none = Vec::new();

@@ -96,7 +96,7 @@ impl Bench {
     async fn new_submission(&self, id: &str) -> Result<(), Error> {
         let submission = Submission { submission_id: id.to_owned(), project_id: Some("demo-project".to_owned()) };
         let records = Records { projects: vec![], submissions: vec![submission], keys_without_project: vec![] };
-        records.seed(&self.stack.endpoints, &self.stack.config).await
+        records.seed(&self.stack.endpoints.records(self.stack.config.clone())).await
     }
 }
 

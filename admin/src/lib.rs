@@ -1,0 +1,61 @@
+//! What an administrator of `PUT /Image` does: [`project`] and [`submission`] register and show records,
+//! [`usage_plan`] makes a project's key known to API Gateway, and [`sweep`] removes what a crash left over. The
+//! local stack seeds itself through the same code. Nothing of this is deployed.
+
+use std::fmt::Display;
+
+use put_image::config::Config;
+use put_image::storage;
+
+use crate::table::Table;
+
+pub mod cli;
+mod object_key;
+pub mod project;
+pub mod submission;
+pub mod sweep;
+pub mod table;
+pub mod usage_plan;
+
+/// What can go wrong: a sentence that says what to do.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The tables and the bucket, with an administrator's rights.
+#[derive(Clone, Debug)]
+pub struct Records {
+    /// The tables.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// The bucket.
+    pub s3: aws_sdk_s3::Client,
+    /// Their names.
+    pub config: Config,
+}
+
+impl Records {
+    fn projects(&self) -> Table<'_> {
+        Table { dynamodb: &self.dynamodb, name: &self.config.projects_table, key: "projectId" }
+    }
+
+    fn submissions(&self) -> Table<'_> {
+        Table { dynamodb: &self.dynamodb, name: &self.config.submissions_table, key: "submissionId" }
+    }
+
+    /// Those that the function's three variables name, where the AWS SDK's usual configuration leads.
+    ///
+    /// # Errors
+    ///
+    /// If a variable is missing.
+    pub async fn from_env() -> Result<Self, Error> {
+        let config = Config::from_env()?;
+        let sdk = storage::sdk_config().await;
+        let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(storage::path_style());
+        let s3 = aws_sdk_s3::Client::from_conf(s3.build());
+        Ok(Self { dynamodb: aws_sdk_dynamodb::Client::new(&sdk), s3, config })
+    }
+}
+
+/// A call that failed, and all that is known of why.
+fn failed<E: std::error::Error>(what: impl Display, error: &E) -> Error {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(what.to_string(), |sentence, cause| format!("{sentence}: {cause}")).into()
+}

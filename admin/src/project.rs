@@ -1,0 +1,107 @@
+//! Projects: whose API key it is, and who administers. Of a key only the hash is ever stored.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use put_image::event::ApiKey;
+
+use crate::table::{Created, text};
+use crate::{Error, Records};
+
+/// A project to register.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// Its ID.
+    pub id: String,
+    /// Its API key.
+    pub api_key: NewKey,
+    /// `active`, or anything else, which is out of service.
+    pub status: String,
+    /// E-mail accounts of its administrators; may be empty.
+    pub admins: Vec<String>,
+}
+
+/// An API key before it is handed to the customer, who alone keeps it.
+#[derive(Clone)]
+pub struct NewKey(String);
+
+impl NewKey {
+    /// 160 random bits as 40 hex digits. API Gateway takes keys of 20 to 128 characters.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no randomness.
+    pub fn generate() -> Result<Self, Error> {
+        let mut bytes = [0; 20];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(hex::encode(bytes)))
+    }
+
+    /// A key that is known already.
+    #[must_use]
+    pub fn known(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+
+    /// The key itself: for the customer and for API Gateway.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What the function finds the project by.
+    fn hash(&self) -> Result<String, Error> {
+        Ok(ApiKey::new(&self.0).ok_or("an API key can't be empty")?.hash())
+    }
+}
+
+impl fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewKey(…)")
+    }
+}
+
+impl Records {
+    /// Registers a project, unless there is one of its ID.
+    ///
+    /// # Errors
+    ///
+    /// If the table can't be written.
+    pub async fn create_project(&self, project: &Project) -> Result<Created, Error> {
+        // A set in DynamoDB is never empty.
+        let admins = Some(&project.admins).filter(|admins| !admins.is_empty());
+        let item = [
+            ("projectId", text(&project.id)),
+            ("apiKeyHash", text(&project.api_key.hash()?)),
+            ("status", text(&project.status)),
+        ];
+        let admins = admins.map(|admins| ("admins", AttributeValue::Ss(admins.clone())));
+        self.projects().create(item.into_iter().chain(admins)).await
+    }
+
+    /// Gives a project another key. From then on the old one is nobody's.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such project, or the table can't be written.
+    pub async fn set_key(&self, project: &str, api_key: &NewKey) -> Result<(), Error> {
+        let table = self.projects();
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(table.name)
+            .key(table.key, text(project))
+            .condition_expression("attribute_exists(projectId)")
+            .update_expression("SET apiKeyHash = :hash")
+            .expression_attribute_values(":hash", text(&api_key.hash()?));
+        update.send().await.map(|_| ()).map_err(|error| match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => no_project(project, table.name),
+            _ => table.unwritable(&error),
+        })
+    }
+}
+
+pub(crate) fn no_project(id: &str, table: &str) -> Error {
+    format!("there is no project {id:?} in the table {table}").into()
+}

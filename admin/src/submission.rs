@@ -1,0 +1,125 @@
+//! Submissions: made for callers to put images to, and shown with what they have.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{DirBuilder, File};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use put_image::field::ImageField;
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::object_key::ObjectKey;
+use crate::project::no_project;
+use crate::table::{Created, plain, text};
+use crate::{Error, Records, failed};
+
+/// A submission's record, and the objects that are stored for it.
+#[derive(Debug)]
+pub struct Submission {
+    record: Map<String, Value>,
+    /// Key and size in bytes.
+    objects: BTreeMap<String, i64>,
+}
+
+impl Records {
+    /// Makes a submission, unless there is one of its ID. One without a project is nobody's.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such project, or the tables can't be used.
+    pub async fn create_submission(&self, id: &str, project: Option<&str>) -> Result<Created, Error> {
+        if let Some(project) = project
+            && self.projects().read(project).await?.is_none()
+        {
+            return Err(no_project(project, self.projects().name));
+        }
+        let project = project.map(|project| ("projectId", text(project)));
+        self.submissions().create([("submissionId", text(id))].into_iter().chain(project)).await
+    }
+
+    /// A submission as it is now; `None` if there is none of this ID.
+    ///
+    /// # Errors
+    ///
+    /// If table or bucket can't be read.
+    pub async fn submission(&self, id: &str) -> Result<Option<Submission>, Error> {
+        let bucket = &self.config.images_bucket;
+        let Some(item) = self.submissions().read(id).await? else { return Ok(None) };
+        let record: Map<_, _> = item.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
+        let mut objects = BTreeMap::new();
+        if let Some(project) = record.get("projectId").and_then(Value::as_str) {
+            let list = self.s3.list_objects_v2().bucket(bucket).prefix(format!("{project}/{id}/"));
+            let mut pages = list.into_paginator().send();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| failed(format_args!("can't list the bucket {bucket}"), &error))?;
+                let found = page.contents.unwrap_or_default().into_iter();
+                // Another submission's ID may begin with this one's and a slash.
+                let found = found.filter_map(|object| Some((object.key?, object.size.unwrap_or_default())));
+                objects.extend(found.filter(|(key, _)| {
+                    ObjectKey::parse(key).is_some_and(|key| key.owner == format!("{project}/{id}"))
+                }));
+            }
+        }
+        Ok(Some(Submission { record, objects }))
+    }
+
+    /// Saves a submission's images in a folder as `{field}.jpg` or `.png`, for its owner's eyes alone.
+    ///
+    /// # Errors
+    ///
+    /// If the folder is neither new nor empty, so that two people's images never mix; or if an image is missing or
+    /// not what the record says. Nothing is saved then.
+    pub async fn save(&self, submission: &Submission, folder: &Path) -> Result<(), Error> {
+        let mut images = Vec::new();
+        for (field, key) in submission.images() {
+            let name = field.name();
+            let get = self.s3.get_object().bucket(&self.config.images_bucket).key(key).send().await;
+            let object = get.map_err(|error| failed(format_args!("can't read {name}'s object {key}"), &error))?;
+            let bytes = object.body.collect().await.map_err(|error| format!("can't read {key}: {error}"))?.into_bytes();
+            if Some(hex::encode(Sha256::digest(&bytes)).as_str()) != submission.record[name]["sha256"].as_str() {
+                return Err(format!("{name}'s object {key} is not what the record says: its SHA-256 differs").into());
+            }
+            let is_png = submission.record[name]["contentType"] == "image/png";
+            let extension = if is_png { "png" } else { "jpg" };
+            images.push((format!("{name}.{extension}"), bytes));
+        }
+        let unusable = |error| format!("can't save in the folder {}: {error}", folder.display());
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
+        if folder.read_dir().map_err(unusable)?.next().is_some() {
+            return Err(format!("the folder {} is not empty: choose another one", folder.display()).into());
+        }
+        for (name, bytes) in images {
+            let file = File::options().write(true).create_new(true).mode(0o600).open(folder.join(name));
+            file.and_then(|mut file| file.write_all(&bytes)).map_err(unusable)?;
+        }
+        Ok(())
+    }
+}
+
+impl Submission {
+    /// The fields that have an image, and its object's key.
+    fn images(&self) -> impl Iterator<Item = (ImageField, &str)> {
+        ImageField::ALL.into_iter().filter_map(|field| Some((field, self.record.get(field.name())?["key"].as_str()?)))
+    }
+
+    /// The record as JSON, then a line for each object: of which field it is, or that the record doesn't name it.
+    ///
+    /// # Errors
+    ///
+    /// None that is known of.
+    pub fn describe(&self) -> Result<String, Error> {
+        let mut text = serde_json::to_string_pretty(&self.record)? + "\n";
+        for (key, size) in &self.objects {
+            let field = self.images().find(|(_, named)| named == key);
+            let field = field.map_or("not in the record", |(field, _)| field.name());
+            writeln!(text, "{size:>9} bytes  {field:12}  {key}")?;
+        }
+        for (field, key) in self.images().filter(|(_, key)| !self.objects.contains_key(*key)) {
+            writeln!(text, "  MISSING        {:12}  {key}", field.name())?;
+        }
+        Ok(text)
+    }
+}

@@ -1,0 +1,77 @@
+//! Items of a table whose key is one text: read, and made where there is none.
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{Client, error::SdkError};
+use put_image::records::Item;
+use serde_json::Value;
+
+use crate::{Error, failed};
+
+/// Whether there was already one of that ID; if so, nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Created {
+    /// It is new.
+    Yes,
+    /// There was one already.
+    Exists,
+}
+
+/// A table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Table<'a> {
+    pub(crate) dynamodb: &'a Client,
+    pub(crate) name: &'a str,
+    /// The key attribute.
+    pub(crate) key: &'static str,
+}
+
+impl Table<'_> {
+    /// The item of this ID, as it is now.
+    pub(crate) async fn read(self, id: &str) -> Result<Option<Item>, Error> {
+        let get = self.dynamodb.get_item().table_name(self.name).key(self.key, text(id)).consistent_read(true);
+        let found = get.send().await.map_err(|error| self.unreadable(&error))?;
+        Ok(found.item)
+    }
+
+    /// Makes an item, unless there is one of its key.
+    pub(crate) async fn create(self, item: impl IntoIterator<Item = (&str, AttributeValue)>) -> Result<Created, Error> {
+        let item = item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let put = self.dynamodb.put_item().table_name(self.name).set_item(Some(item));
+        match put.condition_expression(format!("attribute_not_exists({})", self.key)).send().await {
+            Ok(_) => Ok(Created::Yes),
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(Created::Exists)
+            }
+            Err(error) => Err(self.unwritable(&error)),
+        }
+    }
+
+    pub(crate) fn unreadable<E: std::error::Error>(self, error: &E) -> Error {
+        failed(format_args!("can't read the table {}", self.name), error)
+    }
+
+    pub(crate) fn unwritable<E: std::error::Error>(self, error: &E) -> Error {
+        failed(format_args!("can't write to the table {}", self.name), error)
+    }
+}
+
+/// A text.
+pub(crate) fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+/// An attribute as plain JSON.
+#[must_use]
+pub fn plain(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => text.as_str().into(),
+        AttributeValue::N(number) => number.parse().map_or_else(|_| number.as_str().into(), Value::Number),
+        AttributeValue::M(members) => members.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
+        AttributeValue::Ss(texts) => texts.as_slice().into(),
+        other => format!("{other:?}").into(),
+    }
+}

@@ -1,0 +1,70 @@
+//! API Gateway's side of a project's key: an API key of the project's name on the usage plan. Without it
+//! the gateway answers 403 before the function is asked.
+
+use aws_sdk_apigateway::Client;
+use put_image::storage;
+
+use crate::project::NewKey;
+use crate::{Error, failed};
+
+/// A usage plan of API Gateway.
+#[derive(Clone, Debug)]
+pub struct UsagePlan {
+    gateway: Client,
+    id: String,
+}
+
+/// The ID, at API Gateway, of a key that is on the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyId(String);
+
+impl UsagePlan {
+    /// The plan of this ID (the stack's output `UsagePlanId`), where the AWS SDK's usual configuration leads.
+    pub async fn from_env(id: String) -> Self {
+        Self { gateway: Client::new(&storage::sdk_config().await), id }
+    }
+
+    /// Puts a project's key on the plan.
+    ///
+    /// # Errors
+    ///
+    /// If the plan isn't there or the key can't be made. No key is left behind then.
+    pub async fn add(&self, project: &str, api_key: &NewKey) -> Result<KeyId, Error> {
+        let create = self.gateway.create_api_key().name(project).value(api_key.reveal()).enabled(true);
+        let created = create.send().await.map_err(|error| failed("can't make the key at API Gateway", &error))?;
+        let id = created.id.ok_or("API Gateway made a key without an ID")?;
+        let add = self.gateway.create_usage_plan_key().usage_plan_id(&self.id).key_id(&id).key_type("API_KEY");
+        match add.send().await {
+            Ok(_) => Ok(KeyId(id)),
+            Err(error) => {
+                let error = failed(format_args!("can't put the key on the usage plan {:?}", self.id), &error);
+                self.remove(&KeyId(id)).await.map_err(|second| format!("{error}; and {second}"))?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The project's keys that are on the plan.
+    ///
+    /// # Errors
+    ///
+    /// If they can't be listed.
+    pub async fn keys(&self, project: &str) -> Result<Vec<KeyId>, Error> {
+        // The service finds names that begin so.
+        let list = self.gateway.get_usage_plan_keys().usage_plan_id(&self.id).name_query(project);
+        let keys = list.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let keys = keys.map_err(|error| failed(format_args!("can't list the usage plan {:?}", self.id), &error))?;
+        let keys = keys.into_iter().filter(|key| key.name() == Some(project));
+        Ok(keys.filter_map(|key| Some(KeyId(key.id?))).collect())
+    }
+
+    /// Deletes a key.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be deleted: the sentence names it.
+    pub async fn remove(&self, KeyId(id): &KeyId) -> Result<(), Error> {
+        let deleted = self.gateway.delete_api_key().api_key(id).send().await;
+        deleted.map(|_| ()).map_err(|error| failed(format_args!("can't delete API Gateway's key {id}"), &error))
+    }
+}
