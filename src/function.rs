@@ -8,15 +8,18 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::BytesMut;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use tracing::{Instrument as _, Span, error_span};
 use uuid::Uuid;
 
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::event::{Event, Payload};
+use crate::metrics::Metrics;
 use crate::put::put;
 use crate::response::Response;
 use crate::storage::Storage;
 use crate::summary::Summary;
+use crate::trace::Trace;
 
 /// The function's timeout, as the template has it by default; also where nothing else ends a request.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
@@ -28,6 +31,8 @@ pub struct Invocation {
     pub event: BytesMut,
     /// Lambda's ID of the request, for the log.
     pub request_id: String,
+    /// The trace that it belongs to.
+    pub trace: Trace,
     /// When Lambda ends the invocation.
     pub deadline: SystemTime,
 }
@@ -37,7 +42,8 @@ impl Invocation {
     #[must_use]
     pub fn new(event: impl Into<BytesMut>, timeout: Duration) -> Self {
         let deadline = SystemTime::now() + timeout;
-        Self { event: event.into(), request_id: Uuid::new_v4().to_string(), deadline }
+        let request_id = Uuid::new_v4().to_string();
+        Self { event: event.into(), request_id, trace: Trace::default(), deadline }
     }
 }
 
@@ -45,13 +51,15 @@ impl Invocation {
 #[derive(Debug)]
 pub struct Function {
     storage: Storage,
+    metrics: Option<Metrics>,
     unneeded: Mutex<Vec<Unneeded>>,
 }
 
 /// Objects that one request left to be deleted.
 #[derive(Debug)]
 struct Unneeded {
-    request_id: String,
+    span: Span,
+    trace: Trace,
     keys: Vec<String>,
     deadline: Deadline,
 }
@@ -60,28 +68,47 @@ impl Function {
     /// A function over its storage.
     #[must_use]
     pub const fn new(storage: Storage) -> Self {
-        Self { storage, unneeded: Mutex::new(Vec::new()) }
+        Self { storage, metrics: None, unneeded: Mutex::new(Vec::new()) }
+    }
+
+    /// Has the function write metrics.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Option<Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Answers an event. A panic on the way is an answer of `processing_error`.
     pub async fn handle(&self, invocation: Invocation) -> Response {
-        let started = Instant::now();
-        let Invocation { event, request_id, deadline } = invocation;
-        let mut payload = Payload::default();
+        let Invocation { event, request_id, trace, deadline } = invocation;
+        // Of the highest level, so that no level that is set takes the IDs out of a line. The names are those of
+        // `lambda_runtime`.
+        let span = error_span!("request", requestId = request_id, xrayTraceId = trace.id());
         let deadline = Deadline::after(deadline.duration_since(SystemTime::now()).unwrap_or_default());
-        let mut summary = Summary::default();
         let mut keys = Vec::new();
+        let work = trace.clone().scope(self.answer(event, deadline, &mut keys));
+        let response = work.instrument(span.clone()).await;
+        if !keys.is_empty() {
+            let mut unneeded = self.unneeded.lock().unwrap_or_else(PoisonError::into_inner);
+            unneeded.push(Unneeded { span, trace, keys, deadline });
+        }
+        response
+    }
+
+    async fn answer(&self, event: BytesMut, deadline: Deadline, unneeded: &mut Vec<String>) -> Response {
+        let started = Instant::now();
+        let mut payload = Payload::default();
+        let mut summary = Summary::of_event(event.len());
         let work = Box::pin(async {
             let event = Event::parse(event);
             payload = event.payload();
-            put(&self.storage, event, deadline, &mut summary, &mut keys).await
+            put(&self.storage, event, deadline, &mut summary, unneeded).await
         });
         let result = AssertUnwindSafe(work).catch_unwind().await;
         let result = result.unwrap_or_else(|_| Err(Error::fault("put", "panicked")));
-        summary.log(&request_id, &result, started.elapsed());
-        if !keys.is_empty() {
-            let mut unneeded = self.unneeded.lock().unwrap_or_else(PoisonError::into_inner);
-            unneeded.push(Unneeded { request_id, keys, deadline });
+        let elapsed = started.elapsed();
+        summary.log(&result, elapsed);
+        if let Some(metrics) = &self.metrics {
+            metrics.request(&summary, &result, elapsed);
         }
         Response::new(payload, &result)
     }
@@ -90,17 +117,23 @@ impl Function {
     /// record has it, so that it does no harm, and a sweep finds it.
     pub async fn clean_up(&self) {
         let unneeded = std::mem::take(&mut *self.unneeded.lock().unwrap_or_else(PoisonError::into_inner));
-        let deletions = unneeded.iter().flat_map(|unneeded| unneeded.keys.iter().map(move |key| (unneeded, key)));
-        let deletions = deletions.map(|(Unneeded { request_id, deadline, .. }, key)| async move {
-            let deletion = AssertUnwindSafe(self.storage.delete(key)).catch_unwind();
-            let deletion = async { deletion.await.unwrap_or_else(|_| Err(Error::fault("DeleteObject", "panicked"))) };
-            let deleted = deadline.clean_up(deletion).await;
-            let deleted =
-                deleted.unwrap_or_else(|time_is_up| Err(Error::fault("DeleteObject", time_is_up.to_string())));
-            if let Err(error) = deleted {
-                tracing::warn!(requestId = request_id, key, %error, "an object is left over");
-            }
+        let deletions = unneeded.iter().map(|Unneeded { span, trace, keys, deadline }| {
+            let deletions = join_all(keys.iter().map(|key| self.delete(key, *deadline)));
+            trace.clone().scope(deletions).instrument(span.clone())
         });
-        join_all(deletions).await;
+        let deletions = join_all(deletions).await.into_iter().flatten();
+        let failures = deletions.filter(|deleted| !deleted).count();
+        if let Some(metrics) = self.metrics.as_ref().filter(|_| failures > 0) {
+            metrics.cleanup_failures(failures);
+        }
+    }
+
+    /// Deletes an object; whether it is.
+    async fn delete(&self, key: &str, deadline: Deadline) -> bool {
+        let deletion = AssertUnwindSafe(self.storage.delete(key)).catch_unwind();
+        let deletion = async { deletion.await.unwrap_or_else(|_| Err(Error::fault("DeleteObject", "panicked"))) };
+        let deleted = deadline.clean_up(deletion).await;
+        let deleted = deleted.unwrap_or_else(|time_is_up| Err(Error::fault("DeleteObject", time_is_up.to_string())));
+        deleted.inspect_err(|error| tracing::warn!(key, %error, "an object is left over")).is_ok()
     }
 }

@@ -6,7 +6,8 @@
 //! → [`records`] → [`checks`] → [`upload`] → [`commit`] → [`response`].
 //!
 //! [`put`] is that flow in one function, [`function`] is what Lambda calls by way of [`runtime`], [`storage`]
-//! holds the clients, [`memory`] sets the allocator, and [`error`] has every answer that is not a success.
+//! holds the clients, [`memory`] sets the allocator, and [`error`] has every answer that is not a success. What an
+//! operator sees of it is [`summary`], [`metrics`] and [`trace`].
 
 #![forbid(unsafe_code)]
 
@@ -25,6 +26,7 @@ pub mod jpeg;
 pub mod json;
 pub mod logging;
 pub mod memory;
+pub mod metrics;
 pub mod multipart;
 pub mod parameters;
 pub mod png;
@@ -35,4 +37,5 @@ pub mod response;
 pub mod runtime;
 pub mod storage;
 pub mod summary;
+pub mod trace;
 pub mod upload;

@@ -36,6 +36,7 @@ where
     let targets = Targets::new().with_default(LevelFilter::WARN).with_target("put_image", level);
     let text = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
     // Lambda adds the time to a text line itself.
-    let layer = if json { text.json().flatten_event(true).boxed() } else { text.without_time().boxed() };
+    let layer =
+        if json { text.json().flatten_event(true).with_span_list(false).boxed() } else { text.without_time().boxed() };
     tracing_subscriber::registry().with(layer.with_filter(targets)).init();
 }

@@ -3,10 +3,12 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 
 use put_image::config::Config;
 use put_image::function::Function;
+use put_image::metrics::Metrics;
 use put_image::storage::Storage;
 use put_image::{logging, memory, runtime};
 
@@ -28,5 +30,5 @@ async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     if let Err(error) = storage.warm_up().await {
         tracing::warn!(%error, "not warmed up");
     }
-    runtime::run(&Function::new(storage)).await
+    runtime::run(&Function::new(storage).with_metrics(Metrics::from_env(io::stdout()))).await
 }

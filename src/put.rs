@@ -30,7 +30,7 @@ pub async fn put(
     summary: &mut Summary,
     unneeded: &mut Vec<String>,
 ) -> Result<(), Error> {
-    let request = Request::parse(event)?;
+    let request = timed(&mut summary.decode, async { Request::parse(event) }).await?;
     let (put, submission, hashes) = check(storage, request, deadline, summary).await?;
     let Put { project_id, submission_id, images, .. } = &put;
     let objects = images.iter().cloned().zip(hashes);

@@ -18,6 +18,7 @@ use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{BoxError, PooledClient, build_request};
 
 use crate::function::{Function, Invocation, TIMEOUT};
+use crate::trace::Trace;
 
 /// Names this invocation in a response, if the Runtime API asks for that, so that a late response is never
 /// taken for another invocation's.
@@ -67,6 +68,7 @@ async fn invocation(headers: &HeaderMap, mut body: Incoming) -> Result<Invocatio
     let header = |name| headers.get(name)?.to_str().ok().map(str::to_owned);
     let request_id =
         header("lambda-runtime-aws-request-id").ok_or("the Runtime API gave an event without a request ID")?;
+    let trace = header("lambda-runtime-trace-id").map_or_else(Trace::default, |header| Trace::new(&header));
     let deadline = header("lambda-runtime-deadline-ms").and_then(|deadline| deadline.parse().ok());
     let deadline = deadline.map(|deadline| UNIX_EPOCH + Duration::from_millis(deadline));
     let size = body.size_hint().exact().unwrap_or(LARGEST_EVENT).min(LARGEST_EVENT);
@@ -80,6 +82,7 @@ async fn invocation(headers: &HeaderMap, mut body: Incoming) -> Result<Invocatio
     Ok(Invocation {
         event,
         request_id,
+        trace,
         // `cargo lambda watch` sends ten minutes after 1970 began: no deadline at all.
         deadline: deadline
             .filter(|deadline| *deadline > UNIX_EPOCH + Duration::from_hours(24))

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::event::ApiKey;
 use crate::field::ImageField;
 use crate::records::{MalformedRecord, Project, Submission};
+use crate::trace::Subsegments;
 
 /// The index of projects by their key's hash.
 const API_KEY_INDEX: &str = "apiKeyHash-index";
@@ -86,13 +87,10 @@ pub struct Storage {
 impl Storage {
     /// Clients that the AWS SDK's usual variables configure: region, credentials, endpoints.
     pub async fn from_env(config: Config) -> Self {
-        let sdk = sdk_config().await;
-        Self::new(
-            config,
-            Limits::default(),
-            aws_sdk_dynamodb::config::Builder::from(&sdk),
-            aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style()),
-        )
+        let (sdk, subsegments) = (sdk_config().await, Subsegments::from_env());
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(subsegments.clone());
+        let s3 = aws_sdk_s3::config::Builder::from(&sdk).interceptor(subsegments).force_path_style(path_style());
+        Self::new(config, Limits::default(), dynamodb, s3)
     }
 
     /// Clients of the given configurations, with our limits.

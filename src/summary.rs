@@ -15,6 +15,10 @@ pub struct Summary {
     pub project: Option<String>,
     /// The submission's ID, once it is known to be the project's.
     pub submission: Option<String>,
+    /// Bytes of the event.
+    pub event_size: usize,
+    /// Time spent decoding the form and its images.
+    pub decode: Option<Duration>,
     /// Time spent reading the records.
     pub read: Option<Duration>,
     /// Time spent uploading.
@@ -25,6 +29,12 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Of a request with an event of this many bytes.
+    #[must_use]
+    pub fn of_event(size: usize) -> Self {
+        Self { event_size: size, ..Self::default() }
+    }
+
     /// Notes the format and size of each object.
     pub fn note_images(&mut self, objects: &[Object]) {
         for object in objects {
@@ -32,20 +42,20 @@ impl Summary {
         }
     }
 
-    /// Writes the line.
-    pub fn log(&self, request_id: &str, result: &Result<(), Error>, elapsed: Duration) {
+    /// The images that are put: field, format and bytes of each.
+    pub fn images(&self) -> impl Iterator<Item = (ImageField, Format, usize)> {
+        let images = ImageField::ALL.into_iter().zip(self.images);
+        images.filter_map(|(field, image)| image.map(|(format, size)| (field, format, size)))
+    }
+
+    /// Writes the line, in the request's span.
+    pub fn log(&self, result: &Result<(), Error>, elapsed: Duration) {
         let format = |field: ImageField| self.images[field as usize].map(|(format, _)| format.extension());
         let size = |field: ImageField| self.images[field as usize].map(|(_, size)| size);
-        let milliseconds =
-            |duration: Option<Duration>| duration.map(|duration| (duration.as_secs_f64() * 1e6).round() / 1e3);
-        let (status, code) = match result {
-            Ok(()) => (200, "ok"),
-            Err(error) => (error.row().0, error.row().1),
-        };
+        let (status, code) = code(result);
         macro_rules! log {
             ($level:ident) => {
                 tracing::$level!(
-                    requestId = request_id,
                     status,
                     code,
                     detail = result.as_ref().err().map(tracing::field::display),
@@ -59,16 +69,35 @@ impl Summary {
                     selfieImage.size = size(ImageField::SelfieImage),
                     addressImage.format = format(ImageField::AddressImage),
                     addressImage.size = size(ImageField::AddressImage),
-                    readMs = milliseconds(self.read),
-                    uploadMs = milliseconds(self.upload),
-                    commitMs = milliseconds(self.commit),
-                    totalMs = milliseconds(Some(elapsed)),
+                    decodeMs = self.decode.map(milliseconds),
+                    readMs = self.read.map(milliseconds),
+                    uploadMs = self.upload.map(milliseconds),
+                    commitMs = self.commit.map(milliseconds),
+                    totalMs = milliseconds(elapsed),
                     "put image"
                 )
             };
         }
         if let Err(Error::Processing(_)) = result { log!(error) } else { log!(info) }
     }
+}
+
+/// A result's HTTP status, and its `errorCode`, or `ok`.
+#[must_use]
+pub const fn code(result: &Result<(), Error>) -> (u16, &'static str) {
+    match result {
+        Ok(()) => (200, "ok"),
+        Err(error) => {
+            let (status, code, _) = error.row();
+            (status, code)
+        }
+    }
+}
+
+/// A duration in milliseconds, to the microsecond.
+#[must_use]
+pub fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// Runs a future and notes how long it took.

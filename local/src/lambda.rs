@@ -25,6 +25,9 @@ use uuid::Uuid;
 use crate::clients::{CREDENTIALS, Endpoints};
 use crate::{Error, server};
 
+/// The trace that every invocation belongs to; it is sampled. The example of AWS, "Tracing header".
+pub const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+
 /// What stands before the Runtime API's paths.
 const PREFIX: &str = "/2018-06-01/runtime/";
 
@@ -195,6 +198,7 @@ impl RuntimeApi {
         let response = Response::builder()
             .header("lambda-runtime-aws-request-id", &id)
             .header("lambda-runtime-deadline-ms", deadline.to_string())
+            .header("lambda-runtime-trace-id", TRACE)
             .header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:put-image")
             // In chunks, without a length, as AWS's own emulator sends it.
             .body(Full::new(event).map_frame(|frame| frame).boxed())?;

@@ -83,11 +83,11 @@ async fn a_request_is_one_line_with_what_an_operator_looks_for() {
     assert_eq!((&line["project"], &line["submission"]), (&"demo-project".into(), &"second-submission".into()));
     assert_eq!(line["selfieImage.format"], "png");
     assert!(line.get("idImage.format").is_none());
-    assert!(uuid::Uuid::parse_str(line["requestId"].as_str().unwrap()).is_ok());
-    for time in ["readMs", "uploadMs", "commitMs", "totalMs"] {
+    assert!(uuid::Uuid::parse_str(line["span"]["requestId"].as_str().unwrap()).is_ok());
+    for time in ["decodeMs", "readMs", "uploadMs", "commitMs", "totalMs"] {
         assert!(line[time].is_f64(), "{time}");
     }
-    assert_eq!(LOG.lines_with(line["requestId"].as_str().unwrap()).len(), 1);
+    assert_eq!(LOG.lines_with(line["span"]["requestId"].as_str().unwrap()).len(), 1);
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use tokio::net::TcpStream;
 
 use crate::helpers::*;
 
-/// Reads a request. Returns its head in lower case, and its body.
-async fn read(client: &mut BufReader<TcpStream>) -> (String, String) {
+/// Reads a request, from the function. Returns its head in lower case, and its body.
+pub async fn read(client: &mut BufReader<TcpStream>) -> (String, String) {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         assert_ne!(client.read_line(&mut head).await.unwrap(), 0, "the function is gone");

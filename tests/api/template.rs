@@ -87,7 +87,26 @@ fn the_function_may_do_what_it_does_and_nothing_else() {
         "s3:GetBucketLocation",
     ];
     assert_eq!(actions[..6], needed);
-    assert_eq!(actions[6..], [&json!(["logs:CreateLogStream", "logs:PutLogEvents"])]);
+    let logs = json!(["logs:CreateLogStream", "logs:PutLogEvents"]);
+    let traces = json!(["xray:PutTraceSegments", "xray:PutTelemetryRecords"]);
+    assert_eq!(actions[6..], [&logs, &traces]);
+}
+
+/// The metrics that alarms watch, in the function's namespace, are metrics that it writes.
+#[test]
+fn alarms_watch_what_the_function_writes() {
+    let template = template();
+    let namespace = &template["Resources"]["PutImageFunction"]["Properties"]["Environment"]["Variables"];
+    assert_eq!(namespace["METRICS_NAMESPACE"], "PutImage");
+    let alarms = template["Resources"].as_object().unwrap().values();
+    let alarms =
+        alarms.filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm").map(|alarm| &alarm["Properties"]);
+    let stats = alarms.flat_map(|alarm| match alarm["Metrics"].as_array() {
+        Some(metrics) => metrics.iter().map(|metric| &metric["MetricStat"]["Metric"]).collect(),
+        None => vec![alarm],
+    });
+    let ours = stats.filter(|metric| metric["Namespace"] == "PutImage").map(|metric| metric["MetricName"].as_str());
+    assert_eq!(ours.collect::<Vec<_>>(), ["CleanupFailures", "Requests", "Requests"].map(Some));
 }
 
 #[test]

@@ -1,0 +1,152 @@
+//! The trace that an invocation belongs to: in the log, at the storage, and at the X-Ray daemon.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::net::UdpSocket;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use local::faults::{End, Fault, Operation, When};
+use local::lambda::{Lambda, TRACE};
+use local::server;
+use put_image::function::{Invocation, TIMEOUT};
+use put_image::trace::Trace;
+use serde_json::Value;
+use tokio::io::{AsyncWriteExt as _, BufReader};
+
+use crate::helpers::*;
+use crate::log::LOG;
+use crate::runtime::read;
+
+const ID: &str = "1-5759e988-bd862e3fe1be46a994272793";
+const PARENT: &str = "53995c3f42cd8ad8";
+
+#[tokio::test]
+async fn its_id_is_in_every_line_of_the_request() {
+    let app = App::start().await;
+    assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
+    let replaced: Vec<String> = app.objects().await.into_keys().collect();
+    app.faults.inject(Fault {
+        operation: Operation::DeleteObject,
+        when: When::Always,
+        takes_effect: false,
+        end: End::Error(403, "AccessDenied"),
+    });
+    let id = "1-00000000-000000000000000000000001";
+    let header = format!("Root={id};Parent={PARENT};Sampled=0");
+    let invocation = Invocation::new(Form::full().event().to_string().as_bytes(), TIMEOUT);
+    app.function.handle(Invocation { trace: Trace::new(&header), ..invocation }).await;
+    app.function.clean_up().await;
+    let lines = LOG.lines_with(id);
+    for text in replaced.iter().map(String::as_str).chain(["\"put image\""]) {
+        assert_eq!(lines.iter().filter(|line| line.contains(text)).count(), 1, "{text}: {lines:?}");
+    }
+    for line in lines {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["span"]["xrayTraceId"], id);
+        assert!(line["span"]["requestId"].is_string());
+    }
+}
+
+/// The documents that the daemon gets, without what differs from run to run.
+fn receive(daemon: &UdpSocket, count: usize) -> BTreeMap<String, Vec<Value>> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    let mut calls: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for _ in 0..count {
+        let mut datagram = [0; 4096];
+        let length = daemon.recv(&mut datagram).expect("another subsegment");
+        let text = std::str::from_utf8(&datagram[..length]).unwrap();
+        let document = text.strip_prefix("{\"format\":\"json\",\"version\":1}\n").unwrap();
+        let document: Value = serde_json::from_str(document).unwrap();
+        assert_eq!((&document["type"], &document["namespace"]), (&"subsegment".into(), &"aws".into()));
+        assert_eq!((&document["trace_id"], &document["parent_id"]), (&ID.into(), &PARENT.into()));
+        let id = document["id"].as_str().unwrap();
+        assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+        let (start, end) = (document["start_time"].as_f64().unwrap(), document["end_time"].as_f64().unwrap());
+        assert!(start <= end && now - 60.0 < start && end < now + 60.0, "{document}");
+        let call = format!("{} {}", document["name"].as_str().unwrap(), document["aws"]["operation"].as_str().unwrap());
+        calls.entry(call).or_default().push(document);
+    }
+    calls
+}
+
+#[tokio::test]
+async fn the_daemon_gets_a_subsegment_of_each_call() {
+    let app = App::start().await;
+    let daemon = UdpSocket::bind("127.0.0.1:0").unwrap();
+    daemon.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let address = daemon.local_addr().unwrap().to_string();
+    let variables = [("AWS_XRAY_DAEMON_ADDRESS", OsStr::new(&address)), ("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR"))];
+    let lambda = Lambda::start(env!("CARGO_BIN_EXE_put-image"), &app.behind_faults, &app.stack.config, variables);
+    let lambda = lambda.await.unwrap();
+    let put = async || {
+        let answer = lambda.invoke(Form::full().event().to_string(), TIMEOUT).await.unwrap();
+        lambda.idle().await.unwrap();
+        serde_json::from_slice::<Value>(&answer).unwrap()["statusCode"].as_u64()
+    };
+    let counts = |calls: &BTreeMap<String, Vec<Value>>| -> Vec<(String, usize)> {
+        calls.iter().map(|(call, documents)| (call.clone(), documents.len())).collect()
+    };
+    let expected = |calls: &[(&str, usize)]| -> Vec<(String, usize)> {
+        calls.iter().map(|(call, count)| ((*call).to_owned(), *count)).collect()
+    };
+    let first = [("DynamoDB GetItem", 1), ("DynamoDB Query", 1), ("DynamoDB UpdateItem", 1), ("S3 PutObject", 4)];
+
+    assert_eq!(put().await, Some(200));
+    let calls = receive(&daemon, 7);
+    assert_eq!(counts(&calls), expected(&first));
+    for document in calls.values().flatten() {
+        assert_eq!(document["http"]["response"]["status"], 200);
+        assert_eq!((&document["error"], &document["fault"]), (&false.into(), &false.into()), "{document}");
+    }
+
+    assert_eq!(put().await, Some(200));
+    let again = [first.as_slice(), &[("S3 DeleteObject", 4)]].concat();
+    let mut again = expected(&again);
+    again.sort();
+    assert_eq!(counts(&receive(&daemon, 11)), again);
+
+    // One that is refused, and one that gets no answer, after its retries.
+    for (operation, end, status, error, fault) in [
+        (Operation::Query, End::Error(400, "AccessDeniedException"), 400, true, false),
+        (Operation::Query, End::Cut, 0, false, true),
+    ] {
+        app.faults.clear();
+        app.faults.inject(Fault { operation, when: When::Always, takes_effect: false, end });
+        assert_eq!(put().await, Some(500));
+        let calls = receive(&daemon, 2);
+        let query = &calls["DynamoDB Query"][0];
+        assert_eq!(query["http"]["response"]["status"], status);
+        assert_eq!((&query["error"], &query["fault"]), (&error.into(), &fault.into()), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn calls_to_storage_carry_it() {
+    let runtime_api = server::bind(0, "the Runtime API", "").await.unwrap();
+    let storage = server::bind(0, "storage", "").await.unwrap();
+    let mut command = binary(&server::url(&runtime_api).unwrap(), &server::url(&storage).unwrap());
+    let _function = command.env("AWS_LAMBDA_LOG_LEVEL", "OFF").spawn().unwrap();
+    let event = Form::full().event().to_string();
+    let serve_event = async {
+        let mut client = BufReader::new(runtime_api.accept().await.unwrap().0);
+        read(&mut client).await;
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: one\r\nLambda-Runtime-Trace-Id: {TRACE}\r\n\
+             Content-Length: {}\r\n\r\n",
+            event.len()
+        );
+        client.write_all((head + &event).as_bytes()).await.unwrap();
+        client
+    };
+    // Every connection is ended without an answer: first those of warming up, which is of no trace.
+    let find_call = async {
+        loop {
+            let (head, _) = read(&mut BufReader::new(storage.accept().await.unwrap().0)).await;
+            if let Some(trace) = head.lines().find_map(|line| line.strip_prefix("x-amzn-trace-id: ")) {
+                return trace.to_owned();
+            }
+        }
+    };
+    let (_connection, trace) = tokio::join!(serve_event, find_call);
+    assert_eq!(trace, TRACE.to_lowercase());
+}
