@@ -8,22 +8,24 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anstyle::{AnsiColor, Style};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response};
+use hyper::{Request, Response, StatusCode};
 use put_image::event::ApiKey;
 use put_image::function::{Function, Invocation};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::definition::{Answer, Definition};
 use crate::event::{Received, rest};
-use crate::server;
+use crate::{Error, server};
 
 /// The largest body that API Gateway takes (its quota "Payload size").
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -38,9 +40,6 @@ const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
 /// What of a body that is too large is read and dropped, so that the client gets to read its answer.
 const MAX_DRAINED: usize = 10 * MAX_BODY;
 
-/// The path of the route on its stage.
-pub const PATH: &str = "/v3/Image";
-
 /// The usage plan's rate that the template has by default.
 #[must_use]
 pub const fn default_rate() -> Quota {
@@ -51,6 +50,7 @@ pub const fn default_rate() -> Quota {
 /// A gateway in front of a function.
 #[derive(Debug)]
 pub struct Gateway {
+    definition: Definition,
     function: Arc<Function>,
     function_timeout: Duration,
     keys: Keys,
@@ -70,10 +70,20 @@ pub struct Keys {
 }
 
 impl Gateway {
-    /// A gateway. The function's invocations end after `function_timeout`.
+    /// A gateway as the definition has it. The function's invocations end after `function_timeout`.
+    ///
+    /// # Errors
+    ///
+    /// If the definition lacks something.
+    pub fn new(function: Arc<Function>, function_timeout: Duration, keys: Keys, rate: Quota) -> Result<Self, Error> {
+        let definition = Definition::load()?;
+        Ok(Self { definition, function, function_timeout, keys, rate: RateLimiter::direct(rate), log: false })
+    }
+
+    /// The path of the route on its stage.
     #[must_use]
-    pub fn new(function: Arc<Function>, function_timeout: Duration, keys: Keys, rate: Quota) -> Self {
-        Self { function, function_timeout, keys, rate: RateLimiter::direct(rate), log: false }
+    pub fn path(&self) -> &str {
+        &self.definition.path
     }
 
     /// Has the gateway print a line for each request.
@@ -98,43 +108,38 @@ impl Gateway {
         client: SocketAddr,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let started = Instant::now();
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let route = format!("{} {}", request.method(), request.uri().path());
         let mut size = 0;
-        let (answer, function) = match self.invoke(request, client, &mut size).await {
-            Ok(answer) => (answer, "function"),
-            Err(answer) => (answer, "gateway"),
-        };
+        let (Ok(answer) | Err(answer)) = self.invoke(request, client, &mut size).await;
         if self.log {
-            let code = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-            let code = code["errorCode"].as_str().or(code["message"].as_str()).unwrap_or_default().to_owned();
-            let milliseconds = started.elapsed().as_secs_f64() * 1e3;
-            println!("{method} {path} {} {code} ({function}, {size} bytes, {milliseconds:.1} ms)", answer.status);
+            log(&route, size, &answer, started.elapsed());
         }
-        Ok(answer.into_response())
+        Ok(answer.into_response(&self.definition.failed))
     }
 
     /// Answers a request: `Ok` by the function, `Err` by the gateway itself.
     async fn invoke(&self, request: Request<Incoming>, client: SocketAddr, size: &mut usize) -> Result<Answer, Answer> {
         let (parts, body) = request.into_parts();
-        if parts.method != Method::PUT || parts.uri.path() != PATH {
-            return Err(Answer::message(403, "Missing Authentication Token"));
+        let definition = &self.definition;
+        if parts.method != definition.method || parts.uri.path() != definition.path {
+            return Err(definition.missing_authentication_token.clone());
         }
-        let key = parts.headers.get("x-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
+        let key = parts.headers.get(&definition.key_header).and_then(|key| key.to_str().ok()).unwrap_or_default();
         if !self.keys.contains(key).await {
-            return Err(Answer::message(403, "Forbidden"));
+            return Err(definition.forbidden.clone());
         }
         if self.rate.check().is_err() {
-            return Err(Answer::message(429, "Too Many Requests"));
+            return Err(definition.too_many_requests.clone());
         }
-        let body = read(body, size).await.ok_or_else(|| Answer::message(400, "Bad Request"))?;
+        let body = read(body, size).await.ok_or_else(Answer::bad_request)?;
         if body.len() > MAX_BODY {
-            return Err(Answer::error(413, INVALID_PAYLOAD));
+            return Err(definition.too_large.clone());
         }
         let received = Received { headers: &parts.headers, query: parts.uri.query(), source: client.ip(), body: &body };
         let event = rest(&received).to_string();
         drop(body);
         if event.len() > MAX_EVENT {
-            return Err(Answer::error(413, INVALID_PAYLOAD));
+            return Err(definition.too_large.clone());
         }
         let function = Arc::clone(&self.function);
         let invocation = Invocation::new(event.as_bytes(), self.function_timeout);
@@ -142,12 +147,12 @@ impl Gateway {
         let invocation = tokio::spawn(async move { function.handle(invocation).await });
         let response = match timeout(INTEGRATION_TIMEOUT, invocation).await {
             Ok(Ok(response)) => response,
-            Ok(Err(_panicked)) => return Err(Answer::error(502, PROCESSING_ERROR)),
-            Err(_elapsed) => return Err(Answer::error(504, PROCESSING_ERROR)),
+            Ok(Err(_panicked)) => return Err(definition.failed.clone()),
+            Err(_elapsed) => return Err(definition.timed_out.clone()),
         };
         let function = Arc::clone(&self.function);
         tokio::spawn(async move { function.clean_up().await });
-        let headers = response.headers.into_iter().collect();
+        let headers = response.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Ok(Answer { status: response.status_code, headers, body: response.body.into() })
     }
 }
@@ -171,6 +176,29 @@ impl Keys {
     }
 }
 
+/// A line for a request: what it was, how it was answered, bytes in and out, and how long it took.
+fn log(route: &str, size: usize, answer: &Answer, elapsed: Duration) {
+    const DIM: Style = Style::new().dimmed();
+    let status = answer.status;
+    let style = match status {
+        200..300 => AnsiColor::Green,
+        400..500 => AnsiColor::Yellow,
+        _ => AnsiColor::Red,
+    };
+    let style = style.on_default();
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let code = match status {
+        200 => "ok",
+        _ => body["errorCode"].as_str().or(body["message"].as_str()).unwrap_or_default(),
+    };
+    let (out, milliseconds) = (answer.body.len(), elapsed.as_secs_f64() * 1e3);
+    let detail = answer.headers.iter().find(|(name, _)| name == "x-error-detail").map_or("", |(_, detail)| detail);
+    anstream::println!(
+        "{route:14} {style}{status} {code:18}{style:#} {size:>9} B in {out:>4} B out {milliseconds:>7.1} ms  \
+         {DIM}{detail}{DIM:#}"
+    );
+}
+
 /// The body, or a little more than [`MAX_BODY`] of it; `None` if it ends before its end.
 async fn read(mut body: Incoming, size: &mut usize) -> Option<Vec<u8>> {
     let mut read = Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0).min(MAX_BODY));
@@ -186,37 +214,14 @@ async fn read(mut body: Incoming, size: &mut usize) -> Option<Vec<u8>> {
     Some(read)
 }
 
-/// `errorCode`, `message` and `x-error-detail`, as the template's gateway responses have them.
-type ErrorText = (&'static str, &'static str, &'static str);
-
-const INVALID_PAYLOAD: ErrorText = ("invalid_payload", "Fail to parse the input data.", "the request is too large");
-const PROCESSING_ERROR: ErrorText =
-    ("processing_error", "Failed to put image.", "a fault on our side, please try again");
-
-/// An answer to the client.
-struct Answer {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Bytes,
-}
-
 impl Answer {
-    fn json(status: u16, body: &Value) -> Self {
-        let headers = vec![("content-type", "application/json".to_owned())];
-        Self { status, headers, body: body.to_string().into() }
+    /// What API Gateway says of a request that HTTP doesn't allow.
+    fn bad_request() -> Self {
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        Self { status: 400, headers, body: Bytes::from_static(br#"{"message":"Bad Request"}"#) }
     }
 
-    fn message(status: u16, message: &str) -> Self {
-        Self::json(status, &json!({ "message": message }))
-    }
-
-    fn error(status: u16, (code, message, detail): ErrorText) -> Self {
-        let mut answer = Self::json(status, &json!({ "errorCode": code, "message": message }));
-        answer.headers.push(("x-error-detail", detail.to_owned()));
-        answer
-    }
-
-    fn into_response(self) -> Response<Full<Bytes>> {
+    fn into_response(self, otherwise: &Self) -> Response<Full<Bytes>> {
         let mut response =
             Response::builder().status(self.status).header("x-amzn-requestid", Uuid::new_v4().to_string());
         for (name, value) in self.headers {
@@ -224,6 +229,10 @@ impl Answer {
         }
         // All of it is ours and legal; if a change breaks that, the answer is the gateway's for a
         // function that fails.
-        response.body(Full::new(self.body)).unwrap_or_else(|_| Self::error(502, PROCESSING_ERROR).into_response())
+        response.body(Full::new(self.body)).unwrap_or_else(|_| {
+            let mut response = Response::new(Full::new(otherwise.body.clone()));
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+            response
+        })
     }
 }

@@ -1,12 +1,13 @@
 //! The local stack of `PUT /Image`: what the function meets when deployed, in one process on loopback.
 //!
 //! [`server`] runs real wire servers of DynamoDB and S3, [`schema`] makes in them what the template
-//! declares, [`records`] fills it, [`gateway`] does what API Gateway does for the route and turns a
-//! request into an [`event`], and [`stack`] puts them together. For tests, [`faults`] breaks the wire,
+//! declares, [`records`] fills it, [`gateway`] does what API Gateway does for the route of the [`definition`] and
+//! turns a request into an [`event`], and [`stack`] puts them together. For tests, [`faults`] breaks the wire,
 //! and [`lambda`] runs the function's own binary. Nothing of this is deployed.
 
 pub mod cli;
 pub mod clients;
+pub mod definition;
 pub mod event;
 pub mod faults;
 pub mod gateway;

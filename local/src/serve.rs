@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
+use anstyle::{AnsiColor, Style};
+use put_image::config::Config;
+
 use crate::cli::Serve;
-use crate::gateway::PATH;
+use crate::clients::Endpoints;
 use crate::records::Records;
 use crate::stack::{Data, Ports, Stack, Taken};
 use crate::{Error, server};
+
+const BOLD: Style = Style::new().bold();
+const LINK: Style = AnsiColor::Cyan.on_default();
 
 /// Serves until Ctrl-C.
 ///
@@ -25,38 +31,38 @@ pub async fn run(options: Serve) -> Result<(), Error> {
     let folder = data.folder.canonicalize()?;
     let ports = Ports { dynamodb: options.dynamodb_port, s3: options.s3_port };
     let stack = Stack::start(ports, data, options.data.fresh, Records::sample()?).await?;
-    greet(&server::url(&gateway)?, &stack, &folder.to_string_lossy());
+    let api = stack.gateway()?.with_log();
+    greet(&(server::url(&gateway)? + api.path()), &stack, &folder.to_string_lossy());
     tokio::select! {
-        () = Arc::new(stack.gateway().with_log()).serve(gateway) => Err("the gateway's socket failed".into()),
+        () = Arc::new(api).serve(gateway) => Err("the gateway's socket failed".into()),
         signal = tokio::signal::ctrl_c() => Ok(signal?),
     }
 }
 
-fn greet(gateway: &str, stack: &Stack, folder: &str) {
+fn greet(url: &str, stack: &Stack, folder: &str) {
     let Some((project, submission)) = stack.records.projects.first().zip(stack.records.submissions.first()) else {
         return;
     };
+    let (key, submission) = (&project.api_key, &submission.submission_id);
     let admin = project.admins.first().map_or("", String::as_str);
-    println!(
-        "PUT /Image  {gateway}{PATH}
-DynamoDB    {}  tables {}, {}
-S3          {}  bucket {}
-data        {folder}
-demo key    {key}
+    let Config { projects_table, submissions_table, images_bucket } = &stack.config;
+    let Endpoints { dynamodb, s3 } = &stack.endpoints;
+    // Colours are for terminals: anstream leaves them out where none asks for them.
+    anstream::println!(
+        "{BOLD}PUT /Image{BOLD:#} on this machine; Ctrl-C ends it
 
-Try it:
+  API       {LINK}{url}{LINK:#}
+  DynamoDB  {LINK}{dynamodb}{LINK:#}  tables {projects_table}, {submissions_table}
+  S3        {LINK}{s3}{LINK:#}  bucket {images_bucket}
+  data      {folder}
+  demo key  {key}
+
+{BOLD}Put an image:{BOLD:#}
 
   base64 < events/images/front.jpg > /tmp/front.b64
-  curl -i -X PUT {gateway}{PATH} -H 'x-api-key: {key}' \\
-    --form submissionId={} --form admin={admin} \\
+  curl -i -X PUT {url} -H 'x-api-key: {key}' \\
+    --form submissionId={submission} --form admin={admin} \\
     --form idType=passport --form 'idImage=</tmp/front.b64'
-",
-        stack.endpoints.dynamodb,
-        stack.config.projects_table,
-        stack.config.submissions_table,
-        stack.endpoints.s3,
-        stack.config.images_bucket,
-        submission.submission_id,
-        key = project.api_key,
+"
     );
 }

@@ -140,8 +140,11 @@ impl Stack {
     }
 
     /// A gateway in front of a new function.
-    #[must_use]
-    pub fn gateway(&self) -> Gateway {
+    ///
+    /// # Errors
+    ///
+    /// If the API's definition lacks something.
+    pub fn gateway(&self) -> Result<Gateway, Error> {
         Gateway::new(Arc::new(self.function()), TIMEOUT, self.keys(), default_rate())
     }
 

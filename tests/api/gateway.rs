@@ -4,21 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use governor::Quota;
-use local::gateway::{Gateway, PATH, default_rate};
+use local::gateway::{Gateway, default_rate};
 use local::server;
 use reqwest::multipart;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 
+use crate::definition::assert_declared;
 use crate::helpers::*;
 use crate::images;
 
 /// Serves an app's stack over HTTP. Returns the URL of the route.
 pub async fn serve(app: &App, rate: Quota) -> String {
     let listener = server::bind(0, "the gateway", "").await.unwrap();
-    let url = server::url(&listener).unwrap() + PATH;
     let function = Arc::new(app.stack.function());
-    let gateway = Gateway::new(function, Duration::from_secs(20), app.stack.keys(), rate);
+    let gateway = Gateway::new(function, Duration::from_secs(20), app.stack.keys(), rate).unwrap();
+    let url = server::url(&listener).unwrap() + gateway.path();
     tokio::spawn(Arc::new(gateway).serve(listener));
     url
 }
@@ -31,6 +32,8 @@ fn form(image: &str) -> multipart::Form {
 async fn assert_answer(response: Response, status: u16, body: Value) {
     assert_eq!(response.status().as_u16(), status);
     assert_eq!(response.headers()["content-type"], "application/json");
+    let detail = response.headers().get("x-error-detail").map(|detail| detail.to_str().unwrap().to_owned());
+    assert_declared(status, detail.as_deref(), &body);
     assert_eq!(response.json::<Value>().await.unwrap(), body);
 }
 
@@ -102,8 +105,9 @@ async fn what_the_function_answers_reaches_the_client() {
 async fn a_function_that_is_out_of_time_answers() {
     let app = App::start().await;
     let listener = server::bind(0, "the gateway", "").await.unwrap();
-    let url = server::url(&listener).unwrap() + PATH;
     let gateway = Gateway::new(Arc::new(app.stack.function()), Duration::ZERO, app.stack.keys(), default_rate());
+    let gateway = gateway.unwrap();
+    let url = server::url(&listener).unwrap() + gateway.path();
     tokio::spawn(Arc::new(gateway).serve(listener));
     let image = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, images::png(300, 1));
     let response = Client::new().put(&url).header("x-api-key", KEY).multipart(form(&image)).send().await.unwrap();

@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use uuid::Uuid;
 
+use crate::definition::assert_declared;
 use crate::images;
 use crate::log::LOG;
 
@@ -232,6 +233,7 @@ impl Answer {
             .as_deref()
             .map(|detail| !detail.is_empty() && detail.bytes().all(|b| b.is_ascii_graphic() || b == b' '));
         assert_eq!(detail, (answer.status != 200).then_some(true), "{answer:?}");
+        assert_declared(answer.status, answer.detail.as_deref(), &serde_json::from_str(&answer.body).unwrap());
         answer
     }
 

@@ -11,6 +11,7 @@
 
 mod binary;
 mod clients;
+mod definition;
 mod events;
 mod faults;
 mod gateway;

@@ -1,6 +1,6 @@
 //! The whole process, measured: builds the function and the straightforward one beside it, runs both under
 //! Lambda's Runtime API over the same storage, and prints the figures, their ratios, and whether each is
-//! what was asked for. A run takes a minute; to build both takes some ten before the first.
+//! what was asked for. A run takes three minutes; to build both takes some ten before the first.
 //!
 //! ```sh
 //! cargo run --profile bench -p local --example compare                  # these two

@@ -17,6 +17,7 @@ use local::{Error, schema, server};
 use put_image::function::TIMEOUT;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::net::UdpSocket;
 
 use crate::tls::Tls;
 
@@ -52,6 +53,8 @@ pub(crate) struct Figures {
     pub(crate) latency: [(Duration, Duration); 2],
     /// CPU of a request, user and system, over HTTP and over TLS.
     pub(crate) cpu: [Duration; 2],
+    /// CPU of a request that isn't sampled by X-Ray, and of one that is, with a subsegment for each call to storage.
+    pub(crate) traced_cpu: (Duration, Duration),
     /// CPU of a request with one small image.
     pub(crate) small_cpu: Duration,
     /// Resident bytes before the first event, at most in it, and at most in many.
@@ -87,8 +90,16 @@ impl Bench {
     }
 
     async fn start(&self, binary: &Path, endpoints: &Endpoints) -> Result<Lambda, Error> {
-        let variables =
-            [("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR")), ("SSL_CERT_FILE", self.authorities.as_os_str())];
+        self.start_traced(binary, endpoints, "").await
+    }
+
+    /// Starts a binary that sends its subsegments to this daemon.
+    async fn start_traced(&self, binary: &Path, endpoints: &Endpoints, daemon: &str) -> Result<Lambda, Error> {
+        let variables = [
+            ("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR")),
+            ("AWS_XRAY_DAEMON_ADDRESS", OsStr::new(daemon)),
+            ("SSL_CERT_FILE", self.authorities.as_os_str()),
+        ];
         Lambda::start(binary, endpoints, &self.stack.config, variables).await
     }
 
@@ -128,6 +139,7 @@ pub(crate) async fn measure(bench: &Bench, binary: &Path) -> Result<Figures, Err
         init: [init, tls_init],
         latency: [latency, tls_latency],
         cpu: [cpu(bench, binary, plain, &event).await?, cpu(bench, binary, &bench.tls, &event).await?],
+        traced_cpu: traced_cpu(bench, binary, &event).await?,
         small_cpu: cpu(bench, binary, plain, &small).await?,
         memory: memory(bench, binary, &event).await?,
         first_put: first_put(bench, binary).await?,
@@ -165,6 +177,31 @@ async fn cpu(bench: &Bench, binary: &Path, endpoints: &Endpoints, event: &Bytes)
         request(&lambda, event).await?;
     }
     Ok(lambda.cpu().unwrap_or_default().saturating_sub(before) / CPU_REQUESTS)
+}
+
+/// Without and with a daemon that takes subsegments, by turns.
+async fn traced_cpu(bench: &Bench, binary: &Path, event: &Bytes) -> Result<(Duration, Duration), Error> {
+    const TURNS: u32 = 6;
+    let daemon = UdpSocket::bind("127.0.0.1:0").await?;
+    let address = daemon.local_addr()?.to_string();
+    tokio::spawn(async move { while daemon.recv(&mut [0; 4096]).await.is_ok() {} });
+    let endpoints = &bench.stack.endpoints;
+    let lambdas = [bench.start(binary, endpoints).await?, bench.start_traced(binary, endpoints, &address).await?];
+    let mut cpu = [Duration::ZERO; 2];
+    for lambda in &lambdas {
+        request(lambda, event).await?;
+    }
+    for _ in 0..TURNS {
+        for (lambda, cpu) in lambdas.iter().zip(&mut cpu) {
+            let before = lambda.cpu().unwrap_or_default();
+            for _ in 0..CPU_REQUESTS {
+                request(lambda, event).await?;
+            }
+            *cpu += lambda.cpu().unwrap_or_default().saturating_sub(before);
+        }
+    }
+    let [without, with] = cpu.map(|cpu| cpu / CPU_REQUESTS / TURNS);
+    Ok((without, with))
 }
 
 async fn memory(bench: &Bench, binary: &Path, event: &Bytes) -> Result<[u64; 3], Error> {

@@ -39,6 +39,12 @@ pub(crate) fn print(figures: &[(Cow<'_, str>, Figures)], event_size: usize) {
         let less = ratio(other.cpu[i], ours.cpu[i]);
         row(&format!("CPU a request, {over}"), &|f| ms(f.cpu[i]), at_least(less, 2.5, "less than the other"));
     }
+    let traced = ratio(ours.traced_cpu.1, ours.traced_cpu.0);
+    row(
+        "CPU a request, not sampled / sampled by X-Ray, HTTP",
+        &|f| format!("{} / {}", ms(f.traced_cpu.0), ms(f.traced_cpu.1)),
+        at_most(traced, 1.02, "x one that isn't sampled"),
+    );
     row("CPU a request with one image of 300 KB", &|f| ms(f.small_cpu), none());
     row("resident when idle", &|f| mb(f.memory[0]), none());
     row("peak of the first event", &|f| mb(f.memory[1]), {

@@ -1,0 +1,150 @@
+//! `openapi.yaml`: every answer of these tests is one that it declares, and what it says of the request and the
+//! gateway is what code and template do.
+
+use std::sync::LazyLock;
+
+use local::definition::{Definition, OPENAPI, resolve};
+use put_image::checks::IdType;
+use put_image::field::{Field, ImageField, TextField};
+use put_image::form::MAX_TEXT;
+use put_image::multipart::MAX_PARTS;
+use serde_json::{Value, json};
+
+use crate::helpers::*;
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_saphyr::from_str(OPENAPI).unwrap());
+
+/// A member of an object, behind its reference if it is one.
+#[track_caller]
+fn member(object: &'static Value, path: &[&str]) -> &'static Value {
+    path.iter().fold(object, |value, name| resolve(&DOCUMENT, &value[name]).unwrap())
+}
+
+fn operation() -> &'static Value {
+    member(&DOCUMENT, &["paths", "/Image", "put"])
+}
+
+/// Fails unless the definition declares an answer like this one.
+#[track_caller]
+pub fn assert_declared(status: u16, detail: Option<&str>, body: &Value) {
+    let response = member(operation(), &["responses", &status.to_string()]);
+    assert!(response.is_object(), "{status} is not declared");
+    assert_valid(&response["content"]["application/json"]["schema"], body);
+    match (member(response, &["headers", "x-error-detail"]), detail) {
+        (Value::Null, detail) => assert_eq!(detail, None, "{status} has no x-error-detail"),
+        (header, detail) => assert_valid(&header["schema"], &detail.into()),
+    }
+}
+
+#[track_caller]
+fn assert_valid(schema: &Value, value: &Value) {
+    // References lead from the document's root.
+    let schema = json!({ "allOf": [schema], "components": DOCUMENT["components"] });
+    if let Err(error) = jsonschema::draft202012::new(&schema).unwrap().validate(value) {
+        panic!("{value}: {error}");
+    }
+}
+
+fn is_valid(schema: &Value, value: &Value) -> bool {
+    let schema = json!({ "allOf": [schema], "components": DOCUMENT["components"] });
+    jsonschema::draft202012::new(&schema).unwrap().is_valid(value)
+}
+
+#[test]
+fn every_row_is_an_example_and_no_other_answer_is_declared() {
+    let example = |status: &str, name: &str| {
+        let content = &member(operation(), &["responses", status])["content"]["application/json"];
+        member(content, &["examples", name, "value"]).clone()
+    };
+    let rows = [
+        ("invalid-payload", ROW_1),
+        ("missing-data", ROW_2),
+        ("unknown-project", ROW_3),
+        ("inactive-project", ROW_4),
+        ("invalid-admin", ROW_5),
+        ("invalid-submission", ROW_6),
+        ("no-image", ROW_7),
+        ("missing-id-type", ROW_8),
+        ("invalid-id-type", ROW_9),
+        ("processing-error", ROW_10),
+    ];
+    for (name, (status, body)) in rows {
+        let body: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(example(&status.to_string(), name), body, "{name}");
+        assert_declared(status, Some("a fault on our side, please try again"), &body);
+    }
+    let refused = &member(operation(), &["responses", "400"])["content"]["application/json"];
+    assert_eq!(refused["examples"].as_object().unwrap().len(), 9);
+    for mixed in [
+        json!({ "errorCode": "invalid_data", "message": "Invalid admin." }),
+        json!({ "errorCode": "invalid_data" }),
+        json!({ "errorCode": "invalid_admin", "message": "Invalid admin.", "more": 1 }),
+        json!({ "message": "complete to update image." }),
+    ] {
+        assert!(!is_valid(&refused["schema"], &mixed), "{mixed}");
+    }
+}
+
+#[test]
+fn the_forms_fields_and_limits_are_the_codes() {
+    let form = member(&DOCUMENT, &["components", "schemas", "PutImageForm"]);
+    let fields = TextField::ALL.map(Field::Text).into_iter().chain(ImageField::ALL.map(Field::Image));
+    let mut names: Vec<&str> = fields.map(Field::name).collect();
+    names.sort_unstable();
+    assert_eq!(form["properties"].as_object().unwrap().keys().collect::<Vec<_>>(), names);
+    assert_eq!(form["required"], json!(["submissionId", "admin"]));
+    for text in ["submissionId", "admin"] {
+        assert_eq!(form["properties"][text]["maxLength"], MAX_TEXT, "{text}");
+    }
+    let id_types = form["properties"]["idType"]["enum"].as_array().unwrap();
+    assert_eq!(id_types.len(), 8);
+    assert!(id_types.iter().all(|name| IdType::from_name(name.as_str().unwrap()).is_some()));
+    let body = member(operation(), &["requestBody"]);
+    let description = body["description"].as_str().unwrap().replace(',', "");
+    for limit in [MAX_PARTS, local::gateway::MAX_BODY, local::gateway::MAX_EVENT] {
+        let mut numbers = description.split(|c: char| !c.is_ascii_digit());
+        assert!(numbers.any(|number| number == limit.to_string()), "{limit}: {description}");
+    }
+}
+
+#[tokio::test]
+async fn its_examples_of_a_request_succeed() {
+    let app = App::start().await;
+    let content = &member(operation(), &["requestBody"])["content"]["multipart/form-data"];
+    let examples = content["examples"].as_object().unwrap();
+    assert_eq!(examples.len(), 2);
+    for (name, example) in examples {
+        assert_valid(&content["schema"], &example["value"]);
+        let fields = example["value"].as_object().unwrap();
+        let fields = fields.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().into()));
+        let form = Form { key: Some(KEY.to_owned()), fields: fields.collect() };
+        assert_eq!(app.put(&form).await.row(), SUCCESS, "{name}");
+    }
+}
+
+#[test]
+fn the_template_deploys_the_same_route_and_answers() {
+    let definition = Definition::load().unwrap();
+    let template: Value = serde_saphyr::from_str(&std::fs::read_to_string("template.yaml").unwrap()).unwrap();
+    let api = &template["Resources"]["Api"]["Properties"];
+    let route = &template["Resources"]["PutImageFunction"]["Properties"]["Events"]["PutImage"]["Properties"];
+    let path = format!("/{}{}", api["StageName"].as_str().unwrap(), route["Path"].as_str().unwrap());
+    assert_eq!(definition.path, path);
+    assert_eq!(route["Method"].as_str().unwrap().to_uppercase(), definition.method.as_str());
+    assert_eq!(api["Auth"]["ApiKeyRequired"], true);
+    assert_eq!(definition.key_header, "x-api-key", "which API Gateway takes keys from");
+    for (name, response) in api["GatewayResponses"].as_object().unwrap() {
+        let body = serde_json::from_str(response["ResponseTemplates"]["application/json"].as_str().unwrap()).unwrap();
+        let detail = response["ResponseParameters"]["Headers"]["x-error-detail"].as_str();
+        // In the template a text stands between quotes.
+        let detail = detail.map(|detail| detail.trim_matches('\''));
+        let statuses = match response["StatusCode"].as_u64() {
+            Some(status) => vec![status.try_into().unwrap()],
+            None => vec![500, 502, 503, 504],
+        };
+        assert!(name.starts_with("DEFAULT_5XX") || statuses.len() == 1, "{name}");
+        for status in statuses {
+            assert_declared(status, detail, &body);
+        }
+    }
+}
