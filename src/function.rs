@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::event::{Event, Payload};
-use crate::metrics::Metrics;
+use crate::metrics::{Ids, Metrics};
 use crate::put::put;
 use crate::response::Response;
 use crate::storage::Storage;
@@ -58,8 +58,9 @@ pub struct Function {
 /// Objects that one request left to be deleted.
 #[derive(Debug)]
 struct Unneeded {
-    span: Span,
+    request_id: String,
     trace: Trace,
+    span: Span,
     keys: Vec<String>,
     deadline: Deadline,
 }
@@ -85,16 +86,17 @@ impl Function {
         let span = error_span!("request", requestId = request_id, xrayTraceId = trace.id());
         let deadline = Deadline::after(deadline.duration_since(SystemTime::now()).unwrap_or_default());
         let mut keys = Vec::new();
-        let work = trace.clone().scope(self.answer(event, deadline, &mut keys));
+        let ids = Ids { request: &request_id, trace: &trace };
+        let work = trace.clone().scope(self.answer(ids, event, deadline, &mut keys));
         let response = work.instrument(span.clone()).await;
         if !keys.is_empty() {
             let mut unneeded = self.unneeded.lock().unwrap_or_else(PoisonError::into_inner);
-            unneeded.push(Unneeded { span, trace, keys, deadline });
+            unneeded.push(Unneeded { request_id, trace, span, keys, deadline });
         }
         response
     }
 
-    async fn answer(&self, event: BytesMut, deadline: Deadline, unneeded: &mut Vec<String>) -> Response {
+    async fn answer(&self, ids: Ids<'_>, event: BytesMut, deadline: Deadline, unneeded: &mut Vec<String>) -> Response {
         let started = Instant::now();
         let mut payload = Payload::default();
         let mut summary = Summary::of_event(event.len());
@@ -108,7 +110,7 @@ impl Function {
         let elapsed = started.elapsed();
         summary.log(&result, elapsed);
         if let Some(metrics) = &self.metrics {
-            metrics.request(&summary, &result, elapsed);
+            metrics.request(ids, &summary, &result, elapsed);
         }
         Response::new(payload, &result)
     }
@@ -117,14 +119,15 @@ impl Function {
     /// record has it, so that it does no harm, and a sweep finds it.
     pub async fn clean_up(&self) {
         let unneeded = std::mem::take(&mut *self.unneeded.lock().unwrap_or_else(PoisonError::into_inner));
-        let deletions = unneeded.iter().map(|Unneeded { span, trace, keys, deadline }| {
-            let deletions = join_all(keys.iter().map(|key| self.delete(key, *deadline)));
-            trace.clone().scope(deletions).instrument(span.clone())
-        });
-        let deletions = join_all(deletions).await.into_iter().flatten();
-        let failures = deletions.filter(|deleted| !deleted).count();
+        join_all(unneeded.iter().map(|unneeded| self.delete_all(unneeded))).await;
+    }
+
+    async fn delete_all(&self, Unneeded { request_id, trace, span, keys, deadline }: &Unneeded) {
+        let deletions = join_all(keys.iter().map(|key| self.delete(key, *deadline)));
+        let deleted = trace.clone().scope(deletions).instrument(span.clone()).await;
+        let failures = deleted.iter().filter(|deleted| !**deleted).count();
         if let Some(metrics) = self.metrics.as_ref().filter(|_| failures > 0) {
-            metrics.cleanup_failures(failures);
+            metrics.cleanup_failures(Ids { request: request_id, trace }, failures);
         }
     }
 

@@ -7,7 +7,7 @@
 use std::env;
 use std::panic;
 
-use tracing::level_filters::LevelFilter;
+pub use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
@@ -15,11 +15,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Starts logging to standard error, once a process. `AWS_LAMBDA_LOG_FORMAT` is `JSON` or `Text`,
-/// `AWS_LAMBDA_LOG_LEVEL` a level; both are Lambda's own.
-pub fn init() {
+/// `AWS_LAMBDA_LOG_LEVEL` a level, without which it is the default one; both are Lambda's own.
+pub fn init(default: LevelFilter) {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
     let json = env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
-    init_with(level.unwrap_or(LevelFilter::INFO), json, std::io::stderr);
+    init_with(level.unwrap_or(default), json, std::io::stderr);
 
     // The default hook prints a panic's message, which may hold what the caller sent.
     panic::set_hook(Box::new(|panic| {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use put_image::config::Config;
 use put_image::function::Function;
+use put_image::logging::LevelFilter;
 use put_image::metrics::Metrics;
 use put_image::storage::Storage;
 use put_image::{logging, memory, runtime};
@@ -15,7 +16,7 @@ use put_image::{logging, memory, runtime};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     memory::keep();
-    logging::init();
+    logging::init(LevelFilter::INFO);
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 use crate::summary::{Summary, code, milliseconds};
+use crate::trace::Trace;
 
 /// Where the metrics of one process go.
 pub struct Metrics {
@@ -41,7 +42,7 @@ impl Metrics {
 
     /// A request that has ended: `Requests` by its code, how long each step that it came to took, and its images by
     /// field and format.
-    pub fn request(&self, summary: &Summary, result: &Result<(), Error>, elapsed: Duration) {
+    pub fn request(&self, ids: Ids<'_>, summary: &Summary, result: &Result<(), Error>, elapsed: Duration) {
         let cold = self.cold.swap(false, Ordering::Relaxed);
         let steps = [
             ("DecodeDuration", summary.decode),
@@ -57,11 +58,11 @@ impl Metrics {
             ("EventBytes", "Bytes", summary.event_size.into()),
         ];
         metrics.extend(steps.map(|(name, duration)| (name, "Milliseconds", duration.into())));
-        let mut request = Document::default();
+        let mut request = Document::new(ids);
         self.add(&mut request, &[], &metrics);
         self.add(&mut request, &[("Code", code(result).1)], &metrics[..1]);
         let images = summary.images().map(|(field, format, size)| {
-            let mut image = Document::default();
+            let mut image = Document::new(ids);
             let metrics = [("Images", "Count", 1.into()), ("ImageBytes", "Bytes", size.into())];
             self.add(&mut image, &[("Field", field.name()), ("Format", format.extension())], &metrics);
             image
@@ -70,8 +71,8 @@ impl Metrics {
     }
 
     /// Objects that could not be deleted after a request.
-    pub fn cleanup_failures(&self, count: usize) {
-        let mut document = Document::default();
+    pub fn cleanup_failures(&self, ids: Ids<'_>, count: usize) {
+        let mut document = Document::new(ids);
         self.add(&mut document, &[], &[("CleanupFailures", "Count", count.into())]);
         self.write([document]);
     }
@@ -108,9 +109,25 @@ impl fmt::Debug for Metrics {
     }
 }
 
+/// What leads from a metric to the request: in the document, and never a dimension.
+#[derive(Clone, Copy, Debug)]
+pub struct Ids<'a> {
+    /// Lambda's ID of the request.
+    pub request: &'a str,
+    /// The trace that it belongs to.
+    pub trace: &'a Trace,
+}
+
 /// One document: which of its members are metrics and which are dimensions, and the members.
-#[derive(Default)]
 struct Document {
     directives: Vec<Value>,
     members: Map<String, Value>,
+}
+
+impl Document {
+    fn new(ids: Ids<'_>) -> Self {
+        let ids = [("requestId", Some(ids.request)), ("xrayTraceId", ids.trace.id())];
+        let members = ids.into_iter().filter_map(|(name, id)| Some((name.to_owned(), id?.into())));
+        Self { directives: Vec::new(), members: members.collect() }
+    }
 }

@@ -192,10 +192,10 @@ fn log(route: &str, size: usize, answer: &Answer, elapsed: Duration) {
         _ => body["errorCode"].as_str().or(body["message"].as_str()).unwrap_or_default(),
     };
     let (out, milliseconds) = (answer.body.len(), elapsed.as_secs_f64() * 1e3);
-    let detail = answer.headers.iter().find(|(name, _)| name == "x-error-detail").map_or("", |(_, detail)| detail);
+    let detail = answer.headers.iter().find(|(name, _)| name == "x-error-detail");
+    let detail = detail.map_or(String::new(), |(_, detail)| format!("  {DIM}{detail}{DIM:#}"));
     anstream::println!(
-        "{route:14} {style}{status} {code:18}{style:#} {size:>9} B in {out:>4} B out {milliseconds:>7.1} ms  \
-         {DIM}{detail}{DIM:#}"
+        "{route:14} {style}{status} {code:18}{style:#} {size:>9} B in {out:>4} B out {milliseconds:>7.1} ms{detail}"
     );
 }
 

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use local::cli::{Cli, Command};
 use local::{invoke, serve};
+use put_image::logging::{self, LevelFilter};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    put_image::logging::init();
+    // The gateway's line tells of a request; the function's own is for what went wrong.
+    logging::init(LevelFilter::WARN);
     let cli = Cli::parse();
     let result = match cli.command {
         None => serve::run(cli.serve).await.map(|()| ExitCode::SUCCESS),

@@ -133,6 +133,6 @@ fn a_panics_message_is_not_logged() {
 #[test]
 #[ignore = "run by a_panics_message_is_not_logged"]
 fn child_that_panics() {
-    put_image::logging::init();
+    put_image::logging::init(LevelFilter::INFO);
     let _ = std::panic::catch_unwind(|| panic!("s3cret"));
 }

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use local::faults::{End, Fault, Operation, When};
-use put_image::function::Function;
+use put_image::function::{Function, Invocation};
 use put_image::metrics::Metrics;
 use put_image::storage::Limits;
+use put_image::trace::Trace;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
@@ -37,6 +38,7 @@ impl Output {
 /// As the "Embedded metric format specification" says: each name of a dimension or a metric is a member.
 fn extract(line: &Value) -> Vec<Value> {
     assert!(line["_aws"]["Timestamp"].as_u64().unwrap() > 1_700_000_000_000);
+    assert!(uuid::Uuid::parse_str(line["requestId"].as_str().unwrap()).is_ok());
     let mut metrics = Vec::new();
     for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
         assert_eq!(directive["Namespace"], "Test");
@@ -153,6 +155,21 @@ async fn no_line_says_who() {
             assert!(!line.contains(who), "{line}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_line_leads_to_the_log_and_the_trace() {
+    let app = App::start().await;
+    let (function, output) = start(&app);
+    let invocation = Invocation::new(Form::texts().event().to_string().as_bytes(), Duration::from_secs(20));
+    let invocation = Invocation { trace: Trace::new("Root=1-5759e988-bd862e3fe1be46a994272793"), ..invocation };
+    let request_id = invocation.request_id.clone();
+    function.handle(invocation).await;
+    let (line, _) = &output.take()[0];
+    assert_eq!(
+        (&line["requestId"], &line["xrayTraceId"]),
+        (&request_id.into(), &"1-5759e988-bd862e3fe1be46a994272793".into())
+    );
 }
 
 #[tokio::test]
