@@ -50,7 +50,8 @@ GATEWAY_RESPONSES = {
 }
 ACCESS_LOG = (
     "error.responseType extendedRequestId httpMethod identity.apiKeyId identity.sourceIp integration.requestId "
-    "integrationLatency integrationStatus path requestId requestTime responseLatency responseLength status xrayTraceId"
+    "integrationLatency integrationStatus requestId requestTime resourcePath responseLatency responseLength status "
+    "xrayTraceId"
 )
 METRICS = (
     "CleanupFailures ColdStarts CommitDuration DecodeDuration EventBytes ImageBytes Images ReadDuration Requests "
@@ -58,8 +59,12 @@ METRICS = (
 )
 ALARMS = {  # F is the function's name.
     "ProcessingErrorAlarm": "faults: PutImage Requests FunctionName=F Code=processing_error Sum 300, "
-    "requests: PutImage Requests FunctionName=F Sum 300, share: 100 * faults / requests, GreaterThanThreshold 0.1",
+    "requests: PutImage Requests FunctionName=F Sum 300, share: 100 * FILL(faults, 0) / requests, GreaterThanThreshold 0.1",
     "FunctionErrorsAlarm": "AWS/Lambda Errors FunctionName=F Sum 300, GreaterThanOrEqualToThreshold 1.0",
+    "GatewayErrorsAlarm": "failed: AWS/ApiGateway 5XXError ApiName=ci Stage=v3 Sum 300, "
+    "faults: PutImage Requests FunctionName=F Code=processing_error Sum 300, "
+    "requests: AWS/ApiGateway Count ApiName=ci Stage=v3 Sum 300, share: 100 * (failed - FILL(faults, 0)) / requests, "
+    "GreaterThanThreshold 1.0",
     "ThrottlesAlarm": "AWS/Lambda Throttles FunctionName=F Sum 60, GreaterThanOrEqualToThreshold 1.0",
     "DurationAlarm": "p99: AWS/Lambda Duration FunctionName=F p99 300, share: 100 * p99 / (20 * 1000), "
     "GreaterThanThreshold 80.0",
@@ -169,8 +174,8 @@ def buckets(ids, properties):
 def function(ids, properties):
     name, role = ids["PutImageFunction"], ids["PutImageRole"]
     made, resolved = lambda_.get_function_configuration(FunctionName=name), properties["PutImageFunction"]
-    variables = dict(PROJECTS_TABLE="ProjectsTable", SUBMISSIONS_TABLE="SubmissionsTable", IMAGES_BUCKET="ImagesBucket")
-    variables = {variable: ids[resource] for variable, resource in variables.items()} | {"METRICS_NAMESPACE": "PutImage"}
+    names = dict(PROJECTS_TABLE="ProjectsTable", SUBMISSIONS_TABLE="SubmissionsTable", IMAGES_BUCKET="ImagesBucket")
+    variables = {variable: ids[name] for variable, name in names.items()} | {"METRICS_NAMESPACE": "PutImage"}
     yield "function: environment", made["Environment"]["Variables"], variables
     yield "function: role", made["Role"], f"arn:aws:iam::{ACCOUNT}:role/{role}"
     yield "function: runtime", (made["Runtime"], resolved["Architectures"]), ("provided.al2023", ["arm64"])

@@ -38,6 +38,13 @@ pub struct Invocation {
 }
 
 impl Invocation {
+    /// What each log line of the invocation stands in. It is of the highest level, so that no level that is set takes
+    /// the IDs out of a line; their names are those of `lambda_runtime`.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        error_span!("request", requestId = self.request_id, xrayTraceId = self.trace.id())
+    }
+
     /// An invocation that begins now and is ended after `timeout`.
     #[must_use]
     pub fn new(event: impl Into<BytesMut>, timeout: Duration) -> Self {
@@ -80,10 +87,8 @@ impl Function {
 
     /// Answers an event. A panic on the way is an answer of `processing_error`.
     pub async fn handle(&self, invocation: Invocation) -> Response {
+        let span = invocation.span();
         let Invocation { event, request_id, trace, deadline } = invocation;
-        // Of the highest level, so that no level that is set takes the IDs out of a line. The names are those of
-        // `lambda_runtime`.
-        let span = error_span!("request", requestId = request_id, xrayTraceId = trace.id());
         let deadline = Deadline::after(deadline.duration_since(SystemTime::now()).unwrap_or_default());
         let mut keys = Vec::new();
         let ids = Ids { request: &request_id, trace: &trace };

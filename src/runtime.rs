@@ -16,6 +16,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{BoxError, PooledClient, build_request};
+use tracing::Instrument as _;
 
 use crate::function::{Function, Invocation, TIMEOUT};
 use crate::trace::Trace;
@@ -55,11 +56,12 @@ pub async fn run(function: &Function) -> Result<(), BoxError> {
         if let Some(id) = head.headers.get(INVOCATION_ID) {
             response = response.header(INVOCATION_ID, id);
         }
+        let span = invocation.span();
         let answer = serde_json::to_vec(&function.handle(invocation).await)?;
         let posted = api.call(response.body(Body::from(answer))?).await;
         // Also if nobody took the response: no record names what is deleted here.
         function.clean_up().await;
-        check(posted?).await;
+        check(posted?).instrument(span).await;
     }
 }
 

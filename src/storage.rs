@@ -21,7 +21,7 @@ use crate::records::{MalformedRecord, Project, Submission};
 use crate::trace::Subsegments;
 
 /// The index of projects by their key's hash.
-const API_KEY_INDEX: &str = "apiKeyHash-index";
+pub const API_KEY_INDEX: &str = "apiKeyHash-index";
 
 /// How long warming up may take. A region's storage answers in some 50 ms, and Lambda ends an
 /// initialisation after 10 s.

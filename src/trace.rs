@@ -22,20 +22,36 @@ use serde_json::json;
 use tokio::task_local;
 use uuid::Uuid;
 
+/// Bytes of a header at the most. Lambda's has some 100, and its lineage grows with each function on the way.
+const MAX_HEADER: usize = 1024;
+
 task_local! {
     /// The trace of the invocation that the task is about.
     static CURRENT: Trace;
 }
 
-/// The trace that an invocation belongs to: `Root=1-…;Parent=…;Sampled=1`, or nothing.
+/// The trace that an invocation belongs to: `Root=1-…;Parent=…;Sampled=1` and perhaps more, or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace(Arc<str>);
 
 impl Trace {
-    /// A trace from the header that says it: the Runtime API's `Lambda-Runtime-Trace-Id`.
+    /// A trace from the header that says it, the Runtime API's `Lambda-Runtime-Trace-Id`. A text of another form is
+    /// none: a caller may have had a hand in it, and it goes into the log and to the storage.
     #[must_use]
     pub fn new(header: &str) -> Self {
-        Self(header.into())
+        let trace = Self(header.into());
+        let hex = |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        // AWS, "Tracing header": version, time, identifier.
+        let is_id = |id: &str| {
+            let mut parts = id.splitn(3, '-');
+            parts.next() == Some("1")
+                && parts.next().is_some_and(|time| hex(time, 8))
+                && parts.next().is_some_and(|identifier| hex(identifier, 24))
+        };
+        let is_trace = header.len() <= MAX_HEADER
+            && trace.id().is_some_and(is_id)
+            && trace.member("Parent=").is_none_or(|parent| hex(parent, 16));
+        if is_trace { trace } else { Self::default() }
     }
 
     /// The trace's ID, for the log.
@@ -153,7 +169,7 @@ impl Drop for Subsegment {
         let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let status = *self.status.get_mut();
         let id = format!("{:016x}", Uuid::new_v4().as_u64_pair().0);
-        let document = json!({
+        let mut document = json!({
             "type": "subsegment",
             "id": id,
             "trace_id": self.trace.id(),
@@ -163,11 +179,12 @@ impl Drop for Subsegment {
             "start_time": seconds(self.started),
             "end_time": seconds(SystemTime::now()),
             "aws": { "operation": self.call.name() },
-            "http": { "response": { "status": status } },
             "error": (400..500).contains(&status),
-            "throttle": status == 429,
             "fault": !(200..500).contains(&status),
         });
+        if status != 0 {
+            document["http"] = json!({ "response": { "status": status } });
+        }
         let _ = self.daemon.send(format!("{{\"format\":\"json\",\"version\":1}}\n{document}").as_bytes());
     }
 }
@@ -183,6 +200,22 @@ mod tests {
         assert_eq!(trace.id(), Some("1-5759e988-bd862e3fe1be46a994272793"));
         assert_eq!(trace.member("Parent="), Some("53995c3f42cd8ad8"));
         assert_eq!(trace.member("Self="), None);
-        assert_eq!(Trace::default().id(), None);
+    }
+
+    #[test]
+    fn takes_nothing_else_for_one() {
+        let id = "Root=1-5759e988-bd862e3fe1be46a994272793";
+        for header in [
+            "",
+            ";;;",
+            "Root=secret@example.com",
+            "Root=1-5759e988-bd862e3fe1be46a99427279",
+            "Root=2-5759e988-bd862e3fe1be46a994272793",
+            &format!("{id};Parent=nobody"),
+            &format!("{id};Lineage={}", "a".repeat(1024)),
+        ] {
+            assert_eq!(Trace::new(header), Trace::default(), "{header}");
+        }
+        assert_eq!(Trace::new(id).id(), Some("1-5759e988-bd862e3fe1be46a994272793"));
     }
 }

@@ -1,11 +1,13 @@
 //! The binary of the administrator's commands. What a script reads goes to standard output (a key, a record, what
 //! is left over), and what is said about it to standard error.
 
+use std::collections::BTreeSet;
+use std::io::{Write as _, stdout};
 use std::process::ExitCode;
 
-use admin::cli::{Cli, Key, Project, Submission};
-use admin::project::{self, NewKey};
-use admin::sweep::Sweep;
+use admin::cli::{self, Cli, Key, Submission};
+use admin::project::{NewKey, Project, SetKey};
+use admin::sweep::{LeftOver, Progress, Sweep};
 use admin::table::Created;
 use admin::usage_plan::UsagePlan;
 use admin::{Error, Records};
@@ -26,10 +28,10 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Error> {
     let records = Records::from_env().await?;
     match cli {
-        Cli::Project(Project::Create { id, admins, gateway }) => {
+        Cli::Project(cli::Project::Create { id, admins, gateway }) => {
             create_project(&records, id, admins, usage_plan(gateway.usage_plan).await).await
         }
-        Cli::Project(Project::Key(Key::Rotate { id, gateway })) => {
+        Cli::Project(cli::Project::Key(Key::Rotate { id, gateway })) => {
             rotate_key(&records, &id, usage_plan(gateway.usage_plan).await).await
         }
         Cli::Submission(Submission::Create { id, project }) => create_submission(&records, &id, &project).await,
@@ -58,19 +60,21 @@ async fn create_project(
     plan: Option<UsagePlan>,
 ) -> Result<(), Error> {
     let api_key = NewKey::generate()?;
-    let project = project::Project { id, api_key, status: "active".to_owned(), admins };
+    let admins = admins.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    let project = Project { id, api_key, status: "active".to_owned(), admins };
+    let Project { id, api_key, .. } = &project;
     if records.create_project(&project).await? == Created::Exists {
-        return Err(
-            format!("there is a project {:?} already: `project key rotate` gives it a new key", project.id).into()
-        );
+        return Err(format!("there is a project {id:?} already: `project key rotate` gives it a new key").into());
     }
-    if let Some(plan) = plan {
-        plan.add(&project.id, &project.api_key).await.map_err(|error| {
-            format!("the project is made, but its key opens nothing yet: {error}. Then run `project key rotate`")
+    if let Some(plan) = &plan {
+        plan.add(id, api_key).await.map_err(|error| {
+            format!(
+                "the project is made, but its key opens nothing: {error}. Mend that, then run: {}",
+                rotation(id, plan)
+            )
         })?;
     }
-    hand_over(&project.api_key);
-    Ok(())
+    hand_over(api_key, plan.as_ref())
 }
 
 /// The new key is on the plan before the project has it, and the old one until then: at no time is a request with
@@ -78,26 +82,45 @@ async fn create_project(
 async fn rotate_key(records: &Records, project: &str, plan: Option<UsagePlan>) -> Result<(), Error> {
     let api_key = NewKey::generate()?;
     let Some(plan) = plan else {
-        records.set_key(project, &api_key).await?;
-        hand_over(&api_key);
-        return Ok(());
+        return match records.set_key(project, &api_key).await {
+            SetKey::Done => hand_over(&api_key, None),
+            SetKey::Refused(error) => Err(error),
+            SetKey::Unknown(error) => {
+                Err(format!("{error}. Run it again, or nobody may have the project's key").into())
+            }
+        };
     };
     let old = plan.keys(project).await?;
     let new = plan.add(project, &api_key).await?;
-    if let Err(error) = records.set_key(project, &api_key).await {
-        plan.remove(&new).await.map_err(|second| format!("{error}; and {second}"))?;
-        return Err(error);
+    match records.set_key(project, &api_key).await {
+        SetKey::Done => {}
+        SetKey::Refused(error) => {
+            plan.remove(&new).await.map_err(|second| format!("{error}; and {second}"))?;
+            return Err(error);
+        }
+        // Both keys stay on the plan: the next rotation removes them.
+        SetKey::Unknown(error) => {
+            return Err(format!("{error}. Nobody may have the project's key: run {}", rotation(project, &plan)).into());
+        }
     }
-    hand_over(&api_key);
+    hand_over(&api_key, Some(&plan))?;
     for key in old {
         plan.remove(&key).await?;
     }
     Ok(())
 }
 
-fn hand_over(api_key: &NewKey) {
-    eprintln!("The API key, which is stored nowhere and shown this once:");
-    println!("{}", api_key.reveal());
+fn rotation(project: &str, plan: &UsagePlan) -> String {
+    format!("project key rotate {project} --usage-plan {}", plan.id())
+}
+
+fn hand_over(api_key: &NewKey, plan: Option<&UsagePlan>) -> Result<(), Error> {
+    match plan {
+        None => eprintln!("Without --usage-plan, API Gateway is not told of the key, and answers 403."),
+        Some(_) => eprintln!("API Gateway keeps the key: who may read its keys there, has it."),
+    }
+    eprintln!("The API key, shown this once; the project's record has only its hash:");
+    Ok(writeln!(stdout(), "{}", api_key.reveal())?)
 }
 
 async fn create_submission(records: &Records, id: &str, project: &str) -> Result<(), Error> {
@@ -107,34 +130,48 @@ async fn create_submission(records: &Records, id: &str, project: &str) -> Result
     }
 }
 
-async fn sweep(records: &Records, delete: bool) -> Result<(), Error> {
+async fn sweep(records: &Records, delete: Option<usize>) -> Result<(), Error> {
     let (table, bucket) = (&records.config.submissions_table, &records.config.images_bucket);
     eprintln!("comparing the bucket {bucket} with the table {table}");
+    let Progress { objects, named, records: count, young, foreign, left_over } = pass(records, false).await?;
+    eprintln!(
+        "{objects} objects: {named} named by {count} records, {young} younger than an hour, {foreign} not ours, \
+         {left_over} left over"
+    );
+    match delete {
+        None if left_over > 0 => eprintln!("Nothing was deleted: that takes --delete {left_over}."),
+        Some(expected) if left_over > expected => {
+            return Err(
+                format!("{left_over} are left over, more than the {expected} of --delete: none is deleted").into()
+            );
+        }
+        Some(_) if left_over > 0 && named == 0 => {
+            return Err(
+                format!("no record of {table} names any object: is that the right table? None is deleted").into()
+            );
+        }
+        Some(_) => {
+            let deleted = pass(records, true).await?.left_over;
+            eprintln!("{deleted} deleted. If the bucket keeps versions, they can be brought back for a while.");
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// One sweep, which prints what is left over or, if it deletes, what is deleted.
+async fn pass(records: &Records, delete: bool) -> Result<Progress, Error> {
     // Drawn on a terminal alone.
     let bar = ProgressBar::new_spinner();
     let swept = records.sweep(Sweep::now(delete), |progress, left_over| {
-        bar.set_message(format!(
-            "{} records, {} objects, {} left over",
-            progress.records, progress.objects, progress.left_over
-        ));
+        let Progress { records, objects, left_over: count, .. } = progress;
+        bar.set_message(format!("{records} records, {objects} objects, {count} left over"));
         bar.tick();
-        bar.suspend(|| {
-            for object in left_over {
-                println!("{:>9} bytes  {}  {}", object.size, object.modified, object.key);
-            }
-        });
+        let Some(LeftOver { key, size, modified }) = left_over else { return Ok(()) };
+        let done = if delete { "deleted" } else { "left over" };
+        bar.suspend(|| writeln!(stdout(), "{done}  {size:>9} bytes  {modified}  {key}"))
     });
     let swept = swept.await;
     bar.finish_and_clear();
-    let swept = swept?;
-    eprintln!(
-        "{} objects: {} named by {} records, {} younger than an hour, {} not ours, {} left over",
-        swept.objects, swept.named, swept.records, swept.young, swept.foreign, swept.left_over
-    );
-    match (swept.left_over, delete) {
-        (0, _) => {}
-        (_, true) => eprintln!("What was left over is deleted; the bucket's versions keep it for a while."),
-        (_, false) => eprintln!("Nothing was deleted: that takes --delete."),
-    }
-    Ok(())
+    swept
 }

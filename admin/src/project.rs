@@ -71,22 +71,18 @@ impl Records {
     pub async fn create_project(&self, project: &Project) -> Result<Created, Error> {
         // A set in DynamoDB is never empty.
         let admins = Some(&project.admins).filter(|admins| !admins.is_empty());
-        let item = [
-            ("projectId", text(&project.id)),
-            ("apiKeyHash", text(&project.api_key.hash()?)),
-            ("status", text(&project.status)),
-        ];
+        let item = [("apiKeyHash", text(&project.api_key.hash()?)), ("status", text(&project.status))];
         let admins = admins.map(|admins| ("admins", AttributeValue::Ss(admins.clone())));
-        self.projects().create(item.into_iter().chain(admins)).await
+        self.projects().create(&project.id, item.into_iter().chain(admins)).await
     }
 
     /// Gives a project another key. From then on the old one is nobody's.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such project, or the table can't be written.
-    pub async fn set_key(&self, project: &str, api_key: &NewKey) -> Result<(), Error> {
+    pub async fn set_key(&self, project: &str, api_key: &NewKey) -> SetKey {
         let table = self.projects();
+        let hash = match api_key.hash() {
+            Ok(hash) => text(&hash),
+            Err(error) => return SetKey::Refused(error),
+        };
         let update = self
             .dynamodb
             .update_item()
@@ -94,12 +90,31 @@ impl Records {
             .key(table.key, text(project))
             .condition_expression("attribute_exists(projectId)")
             .update_expression("SET apiKeyHash = :hash")
-            .expression_attribute_values(":hash", text(&api_key.hash()?));
-        update.send().await.map(|_| ()).map_err(|error| match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => no_project(project, table.name),
-            _ => table.unwritable(&error),
-        })
+            .expression_attribute_values(":hash", hash.clone());
+        let Err(error) = update.send().await else { return SetKey::Done };
+        if let Some(UpdateItemError::ConditionalCheckFailedException(_)) = error.as_service_error() {
+            return SetKey::Refused(no_project(project, table.name));
+        }
+        // Its answer may have been lost: the record tells.
+        let error = table.unwritable(&error);
+        match table.read(project).await {
+            Ok(Some(item)) if item.get("apiKeyHash") == Some(&hash) => SetKey::Done,
+            Ok(_) => SetKey::Refused(error),
+            Err(_) => SetKey::Unknown(error),
+        }
     }
+}
+
+/// How the change of a key ended.
+#[derive(Debug)]
+#[must_use]
+pub enum SetKey {
+    /// The project has the new key.
+    Done,
+    /// It has the old one.
+    Refused(Error),
+    /// It has the one or the other.
+    Unknown(Error),
 }
 
 pub(crate) fn no_project(id: &str, table: &str) -> Error {

@@ -37,7 +37,7 @@ impl Records {
             return Err(no_project(project, self.projects().name));
         }
         let project = project.map(|project| ("projectId", text(project)));
-        self.submissions().create([("submissionId", text(id))].into_iter().chain(project)).await
+        self.submissions().create(id, project).await
     }
 
     /// A submission as it is now; `None` if there is none of this ID.
@@ -58,24 +58,26 @@ impl Records {
                 let found = page.contents.unwrap_or_default().into_iter();
                 // Another submission's ID may begin with this one's and a slash.
                 let found = found.filter_map(|object| Some((object.key?, object.size.unwrap_or_default())));
-                objects.extend(found.filter(|(key, _)| {
-                    ObjectKey::parse(key).is_some_and(|key| key.owner == format!("{project}/{id}"))
-                }));
+                let owner = format!("{project}/{id}");
+                objects.extend(found.filter(|(key, _)| ObjectKey::parse(key).is_some_and(|key| key.owner == owner)));
             }
         }
         Ok(Some(Submission { record, objects }))
     }
 
-    /// Saves a submission's images in a folder as `{field}.jpg` or `.png`, for its owner's eyes alone.
+    /// Saves a submission's images in a new folder as `{field}.jpg` or `.png`, for its owner's eyes alone.
     ///
     /// # Errors
     ///
-    /// If the folder is neither new nor empty, so that two people's images never mix; or if an image is missing or
-    /// not what the record says. Nothing is saved then.
+    /// If the folder is there already, so that two people's images never mix; or if an image is missing, not what the
+    /// record says, or not this submission's. Nothing is saved then.
     pub async fn save(&self, submission: &Submission, folder: &Path) -> Result<(), Error> {
         let mut images = Vec::new();
         for (field, key) in submission.images() {
             let name = field.name();
+            if !submission.objects.contains_key(key) {
+                return Err(format!("{name}'s object {key} is missing, or not this submission's").into());
+            }
             let get = self.s3.get_object().bucket(&self.config.images_bucket).key(key).send().await;
             let object = get.map_err(|error| failed(format_args!("can't read {name}'s object {key}"), &error))?;
             let bytes = object.body.collect().await.map_err(|error| format!("can't read {key}: {error}"))?.into_bytes();
@@ -86,11 +88,8 @@ impl Records {
             let extension = if is_png { "png" } else { "jpg" };
             images.push((format!("{name}.{extension}"), bytes));
         }
-        let unusable = |error| format!("can't save in the folder {}: {error}", folder.display());
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
-        if folder.read_dir().map_err(unusable)?.next().is_some() {
-            return Err(format!("the folder {} is not empty: choose another one", folder.display()).into());
-        }
+        let unusable = |error| format!("can't save in the new folder {}: {error}", folder.display());
+        DirBuilder::new().mode(0o700).create(folder).map_err(unusable)?;
         for (name, bytes) in images {
             let file = File::options().write(true).create_new(true).mode(0o600).open(folder.join(name));
             file.and_then(|mut file| file.write_all(&bytes)).map_err(unusable)?;
@@ -100,7 +99,7 @@ impl Records {
 }
 
 impl Submission {
-    /// The fields that have an image, and its object's key.
+    /// The fields that have an image, and the key that the record names.
     fn images(&self) -> impl Iterator<Item = (ImageField, &str)> {
         ImageField::ALL.into_iter().filter_map(|field| Some((field, self.record.get(field.name())?["key"].as_str()?)))
     }

@@ -2,18 +2,19 @@
 //!
 //! All records are read first, then all objects are gone through. One that is old enough and was not named is
 //! looked up once more in the record that could name it, just before it is deleted, by a consistent read: no
-//! commit is missed that came in between. In the bucket that the template makes, which keeps versions, what was
-//! deleted can be brought back.
+//! commit is missed that came in between. In a bucket that keeps versions, as the template's does, what was deleted
+//! can be brought back.
 
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::Object;
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use put_image::field::ImageField;
 use put_image::records::Item;
 
@@ -74,18 +75,20 @@ pub struct LeftOver {
 }
 
 impl Records {
-    /// Sweeps. After each page it calls `on_page`, with what was left over on it.
+    /// Sweeps. It calls `tell` after each page of records and of objects, and with each object that is left over, when
+    /// that is deleted if it is to be.
     ///
     /// # Errors
     ///
-    /// If table or bucket can't be read, or an object can't be deleted. It can be started again.
+    /// If table or bucket can't be read, an object can't be deleted, or `tell` fails. What was deleted has been told,
+    /// and it can be started again.
     pub async fn sweep(
         &self,
         sweep: Sweep,
-        mut on_page: impl FnMut(&Progress, &[LeftOver]),
+        mut tell: impl FnMut(&Progress, Option<&LeftOver>) -> io::Result<()>,
     ) -> Result<Progress, Error> {
         let mut progress = Progress::default();
-        let named = self.named(sweep.page_size, &mut progress, &mut on_page).await?;
+        let named = self.named(sweep.page_size, &mut progress, &mut tell).await?;
         let young = DateTime::from(sweep.now - MIN_AGE);
         let bucket = &self.config.images_bucket;
         let list = self.s3.list_objects_v2().bucket(bucket).max_keys(sweep.page_size);
@@ -105,13 +108,26 @@ impl Records {
                     _ => progress.young += 1,
                 }
             }
-            let count = candidates.len();
-            let removals = stream::iter(candidates).map(|object| self.remove(object, sweep.delete));
-            let left_over: Vec<Option<LeftOver>> = removals.buffered(CONCURRENCY).try_collect().await?;
-            let left_over: Vec<LeftOver> = left_over.into_iter().flatten().collect();
-            progress.named += count - left_over.len();
-            progress.left_over += left_over.len();
-            on_page(&progress, &left_over);
+            let mut removals =
+                stream::iter(candidates).map(|object| self.remove(object, sweep.delete)).buffered(CONCURRENCY);
+            let mut result = Ok(());
+            // To the end of the page, so that one that fails hides none that is deleted.
+            while let Some(removed) = removals.next().await {
+                let told = match removed {
+                    Ok(None) => {
+                        progress.named += 1;
+                        Ok(())
+                    }
+                    Ok(Some(object)) => {
+                        progress.left_over += 1;
+                        tell(&progress, Some(&object)).map_err(Error::from)
+                    }
+                    Err(error) => Err(error),
+                };
+                result = result.and(told);
+            }
+            result?;
+            tell(&progress, None)?;
         }
         Ok(progress)
     }
@@ -121,7 +137,7 @@ impl Records {
         &self,
         page_size: i32,
         progress: &mut Progress,
-        on_page: &mut impl FnMut(&Progress, &[LeftOver]),
+        tell: &mut impl FnMut(&Progress, Option<&LeftOver>) -> io::Result<()>,
     ) -> Result<Keys, Error> {
         let table = self.submissions();
         let fields = ImageField::ALL.map(|field| format!("{}.#key", field.name()));
@@ -135,7 +151,7 @@ impl Records {
                 progress.records += 1;
                 images(item).for_each(|key| keys.insert(key));
             }
-            on_page(progress, &[]);
+            tell(progress, None)?;
         }
         Ok(keys)
     }

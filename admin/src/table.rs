@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::{Client, error::SdkError};
 use put_image::records::Item;
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::{Error, failed};
 
@@ -35,8 +35,17 @@ impl Table<'_> {
         Ok(found.item)
     }
 
-    /// Makes an item, unless there is one of its key.
-    pub(crate) async fn create(self, item: impl IntoIterator<Item = (&str, AttributeValue)>) -> Result<Created, Error> {
+    /// Makes an item, unless there is one of its ID.
+    pub(crate) async fn create(
+        self,
+        id: &str,
+        item: impl IntoIterator<Item = (&str, AttributeValue)>,
+    ) -> Result<Created, Error> {
+        // A write that is refused is a warning in some logs; the usual case is found by reading.
+        if self.read(id).await?.is_some() {
+            return Ok(Created::Exists);
+        }
+        let item = item.into_iter().chain([(self.key, text(id))]);
         let item = item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let put = self.dynamodb.put_item().table_name(self.name).set_item(Some(item));
         match put.condition_expression(format!("attribute_not_exists({})", self.key)).send().await {
@@ -64,14 +73,21 @@ pub(crate) fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-/// An attribute as plain JSON.
+/// An attribute as plain JSON; bytes as a note of them.
 #[must_use]
 pub fn plain(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => text.as_str().into(),
-        AttributeValue::N(number) => number.parse().map_or_else(|_| number.as_str().into(), Value::Number),
+        // DynamoDB's numbers have up to 38 digits: what JSON's can't hold stays a text.
+        AttributeValue::N(number) => match number.parse::<Number>() {
+            Ok(parsed) if parsed.to_string() == *number => Value::Number(parsed),
+            _ => number.as_str().into(),
+        },
         AttributeValue::M(members) => members.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
-        AttributeValue::Ss(texts) => texts.as_slice().into(),
+        AttributeValue::L(values) => values.iter().map(plain).collect(),
+        AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => texts.as_slice().into(),
+        AttributeValue::Bool(value) => (*value).into(),
+        AttributeValue::Null(_) => Value::Null,
         other => format!("{other:?}").into(),
     }
 }

@@ -2,6 +2,7 @@
 //! the gateway answers 403 before the function is asked.
 
 use aws_sdk_apigateway::Client;
+use aws_sdk_apigateway::operation::create_api_key::CreateApiKeyError;
 use put_image::storage;
 
 use crate::project::NewKey;
@@ -24,24 +25,45 @@ impl UsagePlan {
         Self { gateway: Client::new(&storage::sdk_config().await), id }
     }
 
+    /// The plan's ID.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Puts a project's key on the plan.
     ///
     /// # Errors
     ///
-    /// If the plan isn't there or the key can't be made. No key is left behind then.
+    /// If the key can't be made or put on the plan. One that is not on the plan opens nothing.
     pub async fn add(&self, project: &str, api_key: &NewKey) -> Result<KeyId, Error> {
         let create = self.gateway.create_api_key().name(project).value(api_key.reveal()).enabled(true);
-        let created = create.send().await.map_err(|error| failed("can't make the key at API Gateway", &error))?;
-        let id = created.id.ok_or("API Gateway made a key without an ID")?;
-        let add = self.gateway.create_usage_plan_key().usage_plan_id(&self.id).key_id(&id).key_type("API_KEY");
+        let id = match create.send().await {
+            Ok(created) => created.id,
+            // An attempt whose answer was lost has made it: nobody else can have this key.
+            Err(error) if error.as_service_error().is_some_and(CreateApiKeyError::is_conflict_exception) => {
+                self.find(project, api_key).await?
+            }
+            Err(error) => return Err(failed("can't make the key at API Gateway", &error)),
+        };
+        let id = KeyId(id.ok_or("API Gateway made a key without an ID")?);
+        let add = self.gateway.create_usage_plan_key().usage_plan_id(&self.id).key_id(&id.0).key_type("API_KEY");
         match add.send().await {
-            Ok(_) => Ok(KeyId(id)),
+            Ok(_) => Ok(id),
             Err(error) => {
                 let error = failed(format_args!("can't put the key on the usage plan {:?}", self.id), &error);
-                self.remove(&KeyId(id)).await.map_err(|second| format!("{error}; and {second}"))?;
+                self.remove(&id).await.map_err(|second| format!("{error}; and {second}"))?;
                 Err(error)
             }
         }
+    }
+
+    /// The ID of a key that is known to API Gateway.
+    async fn find(&self, project: &str, api_key: &NewKey) -> Result<Option<String>, Error> {
+        let list = self.gateway.get_api_keys().name_query(project).include_values(true);
+        let keys = list.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let keys = keys.map_err(|error| failed("can't list API Gateway's keys", &error))?;
+        Ok(keys.into_iter().find(|key| key.value() == Some(api_key.reveal())).and_then(|key| key.id))
     }
 
     /// The project's keys that are on the plan.

@@ -4,20 +4,29 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use admin::Records;
-use admin::project::{NewKey, Project};
-use admin::sweep::{Progress, Sweep};
+use admin::project::{NewKey, Project, SetKey};
+use admin::sweep::{LeftOver, Progress, Sweep};
 use admin::table::Created;
 use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
 use local::clients::CREDENTIALS;
+use local::faults::{End, Fault, Faults, Operation, When};
 use local::noise::{Put, jpeg};
 use local::stack::Stack;
 use local::{schema, server};
 use put_image::event::ApiKey;
 use put_image::function::{Invocation, TIMEOUT};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
@@ -54,22 +63,23 @@ impl App {
 
     /// The binary, run over the stack.
     fn admin(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let config = &self.stack.config;
-        Command::new(env!("CARGO_BIN_EXE_admin"))
-            .args(arguments)
-            .env_clear()
-            .envs([
-                ("AWS_ENDPOINT_URL_DYNAMODB", &*self.stack.endpoints.dynamodb),
-                ("AWS_ENDPOINT_URL_S3", &self.stack.endpoints.s3),
-                ("AWS_REGION", "us-east-1"),
-                ("AWS_ACCESS_KEY_ID", CREDENTIALS.0),
-                ("AWS_SECRET_ACCESS_KEY", CREDENTIALS.1),
-                ("PROJECTS_TABLE", &config.projects_table),
-                ("SUBMISSIONS_TABLE", &config.submissions_table),
-                ("IMAGES_BUCKET", &config.images_bucket),
-            ])
-            .output()
-            .unwrap()
+        let mut command = Command::new(env!("CARGO_BIN_EXE_admin"));
+        command.args(arguments).env_clear().envs([
+            ("AWS_ENDPOINT_URL_DYNAMODB", &*self.stack.endpoints.dynamodb),
+            ("AWS_ENDPOINT_URL_S3", &self.stack.endpoints.s3),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", CREDENTIALS.0),
+            ("AWS_SECRET_ACCESS_KEY", CREDENTIALS.1),
+            ("PROJECTS_TABLE", &config.projects_table),
+            ("SUBMISSIONS_TABLE", &config.submissions_table),
+            ("IMAGES_BUCKET", &config.images_bucket),
+        ]);
+        command
     }
 
     /// What the binary prints; it succeeds.
@@ -110,8 +120,9 @@ impl App {
         let mut left_over = Vec::new();
         // So small that everything takes several pages.
         let sweep = Sweep { now: SystemTime::now() + later, delete, page_size: 2 };
-        let note = |_: &Progress, page: &[admin::sweep::LeftOver]| {
-            left_over.extend(page.iter().map(|object| object.key.clone()));
+        let note = |_: &Progress, object: Option<&LeftOver>| {
+            left_over.extend(object.map(|object| object.key.clone()));
+            Ok(())
         };
         let progress = self.records.sweep(sweep, note).await.unwrap();
         (progress, left_over)
@@ -125,7 +136,8 @@ fn key(field: &str, n: u8) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_printed_once_and_stored_as_its_hash() {
     let app = App::start().await;
-    let create = ["project", "create", "acme", "--admin", "a@acme.example", "--admin", "b@acme.example"];
+    let admins = ["--admin", "a@acme.example", "--admin", "b@acme.example", "--admin", "a@acme.example"];
+    let create = [["project", "create", "acme"].as_slice(), &admins].concat();
     let printed = app.printed(&create);
     let api_key = printed.strip_suffix('\n').unwrap();
     assert!(api_key.len() == 40 && api_key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{api_key}");
@@ -143,6 +155,14 @@ async fn a_key_is_printed_once_and_stored_as_its_hash() {
     assert_ne!(rotated, printed);
     assert_eq!(app.project("acme").await["apiKeyHash"], hash(&rotated));
     assert!(app.refused(&["project", "key", "rotate", "none"]).contains("there is no project \"none\""));
+    for (id, admin, why) in [
+        ("a/b", "a@acme.example", "it holds a slash"),
+        (" ", "a@acme.example", "blanks around"),
+        ("b", " a@acme.example", "blanks around"),
+        ("b", &"a".repeat(257), "longer than 256 bytes"),
+    ] {
+        assert!(app.refused(&["project", "create", id, "--admin", admin]).contains(why), "{why}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +183,7 @@ async fn a_submissions_images_are_shown_and_saved() {
     let images = app.put(2, 1).await;
     app.put_object(&key("selfieImage", 1)).await;
     app.put_object("demo-project/demo-submission/extra/idImage/00000000-0000-4000-8000-000000000000.jpg").await;
-    let folder = app.folder.path().join("a").join("b");
+    let folder = app.folder.path().join("saved");
     let save = ["submission", "show", "demo-submission", "--save", folder.to_str().unwrap()];
     let shown = app.printed(&save);
     assert!(shown.contains("2000 bytes  idImage       demo-project/demo-submission/idImage/"), "{shown}");
@@ -174,9 +194,24 @@ async fn a_submissions_images_are_shown_and_saved() {
 
     // Others, which may not be mixed with these.
     let others = app.put(2, 2).await;
-    assert!(String::from_utf8(app.admin(&save).stderr).unwrap().contains("is not empty: choose another one"));
+    assert!(String::from_utf8(app.admin(&save).stderr).unwrap().contains("can't save in the new folder"));
     assert_eq!((saved("idImage.jpg"), saved("idBackImage.jpg")), (images[0].clone(), images[1].clone()));
     assert_ne!(images, others);
+
+    // A record that names another submission's image.
+    let function = app.stack.function();
+    let event = Put { submission_id: "second-submission", ..Put::default() }.event(&others);
+    let response = function.handle(Invocation::new(event.as_bytes(), TIMEOUT)).await;
+    assert_eq!(response.status_code, 200, "{}", response.body);
+    let update = app.records.dynamodb.update_item().table_name(&app.stack.config.submissions_table);
+    let update = update.key("submissionId", AttributeValue::S("second-submission".to_owned()));
+    let key = app.objects().await.into_iter().find(|key| key.contains("/demo-submission/idImage/")).unwrap();
+    let update = update.update_expression("SET idImage.#key = :key").expression_attribute_names("#key", "key");
+    update.expression_attribute_values(":key", AttributeValue::S(key)).send().await.unwrap();
+    let second = app.records.submission("second-submission").await.unwrap().unwrap();
+    let folder = app.folder.path().join("second");
+    let error = app.records.save(&second, &folder).await.unwrap_err().to_string();
+    assert!(error.contains("or not this submission's") && !folder.exists(), "{error}");
 
     // An object that is gone, and one that is another.
     let record = app.records.submission("demo-submission").await.unwrap().unwrap();
@@ -247,29 +282,171 @@ async fn an_object_that_is_committed_during_a_sweep_is_spared() {
             let update = update.update_expression("SET idImage = :i").expression_attribute_values(":i", image);
             block_in_place(|| Handle::current().block_on(async { update.send().await.unwrap() }));
         }
+        Ok(())
     });
     assert_eq!(progress.await.unwrap().left_over, 1);
     assert_eq!(app.objects().await, [late]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sweep_command_only_tells_unless_asked() {
+async fn a_sweep_that_fails_has_told_what_it_deleted() {
     let app = App::start().await;
-    app.put_object(&key("idImage", 1)).await;
-    let output = app.admin(&["sweep", "--delete"]);
-    let said = String::from_utf8(output.stderr).unwrap();
+    let faults = Faults::new(1);
+    let endpoints = faults.in_front_of(&app.stack.endpoints, &app.stack.config.submissions_table).await.unwrap();
+    for n in 0..4 {
+        app.put_object(&key("idImage", n)).await;
+    }
+    let when = When::Nth(2);
+    let end = End::Error(403, "AccessDenied");
+    faults.inject(Fault { operation: Operation::DeleteObject, when, takes_effect: false, end });
+    let sweep = Sweep { now: SystemTime::now() + 2 * HOUR, delete: true, page_size: 1000 };
+    let mut told = 0;
+    let records = endpoints.records(app.stack.config.clone());
+    let error = records.sweep(sweep, |_, object| {
+        told += usize::from(object.is_some());
+        Ok(())
+    });
+    let error = error.await.unwrap_err().to_string();
+    assert!(error.contains("can't delete") && error.contains("AccessDenied"), "{error}");
+    assert_eq!((told, app.objects().await.len()), (3, 1));
+}
+
+/// Objects that are two hours old.
+fn age(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            age(&path);
+        } else {
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(SystemTime::now() - 2 * HOUR).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sweep_command_deletes_what_is_expected_and_no_more() {
+    let app = App::start().await;
+    let left = [key("idImage", 1), key("idImage", 2)];
+    for key in &left {
+        app.put_object(key).await;
+    }
+    let said = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();
+    let young = app.admin(&["sweep", "--delete", "9"]);
+    let summary = "2 objects: 0 named by 4 records, 2 younger than an hour, 0 not ours, 0 left over";
+    assert!(said(&young).contains(summary), "{}", said(&young));
+
+    age(app.folder.path());
+    assert!(said(&app.admin(&["sweep", "--delete", "9"])).contains("is that the right table?"));
+    assert_eq!(app.objects().await.len(), 2, "no record names any object");
+
+    app.put(1, 1).await;
+    let told = app.admin(&["sweep"]);
+    assert!(said(&told).contains("Nothing was deleted: that takes --delete 2."), "{}", said(&told));
+    assert!(said(&app.admin(&["sweep", "--delete", "1"])).contains("more than the 1 of --delete: none is deleted"));
+    assert_eq!(app.objects().await.len(), 3);
+
+    let deleted = app.admin(&["sweep", "--delete", "2"]);
+    assert!(said(&deleted).contains("2 deleted."), "{}", said(&deleted));
+    let lines = String::from_utf8(deleted.stdout).unwrap();
     assert!(
-        said.contains("1 objects: 0 named by 4 records, 1 younger than an hour, 0 not ours, 0 left over"),
-        "{said}"
+        left.iter().all(|key| lines.lines().any(|line| line.starts_with("deleted") && line.ends_with(key))),
+        "{lines}"
     );
-    assert_eq!((output.stdout.as_slice(), app.objects().await.len()), (&b""[..], 1));
+    assert_eq!(app.objects().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_does_not_lose_a_key() {
+    let app = App::start().await;
+    let faults = Faults::new(1);
+    let endpoints = faults.in_front_of(&app.stack.endpoints, &app.stack.config.submissions_table).await.unwrap();
+    let records = endpoints.records(app.stack.config.clone());
+    let always = |operation, takes_effect| Fault { operation, when: When::Always, takes_effect, end: End::Cut };
+    let key = || NewKey::generate().unwrap();
+
+    faults.inject(always(Operation::UpdateItem, true));
+    let new = key();
+    assert!(matches!(records.set_key("demo-project", &new).await, SetKey::Done));
+    let hash = app.project("demo-project").await["apiKeyHash"].clone();
+    assert_eq!(hash, AttributeValue::S(ApiKey::new(new.reveal()).unwrap().hash()));
+
+    faults.clear();
+    faults.inject(always(Operation::UpdateItem, false));
+    assert!(matches!(records.set_key("demo-project", &key()).await, SetKey::Refused(_)));
+    faults.inject(always(Operation::GetItem, false));
+    assert!(matches!(records.set_key("demo-project", &key()).await, SetKey::Unknown(_)));
+    assert_eq!(app.project("demo-project").await["apiKeyHash"], hash);
+}
+
+/// An API Gateway that has made the key when it is asked a second time, its first answer being lost; and that lets a
+/// key onto the plan or not. Returns its URL and the calls that it gets.
+async fn gateway(plan: StatusCode) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = server::bind(0, "API Gateway", "").await.unwrap();
+    let url = server::url(&listener).unwrap();
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let (told, key) = (Arc::clone(&calls), Arc::new(Mutex::new(String::new())));
+    tokio::spawn(server::serve(listener, move |_| {
+        let (told, key) = (Arc::clone(&told), Arc::clone(&key));
+        service_fn(move |request: Request<Incoming>| {
+            let (told, key) = (Arc::clone(&told), Arc::clone(&key));
+            async move {
+                let call = format!("{} {}", request.method(), request.uri().path());
+                told.lock().unwrap().push(call.clone());
+                let body = request.into_body().collect().await?.to_bytes();
+                let (status, answer) = match call.as_str() {
+                    "POST /apikeys" => {
+                        let sent: Value = serde_json::from_slice(&body).unwrap();
+                        sent["value"].as_str().unwrap().clone_into(&mut key.lock().unwrap());
+                        (StatusCode::CONFLICT, json!({ "message": "API Key already exists" }))
+                    }
+                    "GET /apikeys" => {
+                        let another = json!({ "id": "another", "name": "acme", "value": "another" });
+                        let ours = json!({ "id": "ours", "name": "acme", "value": *key.lock().unwrap() });
+                        (StatusCode::OK, json!({ "item": [another, ours] }))
+                    }
+                    "POST /usageplans/plan/keys" => (plan, json!({ "id": "ours", "message": "Invalid Usage Plan ID" })),
+                    _ => (StatusCode::ACCEPTED, json!({})),
+                };
+                let error = if status == StatusCode::CONFLICT { "ConflictException" } else { "NotFoundException" };
+                let response = Response::builder().status(status).header("x-amzn-errortype", error);
+                Ok::<_, admin::Error>(response.body(Full::<Bytes>::from(answer.to_string()))?)
+            }
+        })
+    }));
+    (url, calls)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_which_api_gateways_answer_was_lost_is_put_on_the_plan() {
+    let app = App::start().await;
+    let (url, calls) = gateway(StatusCode::CREATED).await;
+    let create = ["project", "create", "acme", "--admin", "a@acme.example", "--usage-plan", "plan"];
+    let output = app.command(&create).env("AWS_ENDPOINT_URL_API_GATEWAY", url).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let hash = ApiKey::new(&String::from_utf8(output.stdout).unwrap()).unwrap().hash();
+    assert_eq!(app.project("acme").await["apiKeyHash"], AttributeValue::S(hash));
+    assert_eq!(*calls.lock().unwrap(), ["POST /apikeys", "GET /apikeys", "POST /usageplans/plan/keys"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_does_not_get_onto_the_plan_is_removed_and_the_way_on_is_said() {
+    let app = App::start().await;
+    let (url, calls) = gateway(StatusCode::NOT_FOUND).await;
+    let create = ["project", "create", "acme", "--admin", "a@acme.example", "--usage-plan", "plan"];
+    let output = app.command(&create).env("AWS_ENDPOINT_URL_API_GATEWAY", url).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty());
+    assert!(said.contains("Invalid Usage Plan ID"), "{said}");
+    assert!(said.contains("then run: project key rotate acme --usage-plan plan"), "{said}");
+    assert_eq!(calls.lock().unwrap().last().unwrap(), "DELETE /apikeys/ours");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_local_stack_gives_the_demo_key_back() {
     let app = App::start().await;
     let before = app.project("demo-project").await;
-    app.records.set_key("demo-project", &NewKey::generate().unwrap()).await.unwrap();
+    assert!(matches!(app.records.set_key("demo-project", &NewKey::generate().unwrap()).await, SetKey::Done));
     assert_ne!(app.project("demo-project").await, before);
     local::records::Records::sample().unwrap().seed(&app.records).await.unwrap();
     assert_eq!(app.project("demo-project").await, before);

@@ -18,6 +18,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use put_image::event::ApiKey;
 use put_image::function::{Function, Invocation};
+use put_image::storage::API_KEY_INDEX;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -167,7 +168,7 @@ impl Keys {
             .dynamodb
             .query()
             .table_name(&self.projects_table)
-            .index_name("apiKeyHash-index")
+            .index_name(API_KEY_INDEX)
             .key_condition_expression("apiKeyHash = :hash")
             .expression_attribute_values(":hash", AttributeValue::S(key.hash()))
             .send()

@@ -1,6 +1,6 @@
 //! Projects and submissions as a file, and their way into the tables.
 
-use admin::project::{self, NewKey};
+use admin::project::{self, NewKey, SetKey};
 use admin::table::Created;
 use serde::Deserialize;
 
@@ -68,7 +68,10 @@ impl Records {
             let api_key = NewKey::known(&api_key);
             let project = project::Project { id: project_id, api_key, status, admins };
             if tables.create_project(&project).await? == Created::Exists {
-                tables.set_key(&project.id, &project.api_key).await?;
+                match tables.set_key(&project.id, &project.api_key).await {
+                    SetKey::Done => {}
+                    SetKey::Refused(error) | SetKey::Unknown(error) => return Err(error),
+                }
             }
         }
         for Submission { submission_id, project_id } in &self.submissions {

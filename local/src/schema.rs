@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType,
 };
 use put_image::config::Config;
+use put_image::storage::API_KEY_INDEX;
 
 use crate::Error;
 use crate::clients::Endpoints;
@@ -32,7 +33,7 @@ pub async fn create(endpoints: &Endpoints, config: &Config) -> Result<(), Error>
     let existing = dynamodb.list_tables().send().await?.table_names.unwrap_or_default();
     if !existing.contains(&config.projects_table) {
         let by_key = GlobalSecondaryIndex::builder()
-            .index_name("apiKeyHash-index")
+            .index_name(API_KEY_INDEX)
             .key_schema(hash_key("apiKeyHash")?)
             .projection(Projection::builder().projection_type(ProjectionType::All).build());
         let projects = dynamodb

@@ -2,8 +2,8 @@
 //! behaviour.
 //!
 //! The servers are embedded. With `TEST_DYNAMODB_ENDPOINT` and `TEST_S3_ENDPOINT` set, the same tests
-//! run against those; with `PROJECTS_TABLE`, `SUBMISSIONS_TABLE` and `IMAGES_BUCKET` too, on the tables and the bucket of
-//! that name (a test that expects them empty fails then).
+//! run against those; with `PROJECTS_TABLE`, `SUBMISSIONS_TABLE` and `IMAGES_BUCKET` too, on the tables and the
+//! bucket of that name (a test that expects them empty fails then).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]

@@ -10,7 +10,7 @@ use local::lambda::{Lambda, TRACE};
 use local::server;
 use put_image::function::{Invocation, TIMEOUT};
 use put_image::trace::Trace;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncWriteExt as _, BufReader};
 
 use crate::helpers::*;
@@ -107,8 +107,8 @@ async fn the_daemon_gets_a_subsegment_of_each_call() {
 
     // One that is refused, and one that gets no answer, after its retries.
     for (operation, end, status, error, fault) in [
-        (Operation::Query, End::Error(400, "AccessDeniedException"), 400, true, false),
-        (Operation::Query, End::Cut, 0, false, true),
+        (Operation::Query, End::Error(400, "AccessDeniedException"), json!(400), true, false),
+        (Operation::Query, End::Cut, Value::Null, false, true),
     ] {
         app.faults.clear();
         app.faults.inject(Fault { operation, when: When::Always, takes_effect: false, end });
