@@ -417,12 +417,16 @@ async fn gateway(plan: StatusCode) -> (String, Arc<Mutex<Vec<String>>>) {
     (url, calls)
 }
 
+fn create_on_plan(app: &App, gateway: &str) -> Output {
+    let arguments = ["project", "create", "acme", "--admin", "a@acme.example", "--usage-plan", "plan"];
+    app.command(&arguments).env("AWS_ENDPOINT_URL_API_GATEWAY", gateway).output().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_of_which_api_gateways_answer_was_lost_is_put_on_the_plan() {
     let app = App::start().await;
     let (url, calls) = gateway(StatusCode::CREATED).await;
-    let create = ["project", "create", "acme", "--admin", "a@acme.example", "--usage-plan", "plan"];
-    let output = app.command(&create).env("AWS_ENDPOINT_URL_API_GATEWAY", url).output().unwrap();
+    let output = create_on_plan(&app, &url);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let hash = ApiKey::new(&String::from_utf8(output.stdout).unwrap()).unwrap().hash();
     assert_eq!(app.project("acme").await["apiKeyHash"], AttributeValue::S(hash));
@@ -433,8 +437,7 @@ async fn a_key_of_which_api_gateways_answer_was_lost_is_put_on_the_plan() {
 async fn a_key_that_does_not_get_onto_the_plan_is_removed_and_the_way_on_is_said() {
     let app = App::start().await;
     let (url, calls) = gateway(StatusCode::NOT_FOUND).await;
-    let create = ["project", "create", "acme", "--admin", "a@acme.example", "--usage-plan", "plan"];
-    let output = app.command(&create).env("AWS_ENDPOINT_URL_API_GATEWAY", url).output().unwrap();
+    let output = create_on_plan(&app, &url);
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && output.stdout.is_empty());
     assert!(said.contains("Invalid Usage Plan ID"), "{said}");
