@@ -2,8 +2,8 @@
 //!
 //! Data flows one way, and each module knows only the ones before it:
 //!
-//! [`event`] ([`json`]) → [`multipart`] → [`form`] → [`base64_text`] → [`image`] ([`jpeg`], [`png`]) → [`request`]
-//! → [`records`] → [`checks`] → [`upload`] → [`commit`] → [`response`].
+//! [`json`], [`base64_text`] → [`event`] → [`parameters`], [`multipart`] → [`form`] → [`jpeg`], [`png`] → [`image`]
+//! → [`request`] → [`records`] → [`checks`] → [`upload`] → [`commit`] → [`response`].
 //!
 //! [`put`] is that flow in one function, [`function`] is what Lambda calls by way of [`runtime`], [`storage`]
 //! holds the clients, [`memory`] sets the allocator, and [`error`] has every answer that is not a success. What an

@@ -9,7 +9,7 @@ use put_image::form::MAX_TEXT;
 ///
 /// It works on the tables and the bucket that `PROJECTS_TABLE`, `SUBMISSIONS_TABLE` and `IMAGES_BUCKET` name, where
 /// the AWS SDK's usual configuration leads (profile, region, endpoints). For the local stack:
-/// `set -a; . events/local.env; set +a`
+/// `(set -a; . events/local.env; admin ...)`
 #[derive(Debug, Parser)]
 #[command(name = "admin")]
 pub enum Cli {

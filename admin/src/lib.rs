@@ -57,5 +57,9 @@ impl Records {
 /// A call that failed, and all that is known of why.
 fn failed<E: std::error::Error>(what: impl Display, error: &E) -> Error {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(what.to_string(), |sentence, cause| format!("{sentence}: {cause}")).into()
+    let sentence = causes.map(ToString::to_string).fold(what.to_string(), |sentence, cause| {
+        // An error often says what its cause says, too.
+        if sentence.contains(&cause) { sentence } else { format!("{sentence}: {cause}") }
+    });
+    sentence.into()
 }

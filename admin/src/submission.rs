@@ -75,12 +75,15 @@ impl Records {
         let mut images = Vec::new();
         for (field, key) in submission.images() {
             let name = field.name();
-            if !submission.objects.contains_key(key) {
+            let is_its = ObjectKey::parse(key).is_some_and(|key| key.field == field);
+            if !is_its || !submission.objects.contains_key(key) {
                 return Err(format!("{name}'s object {key} is missing, or not this submission's").into());
             }
             let get = self.s3.get_object().bucket(&self.config.images_bucket).key(key).send().await;
             let object = get.map_err(|error| failed(format_args!("can't read {name}'s object {key}"), &error))?;
-            let bytes = object.body.collect().await.map_err(|error| format!("can't read {key}: {error}"))?.into_bytes();
+            let bytes = object.body.collect().await;
+            let bytes =
+                bytes.map_err(|error| failed(format_args!("can't read {name}'s object {key}"), &error))?.into_bytes();
             if Some(hex::encode(Sha256::digest(&bytes)).as_str()) != submission.record[name]["sha256"].as_str() {
                 return Err(format!("{name}'s object {key} is not what the record says: its SHA-256 differs").into());
             }

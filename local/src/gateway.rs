@@ -194,7 +194,14 @@ fn log(route: &str, size: usize, answer: &Answer, elapsed: Duration) {
     };
     let (out, milliseconds) = (answer.body.len(), elapsed.as_secs_f64() * 1e3);
     let detail = answer.headers.iter().find(|(name, _)| name == "x-error-detail");
-    let detail = detail.map_or(String::new(), |(_, detail)| format!("  {DIM}{detail}{DIM:#}"));
+    // What the gateway doesn't tell the caller is told the developer.
+    let detail = match (detail, code) {
+        (Some((_, detail)), _) => detail,
+        (None, "Forbidden") => "no x-api-key, or no project has it",
+        (None, "Missing Authentication Token") => "not the method and path of the API",
+        (None, _) => "",
+    };
+    let detail = if detail.is_empty() { String::new() } else { format!("  {DIM}{detail}{DIM:#}") };
     anstream::println!(
         "{route:14} {style}{status} {code:18}{style:#} {size:>9} B in {out:>4} B out {milliseconds:>7.1} ms{detail}"
     );

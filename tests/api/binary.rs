@@ -5,7 +5,6 @@ use std::ffi::OsStr;
 use local::faults::Operation;
 use local::lambda::Lambda;
 use put_image::function::TIMEOUT;
-use serde_json::Value;
 use tokio::process::Command;
 
 use crate::helpers::*;
@@ -18,9 +17,10 @@ async fn start(app: &App) -> Lambda {
     Lambda::start(BINARY, &app.behind_faults, &app.stack.config, log).await.unwrap()
 }
 
-async fn status(lambda: &Lambda, event: &str) -> Option<u64> {
+/// The status of a process' answer; `None` if it gives none.
+pub async fn status(lambda: &Lambda, event: &str) -> Option<u16> {
     let response = lambda.invoke(event.to_owned(), TIMEOUT).await.ok()?;
-    serde_json::from_slice::<Value>(&response).unwrap()["statusCode"].as_u64()
+    Some(Answer::from_response(&serde_json::from_slice(&response).unwrap()).status)
 }
 
 #[tokio::test]

@@ -219,7 +219,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn from_response(response: &Value) -> Self {
+    /// The answer in a response, which must be one that the definition declares.
+    pub fn from_response(response: &Value) -> Self {
         assert_eq!(response["headers"]["content-type"], "application/json");
         assert_eq!(response["isBase64Encoded"], false);
         let answer = Self {

@@ -13,6 +13,7 @@ use put_image::trace::Trace;
 use serde_json::{Value, json};
 use tokio::io::{AsyncWriteExt as _, BufReader};
 
+use crate::binary::status;
 use crate::helpers::*;
 use crate::log::LOG;
 use crate::runtime::read;
@@ -79,9 +80,9 @@ async fn the_daemon_gets_a_subsegment_of_each_call() {
     let lambda = Lambda::start(env!("CARGO_BIN_EXE_put-image"), &app.behind_faults, &app.stack.config, variables);
     let lambda = lambda.await.unwrap();
     let put = async || {
-        let answer = lambda.invoke(Form::full().event().to_string(), TIMEOUT).await.unwrap();
+        let status = status(&lambda, &Form::full().event().to_string()).await;
         lambda.idle().await.unwrap();
-        serde_json::from_slice::<Value>(&answer).unwrap()["statusCode"].as_u64()
+        status
     };
     let counts = |calls: &BTreeMap<String, Vec<Value>>| -> Vec<(String, usize)> {
         calls.iter().map(|(call, documents)| (call.clone(), documents.len())).collect()
