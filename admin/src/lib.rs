@@ -4,6 +4,7 @@
 
 use std::fmt::Display;
 
+use aws_config::SdkConfig;
 use put_image::config::Config;
 use put_image::storage;
 
@@ -40,17 +41,12 @@ impl Records {
         Table { dynamodb: &self.dynamodb, name: &self.config.submissions_table, key: "submissionId" }
     }
 
-    /// Those that the function's three variables name, where the AWS SDK's usual configuration leads.
-    ///
-    /// # Errors
-    ///
-    /// If a variable is missing.
-    pub async fn from_env() -> Result<Self, Error> {
-        let config = Config::from_env()?;
-        let sdk = storage::sdk_config().await;
-        let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(storage::path_style());
+    /// Those of these names, where the AWS SDK's usual configuration leads.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, config: Config) -> Self {
+        let s3 = aws_sdk_s3::config::Builder::from(sdk).force_path_style(storage::path_style());
         let s3 = aws_sdk_s3::Client::from_conf(s3.build());
-        Ok(Self { dynamodb: aws_sdk_dynamodb::Client::new(&sdk), s3, config })
+        Self { dynamodb: aws_sdk_dynamodb::Client::new(sdk), s3, config }
     }
 }
 

@@ -13,6 +13,8 @@ use admin::usage_plan::UsagePlan;
 use admin::{Error, Records};
 use clap::Parser as _;
 use indicatif::ProgressBar;
+use put_image::config::Config;
+use put_image::storage;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -26,20 +28,23 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Error> {
-    let records = Records::from_env().await?;
+    let config = Config::from_env()?;
+    let sdk = storage::sdk_config().await;
+    let records = Records::new(&sdk, config);
+    let usage_plan = |gateway: cli::Gateway| Some(UsagePlan::new(&sdk, gateway.usage_plan?));
     match cli {
         Cli::Project(cli::Project::Create { id, admins, gateway }) => {
-            create_project(&records, id, admins, usage_plan(gateway.usage_plan).await).await
+            create_project(&records, id, admins, usage_plan(gateway)).await
         }
         Cli::Project(cli::Project::Key(Key::Rotate { id, gateway })) => {
-            rotate_key(&records, &id, usage_plan(gateway.usage_plan).await).await
+            rotate_key(&records, &id, usage_plan(gateway)).await
         }
         Cli::Submission(Submission::Create { id, project }) => create_submission(&records, &id, &project).await,
         Cli::Submission(Submission::Show { id, save }) => {
             let table = &records.config.submissions_table;
             let submission = records.submission(&id).await?;
             let submission = submission.ok_or_else(|| format!("there is no submission {id:?} in the table {table}"))?;
-            print!("{}", submission.describe()?);
+            print!("{submission}");
             match save {
                 Some(folder) => records.save(&submission, &folder).await,
                 None => Ok(()),
@@ -47,10 +52,6 @@ async fn run(cli: Cli) -> Result<(), Error> {
         }
         Cli::Sweep { delete } => sweep(&records, delete).await,
     }
-}
-
-async fn usage_plan(id: Option<String>) -> Option<UsagePlan> {
-    Some(UsagePlan::from_env(id?).await)
 }
 
 async fn create_project(

@@ -1,14 +1,14 @@
 //! Submissions: made for callers to put images to, and shown with what they have.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt;
 use std::fs::{DirBuilder, File};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use put_image::field::ImageField;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::object_key::ObjectKey;
@@ -19,7 +19,7 @@ use crate::{Error, Records, failed};
 /// A submission's record, and the objects that are stored for it.
 #[derive(Debug)]
 pub struct Submission {
-    record: Map<String, Value>,
+    record: Value,
     /// Key and size in bytes.
     objects: BTreeMap<String, i64>,
 }
@@ -48,9 +48,9 @@ impl Records {
     pub async fn submission(&self, id: &str) -> Result<Option<Submission>, Error> {
         let bucket = &self.config.images_bucket;
         let Some(item) = self.submissions().read(id).await? else { return Ok(None) };
-        let record: Map<_, _> = item.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
+        let record: Value = item.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
         let mut objects = BTreeMap::new();
-        if let Some(project) = record.get("projectId").and_then(Value::as_str) {
+        if let Some(project) = record["projectId"].as_str() {
             let list = self.s3.list_objects_v2().bucket(bucket).prefix(format!("{project}/{id}/"));
             let mut pages = list.into_paginator().send();
             while let Some(page) = pages.next().await {
@@ -104,24 +104,22 @@ impl Records {
 impl Submission {
     /// The fields that have an image, and the key that the record names.
     fn images(&self) -> impl Iterator<Item = (ImageField, &str)> {
-        ImageField::ALL.into_iter().filter_map(|field| Some((field, self.record.get(field.name())?["key"].as_str()?)))
+        ImageField::ALL.into_iter().filter_map(|field| Some((field, self.record[field.name()]["key"].as_str()?)))
     }
+}
 
-    /// The record as JSON, then a line for each object: of which field it is, or that the record doesn't name it.
-    ///
-    /// # Errors
-    ///
-    /// None that is known of.
-    pub fn describe(&self) -> Result<String, Error> {
-        let mut text = serde_json::to_string_pretty(&self.record)? + "\n";
+/// The record as JSON, then a line for each object: of which field it is, or that the record doesn't name it.
+impl fmt::Display for Submission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:#}", self.record)?;
         for (key, size) in &self.objects {
             let field = self.images().find(|(_, named)| named == key);
             let field = field.map_or("not in the record", |(field, _)| field.name());
-            writeln!(text, "{size:>9} bytes  {field:12}  {key}")?;
+            writeln!(f, "{size:>9} bytes  {field:12}  {key}")?;
         }
         for (field, key) in self.images().filter(|(_, key)| !self.objects.contains_key(*key)) {
-            writeln!(text, "  MISSING        {:12}  {key}", field.name())?;
+            writeln!(f, "  MISSING        {:12}  {key}", field.name())?;
         }
-        Ok(text)
+        Ok(())
     }
 }

@@ -1,12 +1,11 @@
 //! API Gateway's side of a project's key: an API key of the project's name on the usage plan. Without it
 //! the gateway answers 403 before the function is asked.
 
-use aws_sdk_apigateway::Client;
-use aws_sdk_apigateway::operation::create_api_key::CreateApiKeyError;
-use put_image::storage;
-
 use crate::project::NewKey;
 use crate::{Error, failed};
+use aws_config::SdkConfig;
+use aws_sdk_apigateway::Client;
+use aws_sdk_apigateway::operation::create_api_key::CreateApiKeyError;
 
 /// A usage plan of API Gateway.
 #[derive(Clone, Debug)]
@@ -21,8 +20,9 @@ pub struct KeyId(String);
 
 impl UsagePlan {
     /// The plan of this ID (the stack's output `UsagePlanId`), where the AWS SDK's usual configuration leads.
-    pub async fn from_env(id: String) -> Self {
-        Self { gateway: Client::new(&storage::sdk_config().await), id }
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, id: String) -> Self {
+        Self { gateway: Client::new(sdk), id }
     }
 
     /// The plan's ID.

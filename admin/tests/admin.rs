@@ -19,7 +19,6 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use local::clients::CREDENTIALS;
 use local::faults::{End, Fault, Faults, Operation, When};
 use local::noise::{Put, jpeg};
 use local::stack::Stack;
@@ -67,18 +66,8 @@ impl App {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let config = &self.stack.config;
         let mut command = Command::new(env!("CARGO_BIN_EXE_admin"));
-        command.args(arguments).env_clear().envs([
-            ("AWS_ENDPOINT_URL_DYNAMODB", &*self.stack.endpoints.dynamodb),
-            ("AWS_ENDPOINT_URL_S3", &self.stack.endpoints.s3),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", CREDENTIALS.0),
-            ("AWS_SECRET_ACCESS_KEY", CREDENTIALS.1),
-            ("PROJECTS_TABLE", &config.projects_table),
-            ("SUBMISSIONS_TABLE", &config.submissions_table),
-            ("IMAGES_BUCKET", &config.images_bucket),
-        ]);
+        command.args(arguments).env_clear().envs(self.stack.endpoints.variables(&self.stack.config));
         command
     }
 

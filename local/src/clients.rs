@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 /// The credentials that the local stack's servers accept. They open nothing else.
 pub const CREDENTIALS: (&str, &str) = ("local", "local-secret");
 
+const REGION: &str = "us-east-1";
+
 /// Where a DynamoDB and an S3 answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
@@ -44,6 +46,21 @@ impl Endpoints {
         Storage::new(config, limits, self.dynamodb_builder(), self.s3_builder())
     }
 
+    /// The environment variables by which the function and the SDK find the storage.
+    #[must_use]
+    pub fn variables<'a>(&'a self, config: &'a Config) -> [(&'static str, &'a str); 8] {
+        [
+            ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb),
+            ("AWS_ENDPOINT_URL_S3", &self.s3),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", CREDENTIALS.0),
+            ("AWS_SECRET_ACCESS_KEY", CREDENTIALS.1),
+            ("PROJECTS_TABLE", &config.projects_table),
+            ("SUBMISSIONS_TABLE", &config.submissions_table),
+            ("IMAGES_BUCKET", &config.images_bucket),
+        ]
+    }
+
     fn dynamodb_builder(&self) -> aws_sdk_dynamodb::config::Builder {
         aws_sdk_dynamodb::config::Builder::from(&sdk()).endpoint_url(&self.dynamodb)
     }
@@ -57,7 +74,7 @@ fn sdk() -> SdkConfig {
     let (id, secret) = CREDENTIALS;
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("us-east-1"))
+        .region(Region::new(REGION))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(id, secret, None, None, "local")))
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build()

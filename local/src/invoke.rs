@@ -54,7 +54,7 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
 /// The record of a submission and the objects under it, to read.
 async fn list(stack: &Stack, id: &str) -> Result<String, Error> {
     match stack.endpoints.records(stack.config.clone()).submission(id).await? {
-        Some(submission) => Ok(format!("\nrecord {}", submission.describe()?)),
+        Some(submission) => Ok(format!("\nrecord {submission}")),
         None => Ok(format!("\nno record {id:?}\n")),
     }
 }

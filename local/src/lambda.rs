@@ -22,7 +22,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::clients::{CREDENTIALS, Endpoints};
+use crate::clients::Endpoints;
 use crate::{Error, server};
 
 /// The trace that every invocation belongs to; it is sampled. The example of AWS, "Tracing header".
@@ -77,15 +77,8 @@ impl Lambda {
                 ("AWS_LAMBDA_FUNCTION_NAME", "put-image"),
                 ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
                 ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-                ("AWS_REGION", "us-east-1"),
-                ("AWS_ACCESS_KEY_ID", CREDENTIALS.0),
-                ("AWS_SECRET_ACCESS_KEY", CREDENTIALS.1),
-                ("AWS_ENDPOINT_URL_DYNAMODB", &endpoints.dynamodb),
-                ("AWS_ENDPOINT_URL_S3", &endpoints.s3),
-                ("PROJECTS_TABLE", &config.projects_table),
-                ("SUBMISSIONS_TABLE", &config.submissions_table),
-                ("IMAGES_BUCKET", &config.images_bucket),
             ])
+            .envs(endpoints.variables(config))
             .envs(variables)
             .stdin(Stdio::null())
             .kill_on_drop(true)

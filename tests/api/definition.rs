@@ -1,8 +1,10 @@
 //! `openapi.yaml`: every answer of these tests is one that it declares, and what it says of the request and the
 //! gateway is what code and template do.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use jsonschema::Validator;
 use local::definition::{Definition, OPENAPI, resolve};
 use put_image::checks::IdType;
 use put_image::field::{Field, ImageField, TextField};
@@ -11,6 +13,7 @@ use put_image::multipart::MAX_PARTS;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
+use crate::template::template;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_saphyr::from_str(OPENAPI).unwrap());
 
@@ -24,30 +27,46 @@ fn operation() -> &'static Value {
     member(&DOCUMENT, &["paths", "/Image", "put"])
 }
 
+/// What the definition declares of an answer: its body, and its `x-error-detail` if it has one.
+struct Declared {
+    body: Validator,
+    detail: Option<Validator>,
+}
+
+/// All answers, by their status.
+static ANSWERS: LazyLock<BTreeMap<String, Declared>> = LazyLock::new(|| {
+    let statuses = operation()["responses"].as_object().unwrap().keys();
+    let answers = statuses.map(|status| {
+        let response = member(operation(), &["responses", status]);
+        let header = member(response, &["headers", "x-error-detail"]);
+        let body = validator(&response["content"]["application/json"]["schema"]);
+        (status.clone(), Declared { body, detail: header.is_object().then(|| validator(&header["schema"])) })
+    });
+    answers.collect()
+});
+
 /// Fails unless the definition declares an answer like this one.
 #[track_caller]
 pub fn assert_declared(status: u16, detail: Option<&str>, body: &Value) {
-    let response = member(operation(), &["responses", &status.to_string()]);
-    assert!(response.is_object(), "{status} is not declared");
-    assert_valid(&response["content"]["application/json"]["schema"], body);
-    match (member(response, &["headers", "x-error-detail"]), detail) {
-        (Value::Null, detail) => assert_eq!(detail, None, "{status} has no x-error-detail"),
-        (header, detail) => assert_valid(&header["schema"], &detail.into()),
+    let declared = ANSWERS.get(&status.to_string()).unwrap_or_else(|| panic!("{status} is not declared"));
+    assert_valid(&declared.body, body);
+    match (&declared.detail, detail) {
+        (None, detail) => assert_eq!(detail, None, "{status} has no x-error-detail"),
+        (Some(declared), detail) => assert_valid(declared, &detail.into()),
     }
 }
 
 #[track_caller]
-fn assert_valid(schema: &Value, value: &Value) {
-    // References lead from the document's root.
-    let schema = json!({ "allOf": [schema], "components": DOCUMENT["components"] });
-    if let Err(error) = jsonschema::draft202012::new(&schema).unwrap().validate(value) {
+fn assert_valid(validator: &Validator, value: &Value) {
+    if let Err(error) = validator.validate(value) {
         panic!("{value}: {error}");
     }
 }
 
-fn is_valid(schema: &Value, value: &Value) -> bool {
+/// A validator of a schema within the document, from whose root references lead.
+fn validator(schema: &Value) -> Validator {
     let schema = json!({ "allOf": [schema], "components": DOCUMENT["components"] });
-    jsonschema::draft202012::new(&schema).unwrap().is_valid(value)
+    jsonschema::draft202012::new(&schema).unwrap()
 }
 
 #[test]
@@ -81,7 +100,7 @@ fn every_row_is_an_example_and_no_other_answer_is_declared() {
         json!({ "errorCode": "invalid_admin", "message": "Invalid admin.", "more": 1 }),
         json!({ "message": "complete to update image." }),
     ] {
-        assert!(!is_valid(&refused["schema"], &mixed), "{mixed}");
+        assert!(!ANSWERS["400"].body.is_valid(&mixed), "{mixed}");
     }
 }
 
@@ -114,7 +133,7 @@ async fn its_examples_of_a_request_succeed() {
     let examples = content["examples"].as_object().unwrap();
     assert_eq!(examples.len(), 2);
     for (name, example) in examples {
-        assert_valid(&content["schema"], &example["value"]);
+        assert_valid(&validator(&content["schema"]), &example["value"]);
         let fields = example["value"].as_object().unwrap();
         let fields = fields.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().into()));
         let form = Form { key: Some(KEY.to_owned()), fields: fields.collect() };
@@ -125,7 +144,7 @@ async fn its_examples_of_a_request_succeed() {
 #[test]
 fn the_template_deploys_the_same_route_and_answers() {
     let definition = Definition::load().unwrap();
-    let template: Value = serde_saphyr::from_str(&std::fs::read_to_string("template.yaml").unwrap()).unwrap();
+    let template = template();
     let api = &template["Resources"]["Api"]["Properties"];
     let route = &template["Resources"]["PutImageFunction"]["Properties"]["Events"]["PutImage"]["Properties"];
     let path = format!("/{}{}", api["StageName"].as_str().unwrap(), route["Path"].as_str().unwrap());

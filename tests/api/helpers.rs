@@ -6,7 +6,7 @@ use std::time::Duration;
 use admin::table::plain;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use local::clients::{CREDENTIALS, Endpoints};
+use local::clients::Endpoints;
 use local::faults::Faults;
 use local::records::Records;
 use local::stack::Stack;
@@ -168,17 +168,10 @@ pub async fn invoke(function: &Function, event: &Value, timeout: Duration) -> An
 
 /// The function's binary over a Runtime API and a storage, which are where nothing may listen.
 pub fn binary(runtime_api: &str, storage: &str) -> Command {
+    let endpoints = Endpoints { dynamodb: storage.to_owned(), s3: storage.to_owned() };
     let mut command = Command::new(env!("CARGO_BIN_EXE_put-image"));
-    command.env_clear().kill_on_drop(true).envs([
-        ("AWS_LAMBDA_RUNTIME_API", runtime_api.trim_start_matches("http://")),
-        ("AWS_ENDPOINT_URL", storage),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", CREDENTIALS.0),
-        ("AWS_SECRET_ACCESS_KEY", CREDENTIALS.1),
-        ("PROJECTS_TABLE", "p"),
-        ("SUBMISSIONS_TABLE", "s"),
-        ("IMAGES_BUCKET", "i"),
-    ]);
+    command.env_clear().kill_on_drop(true).envs(endpoints.variables(&schema::config("")));
+    command.env("AWS_LAMBDA_RUNTIME_API", runtime_api.trim_start_matches("http://"));
     command
 }
 

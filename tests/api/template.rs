@@ -1,10 +1,11 @@
 //! The template declares what the local stack makes: the two differ in nothing that the function sees.
 
+use local::clients::Endpoints;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
 
-fn template() -> Value {
+pub fn template() -> Value {
     // Tags such as `!Sub` are left out: what stands behind them is compared.
     serde_saphyr::from_str(&std::fs::read_to_string("template.yaml").unwrap()).unwrap()
 }
@@ -131,16 +132,8 @@ fn the_local_settings_name_what_the_local_stack_makes() {
     let config = local::schema::config("");
     let env = std::fs::read_to_string("events/local.env").unwrap();
     let sam: Value = serde_json::from_slice(&std::fs::read("events/local.json").unwrap()).unwrap();
-    let (id, secret) = local::clients::CREDENTIALS;
-    for (name, value) in [
-        ("PROJECTS_TABLE", config.projects_table.as_str()),
-        ("SUBMISSIONS_TABLE", &config.submissions_table),
-        ("IMAGES_BUCKET", &config.images_bucket),
-        ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:8000"),
-        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:8014"),
-        ("AWS_ACCESS_KEY_ID", id),
-        ("AWS_SECRET_ACCESS_KEY", secret),
-    ] {
+    let endpoints = Endpoints { dynamodb: "http://127.0.0.1:8000".to_owned(), s3: "http://127.0.0.1:8014".to_owned() };
+    for (name, value) in endpoints.variables(&config) {
         assert!(env.lines().any(|line| line == format!("{name}={value}")), "{name} in local.env");
         assert_eq!(sam["Parameters"][name], value, "{name} in local.json");
     }

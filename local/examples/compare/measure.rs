@@ -11,7 +11,7 @@ use local::faults::Operation::{GetItem, PutObject, Query, UpdateItem};
 use local::faults::{End, Fault, Faults, When};
 use local::lambda::Lambda;
 use local::noise::{Put, jpeg};
-use local::records::{Records, Submission};
+use local::records::Records;
 use local::stack::Stack;
 use local::{Error, schema, server};
 use put_image::function::TIMEOUT;
@@ -105,9 +105,8 @@ impl Bench {
 
     /// A submission without images.
     async fn new_submission(&self, id: &str) -> Result<(), Error> {
-        let submission = Submission { submission_id: id.to_owned(), project_id: Some("demo-project".to_owned()) };
-        let records = Records { projects: vec![], submissions: vec![submission], keys_without_project: vec![] };
-        records.seed(&self.stack.endpoints.records(self.stack.config.clone())).await
+        let records = self.stack.endpoints.records(self.stack.config.clone());
+        records.create_submission(id, Some("demo-project")).await.map(|_created| ())
     }
 }
 
