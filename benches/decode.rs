@@ -3,7 +3,10 @@
 //! `cargo bench --bench decode`
 
 #![allow(clippy::expect_used, reason = "what is measured is known to be good")]
-#![allow(clippy::needless_pass_by_value, reason = "all paths are given the event as the runtime hands it over")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "all paths are given the event as the runtime hands it over"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -35,9 +38,10 @@ type Path = fn(BytesMut) -> Images;
 fn main() {
     divan::main();
     println!("\nRatios at {} bytes, medians of {TURNS} turns:", SIZES[3]);
-    for (name, event, floor) in
-        [("text", text_event(SIZES[3]), floor_text as Path), ("Base64", base64_event(SIZES[3]), floor_base64)]
-    {
+    for (name, event, floor) in [
+        ("text", text_event(SIZES[3]), floor_text as Path),
+        ("Base64", base64_event(SIZES[3]), floor_base64),
+    ] {
         let mut times = [const { Vec::new() }; 3];
         for _ in 0..TURNS {
             for (times, path) in times.iter_mut().zip([ours, floor, straightforward]) {
@@ -65,7 +69,9 @@ fn median(mut times: Vec<Duration>) -> Duration {
 
 fn images(event_size: usize) -> Vec<Vec<u8>> {
     let seed = &mut 7;
-    (0..4).map(|_| jpeg(event_size / 4 * 3 / 4 - 250, seed)).collect()
+    (0..4)
+        .map(|_| jpeg(event_size / 4 * 3 / 4 - 250, seed))
+        .collect()
 }
 
 fn text_event(size: usize) -> Vec<u8> {
@@ -73,7 +79,9 @@ fn text_event(size: usize) -> Vec<u8> {
 }
 
 fn base64_event(size: usize) -> Vec<u8> {
-    Put::default().base64_event(&images(size / 4 * 3)).into_bytes()
+    Put::default()
+        .base64_event(&images(size / 4 * 3))
+        .into_bytes()
 }
 
 fn measure(bencher: Bencher<'_, '_>, event: &[u8], path: Path) {
@@ -116,7 +124,11 @@ fn base64_straightforward(bencher: Bencher<'_, '_>, size: usize) {
 
 fn ours(event: BytesMut) -> Images {
     let request = Request::parse(Event::parse(event)).expect("a good request");
-    request.images.into_iter().map(|(_, image)| image.bytes().clone()).collect()
+    request
+        .images
+        .into_iter()
+        .map(|(_, image)| image.bytes().clone())
+        .collect()
 }
 
 /// One pass over the JSON string, one over the text for the boundaries, one decoding. It takes all for granted:
@@ -167,18 +179,27 @@ fn floor_form(text: &[u8]) -> Images {
 }
 
 fn simd() -> Simd {
-    Simd::standard(GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent))
+    Simd::standard(
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    )
 }
 
 fn straightforward(event: BytesMut) -> Images {
-    let request: lambda_http::Request = serde_json::from_slice::<LambdaRequest>(&event).expect("an event").into();
-    let boundary = multer::parse_boundary(request.headers()["content-type"].to_str().expect("text")).expect("a form");
+    let request: lambda_http::Request = serde_json::from_slice::<LambdaRequest>(&event)
+        .expect("an event")
+        .into();
+    let boundary =
+        multer::parse_boundary(request.headers()["content-type"].to_str().expect("text"))
+            .expect("a form");
     let body = match request.into_body() {
         lambda_http::Body::Text(text) => text.into_bytes(),
         lambda_http::Body::Binary(bytes) => bytes,
         _ => Vec::new(),
     };
-    let mut form = Multipart::new(stream::once(async { Ok::<_, std::io::Error>(body) }), boundary);
+    let mut form = Multipart::new(
+        stream::once(async { Ok::<_, std::io::Error>(body) }),
+        boundary,
+    );
     let mut images = Vec::new();
     let read = async {
         while let Some(field) = form.next_field().await.expect("a field") {

@@ -13,7 +13,9 @@ use crate::error::Reason;
 /// AVX2 or NEON where the machine has it. Bits that no byte uses must be zero: else two texts would
 /// stand for one image.
 pub(crate) static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
-    Simd::standard(GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent))
+    Simd::standard(
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    )
 });
 
 /// The longest `data:image/...;base64,` that is looked for. Real ones have some 25 characters, or a file
@@ -65,8 +67,13 @@ fn decode_from(text: &mut BytesMut, mut from: usize, mut to: usize) -> Result<()
     let mut bytes = [0; BLOCK / 4 * 3];
     while from < text.len() {
         let end = text.len().min(from + BLOCK);
-        let stop = Stop { text: from, bytes: to };
-        let length = ENGINE.decode_slice(&text[from..end], &mut bytes).map_err(|_| stop)?;
+        let stop = Stop {
+            text: from,
+            bytes: to,
+        };
+        let length = ENGINE
+            .decode_slice(&text[from..end], &mut bytes)
+            .map_err(|_| stop)?;
         // Padding ends the text, so that it can't be in the middle.
         if end < text.len() && length < bytes.len() {
             return Err(stop);
@@ -82,7 +89,9 @@ fn decode_from(text: &mut BytesMut, mut from: usize, mut to: usize) -> Result<()
 /// What is most likely wrong with a text that is not Base64.
 fn why_not(text: &[u8]) -> Reason {
     // A JPEG or a PNG, as bytes or as what becomes of their first byte in a UTF-8 text.
-    let image = [&b"\xFF\xD8"[..], b"\x89PNG", b"\xEF\xBF\xBD"].iter().any(|start| text.starts_with(start));
+    let image = [&b"\xFF\xD8"[..], b"\x89PNG", b"\xEF\xBF\xBD"]
+        .iter()
+        .any(|start| text.starts_with(start));
     match memchr::memchr2(b' ', b'\t', text) {
         _ if image => Reason::NotEncoded,
         Some(_) => Reason::BlankInside,
@@ -96,10 +105,15 @@ fn prefix(text: &[u8]) -> usize {
     const SCHEME: &[u8] = b"data:image/";
     const END: &[u8] = b";base64,";
     let head = &text[..text.len().min(MAX_PREFIX)];
-    if !head.get(..SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME)) {
+    if !head
+        .get(..SCHEME.len())
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
+    {
         return 0;
     }
-    let end = head.windows(END.len()).position(|window| window.eq_ignore_ascii_case(END));
+    let end = head
+        .windows(END.len())
+        .position(|window| window.eq_ignore_ascii_case(END));
     end.map_or(0, |end| end + END.len())
 }
 
@@ -128,7 +142,11 @@ mod tests {
 
     #[track_caller]
     fn assert_decodes(text: &str, bytes: &str) {
-        assert_eq!(decode(text.as_bytes()), Ok(bytes.as_bytes().into()), "{text}");
+        assert_eq!(
+            decode(text.as_bytes()),
+            Ok(bytes.as_bytes().into()),
+            "{text}"
+        );
     }
 
     #[test]
@@ -140,7 +158,10 @@ mod tests {
         assert_decodes("YWJj", "abc");
         assert_decodes("YW\nJj\r\nYWJj\r", "abcabc");
         assert_decodes("data:image/jpeg;base64,YWJj", "abc");
-        assert_decodes(&format!("data:image/jpeg;name={}.jpg;base64,YWJj", "a,b".repeat(99)), "abc");
+        assert_decodes(
+            &format!("data:image/jpeg;name={}.jpg;base64,YWJj", "a,b".repeat(99)),
+            "abc",
+        );
         assert_decodes("DATA:Image/JPEG;charset=utf-8;Base64,YWJj", "abc");
     }
 
@@ -166,17 +187,30 @@ mod tests {
         }
         assert_eq!(decode(b"YW Jj"), Err(Reason::BlankInside));
         assert_eq!(decode(b"\xFF\xD8\xFF \x00"), Err(Reason::NotEncoded));
-        assert_eq!(decode("\u{FFFD}PNG\r\n".as_bytes()), Err(Reason::NotEncoded));
+        assert_eq!(
+            decode("\u{FFFD}PNG\r\n".as_bytes()),
+            Err(Reason::NotEncoded)
+        );
     }
 
     /// A block of text holds 12,288 bytes.
     #[test]
     fn blocks_join() {
         for length in [12_287, 12_288, 12_289, 24_575, 24_576, 24_577] {
-            let bytes: Vec<u8> = (0..length).map(|i: u32| i.to_le_bytes()[0] ^ i.to_le_bytes()[1]).collect();
+            let bytes: Vec<u8> = (0..length)
+                .map(|i: u32| i.to_le_bytes()[0] ^ i.to_le_bytes()[1])
+                .collect();
             let padded = BASE64_STANDARD.encode(&bytes);
-            let wrapped = padded.as_bytes().chunks(76).collect::<Vec<_>>().join(&b'\n');
-            for text in [padded.as_bytes(), BASE64_STANDARD_NO_PAD.encode(&bytes).as_bytes(), &wrapped] {
+            let wrapped = padded
+                .as_bytes()
+                .chunks(76)
+                .collect::<Vec<_>>()
+                .join(&b'\n');
+            for text in [
+                padded.as_bytes(),
+                BASE64_STANDARD_NO_PAD.encode(&bytes).as_bytes(),
+                &wrapped,
+            ] {
                 assert!(decode(text).as_deref() == Ok(&bytes), "{length}");
             }
         }

@@ -70,8 +70,13 @@ pub fn check_project(project: Option<Project>, admin: &str) -> Result<(Project, 
 /// # Errors
 ///
 /// [`Error::InvalidSubmission`].
-pub fn check_submission(submission: Option<Submission>, project: &Project) -> Result<Submission, Error> {
-    submission.filter(|submission| submission.is_of(&project.id)).ok_or(Error::InvalidSubmission)
+pub fn check_submission(
+    submission: Option<Submission>,
+    project: &Project,
+) -> Result<Submission, Error> {
+    submission
+        .filter(|submission| submission.is_of(&project.id))
+        .ok_or(Error::InvalidSubmission)
 }
 
 /// Checks what is asked for: rows 7 to 9.
@@ -87,7 +92,10 @@ pub fn check_images(request: Request, project: Project, admin: String) -> Result
     if shows_id && request.id_type.is_none() {
         return Err(Error::MissingIdType);
     }
-    let id_type = request.id_type.map(|name| IdType::from_name(&name).ok_or(Error::InvalidIdType)).transpose()?;
+    let id_type = request
+        .id_type
+        .map(|name| IdType::from_name(&name).ok_or(Error::InvalidIdType))
+        .transpose()?;
     Ok(Put {
         project_id: project.id,
         submission_id: request.submission_id,

@@ -34,7 +34,13 @@ pub enum Commit {
 impl Storage {
     /// Makes the objects the submission's images, if its images are still as in `submission` or else
     /// as the last commit of another request left them.
-    pub async fn commit(&self, put: &Put, objects: &[Object], submission: Submission, deadline: Deadline) -> Commit {
+    pub async fn commit(
+        &self,
+        put: &Put,
+        objects: &[Object],
+        submission: Submission,
+        deadline: Deadline,
+    ) -> Commit {
         let mut current = submission;
         // Each round but the last is one in which another request has made headway.
         loop {
@@ -48,13 +54,25 @@ impl Storage {
                 }
                 Err(time_is_up) => {
                     let error = Error::fault("UpdateItem", time_is_up.to_string());
-                    return self.read_back(put, objects, &current, error, deadline).await;
+                    return self
+                        .read_back(put, objects, &current, error, deadline)
+                        .await;
                 }
             };
             if !attempts.all_refused() {
-                return self.read_back(put, objects, &current, fault("UpdateItem", &error), deadline).await;
+                return self
+                    .read_back(
+                        put,
+                        objects,
+                        &current,
+                        fault("UpdateItem", &error),
+                        deadline,
+                    )
+                    .await;
             }
-            let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
+            let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
+                error.as_service_error()
+            else {
                 return Commit::Refused(fault("UpdateItem", &error));
             };
             // Another request's commit came first, or the submission is gone or another project's.
@@ -82,27 +100,46 @@ impl Storage {
             .expression_attribute_values(":updatedAt", AttributeValue::S(now.clone()))
             .expression_attribute_values(":updatedBy", AttributeValue::S(put.admin.clone()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let mut set = vec!["updatedAt = :updatedAt".to_owned(), "updatedBy = :updatedBy".to_owned()];
-        let mut conditions = vec!["attribute_exists(submissionId)".to_owned(), "projectId = :projectId".to_owned()];
+        let mut set = vec![
+            "updatedAt = :updatedAt".to_owned(),
+            "updatedBy = :updatedBy".to_owned(),
+        ];
+        let mut conditions = vec![
+            "attribute_exists(submissionId)".to_owned(),
+            "projectId = :projectId".to_owned(),
+        ];
         if let Some(id_type) = put.id_type {
             set.push("idType = :idType".to_owned());
-            update = update.expression_attribute_values(":idType", AttributeValue::S(id_type.name().to_owned()));
+            update = update.expression_attribute_values(
+                ":idType",
+                AttributeValue::S(id_type.name().to_owned()),
+            );
         }
         for object in objects {
             let field = object.field.name();
             set.push(format!("{field} = :{field}"));
-            update = update.expression_attribute_values(format!(":{field}"), attribute(object, &now, &put.admin));
+            update = update.expression_attribute_values(
+                format!(":{field}"),
+                attribute(object, &now, &put.admin),
+            );
             match current.image(object.field) {
                 None => conditions.push(format!("attribute_not_exists({field})")),
                 Some(image) => {
                     conditions.push(format!("{field} = :current_{field}"));
-                    update = update.expression_attribute_values(format!(":current_{field}"), image.clone());
+                    update = update
+                        .expression_attribute_values(format!(":current_{field}"), image.clone());
                 }
             }
         }
-        let update =
-            update.update_expression(format!("SET {}", set.join(", "))).condition_expression(conditions.join(" AND "));
-        update.customize().interceptor(attempts).send().await.map(|_| ())
+        let update = update
+            .update_expression(format!("SET {}", set.join(", ")))
+            .condition_expression(conditions.join(" AND "));
+        update
+            .customize()
+            .interceptor(attempts)
+            .send()
+            .await
+            .map(|_| ())
     }
 
     /// What a commit of unknown outcome did: the record tells.
@@ -114,11 +151,19 @@ impl Storage {
         error: Error,
         deadline: Deadline,
     ) -> Commit {
-        let found = deadline.before_answer(self.submission(&put.submission_id)).await;
+        let found = deadline
+            .before_answer(self.submission(&put.submission_id))
+            .await;
         // One of ours is enough: they came all at once, and another request may have replaced some.
-        let names_ours = |found: &Submission| objects.iter().any(|object| found.key(object.field) == Some(&object.key));
+        let names_ours = |found: &Submission| {
+            objects
+                .iter()
+                .any(|object| found.key(object.field) == Some(&object.key))
+        };
         match found {
-            Ok(Ok(Some(found))) if names_ours(&found) => Commit::Done(replaced(put, objects, before)),
+            Ok(Ok(Some(found))) if names_ours(&found) => {
+                Commit::Done(replaced(put, objects, before))
+            }
             _ => Commit::Unknown(error),
         }
     }
@@ -128,8 +173,15 @@ impl Storage {
 /// written by us: who knows what else names it.
 fn replaced(put: &Put, objects: &[Object], before: &Submission) -> Vec<String> {
     let ours = objects.iter().filter_map(|object| {
-        let prefix = format!("{}/{}/{}/", put.project_id, put.submission_id, object.field.name());
-        before.key(object.field).filter(|key| key.starts_with(&prefix))
+        let prefix = format!(
+            "{}/{}/{}/",
+            put.project_id,
+            put.submission_id,
+            object.field.name()
+        );
+        before
+            .key(object.field)
+            .filter(|key| key.starts_with(&prefix))
     });
     ours.map(str::to_owned).collect()
 }
@@ -141,21 +193,33 @@ fn attribute(object: &Object, now: &str, admin: &str) -> AttributeValue {
     let members = [
         ("key", text(&object.key)),
         ("contentType", text(object.image.format().content_type())),
-        ("size", AttributeValue::N(object.image.bytes().len().to_string())),
+        (
+            "size",
+            AttributeValue::N(object.image.bytes().len().to_string()),
+        ),
         ("sha256", AttributeValue::S(hex::encode(object.sha256))),
         ("width", AttributeValue::N(dimensions.width.to_string())),
         ("height", AttributeValue::N(dimensions.height.to_string())),
         ("updatedAt", text(now)),
         ("updatedBy", text(admin)),
     ];
-    AttributeValue::M(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    AttributeValue::M(
+        members
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
 }
 
 /// RFC 3339 in UTC with milliseconds, as `2026-11-23T08:15:30.123Z`.
 fn now() -> String {
     const FORMAT: EncodedConfig = Config::DEFAULT
-        .set_time_precision(TimePrecision::Second { decimal_digits: std::num::NonZeroU8::new(3) })
+        .set_time_precision(TimePrecision::Second {
+            decimal_digits: std::num::NonZeroU8::new(3),
+        })
         .encode();
     // Formatting fails for years that have no four digits alone.
-    OffsetDateTime::now_utc().format(&Iso8601::<FORMAT>).unwrap_or_default()
+    OffsetDateTime::now_utc()
+        .format(&Iso8601::<FORMAT>)
+        .unwrap_or_default()
 }

@@ -24,7 +24,11 @@ impl Config {
     }
 
     fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, MissingVariable> {
-        let required = |name| variable(name).filter(|value| !value.is_empty()).ok_or(MissingVariable(name));
+        let required = |name| {
+            variable(name)
+                .filter(|value| !value.is_empty())
+                .ok_or(MissingVariable(name))
+        };
         Ok(Self {
             projects_table: required("PROJECTS_TABLE")?,
             submissions_table: required("SUBMISSIONS_TABLE")?,
@@ -35,7 +39,9 @@ impl Config {
 
 /// A required environment variable is missing or empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the environment variable {0} is missing or empty: set it to the name that the template gives")]
+#[error(
+    "the environment variable {0} is missing or empty: set it to the name that the template gives"
+)]
 pub struct MissingVariable(&'static str);
 
 #[cfg(test)]
@@ -44,11 +50,23 @@ mod tests {
 
     #[test]
     fn names_the_variable_that_is_missing() {
-        let all = [("PROJECTS_TABLE", "p"), ("SUBMISSIONS_TABLE", "s"), ("IMAGES_BUCKET", "i")];
+        let all = [
+            ("PROJECTS_TABLE", "p"),
+            ("SUBMISSIONS_TABLE", "s"),
+            ("IMAGES_BUCKET", "i"),
+        ];
         let from = |variables: &[(&str, &str)]| {
-            Config::from_variables(|name| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+            Config::from_variables(|name| {
+                variables
+                    .iter()
+                    .find(|(n, _)| *n == name)
+                    .map(|(_, v)| (*v).to_owned())
+            })
         };
-        assert_eq!(from(&all).map(|config| config.images_bucket), Ok("i".to_owned()));
+        assert_eq!(
+            from(&all).map(|config| config.images_bucket),
+            Ok("i".to_owned())
+        );
         for (i, (name, _)) in all.iter().enumerate() {
             let mut missing = all.to_vec();
             missing.remove(i);

@@ -25,7 +25,11 @@ impl Deadline {
     pub fn after(remaining: Duration) -> Self {
         let end = Instant::now() + remaining;
         let reserve = RESERVE.min(remaining / 2);
-        Self { work: end - reserve, answer: end - reserve / 2, clean_up: end - reserve / 6 }
+        Self {
+            work: end - reserve,
+            answer: end - reserve / 2,
+            clean_up: end - reserve / 6,
+        }
     }
 
     /// Does a piece of work, unless its time is up first.

@@ -35,12 +35,18 @@ pub enum Error {
 impl Error {
     /// Row 1, for one field.
     pub fn field(field: impl Into<Field>, reason: Reason) -> Self {
-        Self::InvalidPayload(Detail { field: Some(field.into()), reason })
+        Self::InvalidPayload(Detail {
+            field: Some(field.into()),
+            reason,
+        })
     }
 
     /// Row 10, with what failed and why.
     pub fn fault(during: &'static str, cause: impl Into<String>) -> Self {
-        Self::Processing(Fault { during, cause: cause.into() })
+        Self::Processing(Fault {
+            during,
+            cause: cause.into(),
+        })
     }
 
     /// The row's HTTP status, `errorCode` and `message`, as the contract's table has them.
@@ -53,8 +59,16 @@ impl Error {
             Self::InactiveProject => (400, "invalid_project", "Invalid project."),
             Self::InvalidAdmin => (400, "invalid_admin", "Invalid admin."),
             Self::InvalidSubmission => (400, "invalid_submission", "Invalid submission."),
-            Self::NoImages => (400, "invalid_data", "At least one image parameter is required."),
-            Self::MissingIdType => (400, "missing_data", "The idType is required when submit idImage or idBackImage."),
+            Self::NoImages => (
+                400,
+                "invalid_data",
+                "At least one image parameter is required.",
+            ),
+            Self::MissingIdType => (
+                400,
+                "missing_data",
+                "The idType is required when submit idImage or idBackImage.",
+            ),
             Self::InvalidIdType => (400, "invalid_idType", "Invalid IdType."),
             Self::Processing(_) => (500, "processing_error", "Failed to put image."),
         }
@@ -81,7 +95,10 @@ impl Error {
 
 impl From<Reason> for Error {
     fn from(reason: Reason) -> Self {
-        Self::InvalidPayload(Detail { field: None, reason })
+        Self::InvalidPayload(Detail {
+            field: None,
+            reason,
+        })
     }
 }
 
@@ -185,9 +202,13 @@ impl fmt::Display for Reason {
             Self::NotMultipart => "Content-Type is not multipart/form-data",
             Self::NoBoundary => "Content-Type has no usable boundary",
             Self::NoClosingBoundary => "the form has no closing boundary",
-            Self::AmbiguousBoundary => "a boundary is not a line of its own, or the form goes on behind its end",
+            Self::AmbiguousBoundary => {
+                "a boundary is not a line of its own, or the form goes on behind its end"
+            }
             Self::MalformedPartHeaders => "a part's headers are malformed or too long",
-            Self::UnnamedPart => "a part has no Content-Disposition: form-data with exactly one name",
+            Self::UnnamedPart => {
+                "a part has no Content-Disposition: form-data with exactly one name"
+            }
             Self::TransferEncoding => "has a Content-Transfer-Encoding",
             Self::TooManyParts => "the form has more than 64 parts",
             Self::Repeated => "sent more than once",

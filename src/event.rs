@@ -78,8 +78,14 @@ impl Event {
     #[must_use]
     pub fn parse(mut json: BytesMut) -> Self {
         match Members::find(&mut json) {
-            Ok(members) => Self { payload: members.payload(&json), request: members.request(json) },
-            Err(Malformed) => Self { payload: Payload::default(), request: Err(Reason::DamagedEvent) },
+            Ok(members) => Self {
+                payload: members.payload(&json),
+                request: members.request(json),
+            },
+            Err(Malformed) => Self {
+                payload: Payload::default(),
+                request: Err(Reason::DamagedEvent),
+            },
         }
     }
 
@@ -146,7 +152,10 @@ impl Members {
             Some(b"true") => true,
             Some(_) => return Err(Reason::DamagedEvent),
         };
-        let text = self.body.ok_or(Reason::NoBody)?.map_err(|BadEscape| Reason::DamagedBody)?;
+        let text = self
+            .body
+            .ok_or(Reason::NoBody)?
+            .map_err(|BadEscape| Reason::DamagedBody)?;
         let mut body = json.split_off(text.start);
         body.truncate(text.len());
         if is_base64 {
@@ -175,7 +184,9 @@ struct Headers {
 impl Headers {
     fn parse(single: Option<&[u8]>, multi: Option<&[u8]>) -> Result<Self, Reason> {
         let parse = |json: Option<&[u8]>| {
-            json.map(serde_json::from_slice::<Self>).transpose().map_err(|_| Reason::DamagedEvent)
+            json.map(serde_json::from_slice::<Self>)
+                .transpose()
+                .map_err(|_| Reason::DamagedEvent)
         };
         let (single, multi) = match (parse(single)?, parse(multi)?) {
             (None, None) => return Err(Reason::NoHeaders),
@@ -246,21 +257,41 @@ mod tests {
 
     #[track_caller]
     fn assert_body(json: &str, body: &str) {
-        assert_eq!(request(json).map(|r| r.body), Ok(body.as_bytes().into()), "{json}");
+        assert_eq!(
+            request(json).map(|r| r.body),
+            Ok(body.as_bytes().into()),
+            "{json}"
+        );
     }
 
     #[track_caller]
     fn assert_key(headers: &str, key: Option<&str>) {
         let json = format!(r#"{{{headers},"body":""}}"#);
-        assert_eq!(request(&json).expect(&json).api_key, key.and_then(ApiKey::new), "{json}");
+        assert_eq!(
+            request(&json).expect(&json).api_key,
+            key.and_then(ApiKey::new),
+            "{json}"
+        );
     }
 
     #[test]
     fn takes_the_body_out_of_its_envelope() {
-        assert_body(r#"{"headers":{},"body":"a\r\n\"\\\/\t\b\f\u00e9é\ud83d\ude00z"}"#, "a\r\n\"\\/\t\u{8}\u{c}éé😀z");
-        assert_body(r#"{"headers":{},"body":"YS8v","isBase64Encoded":true}"#, "a//");
-        assert_body(r#"{"headers":{},"body":"Ly\/\/","isBase64Encoded":false}"#, "Ly//");
-        assert_body(r#"{"headers":{},"body":"PT8\/","isBase64Encoded":true}"#, "=??");
+        assert_body(
+            r#"{"headers":{},"body":"a\r\n\"\\\/\t\b\f\u00e9é\ud83d\ude00z"}"#,
+            "a\r\n\"\\/\t\u{8}\u{c}éé😀z",
+        );
+        assert_body(
+            r#"{"headers":{},"body":"YS8v","isBase64Encoded":true}"#,
+            "a//",
+        );
+        assert_body(
+            r#"{"headers":{},"body":"Ly\/\/","isBase64Encoded":false}"#,
+            "Ly//",
+        );
+        assert_body(
+            r#"{"headers":{},"body":"PT8\/","isBase64Encoded":true}"#,
+            "=??",
+        );
         assert_body(r#"{"headers":{},"body":"","isBase64Encoded":null}"#, "");
     }
 
@@ -268,9 +299,18 @@ mod tests {
     fn finds_headers_in_any_case_and_form() {
         assert_key(r#""headers":{"X-Api-KEY":" k "}"#, Some("k"));
         assert_key(r#""multiValueHeaders":{"x-api-key":["k"]}"#, Some("k"));
-        assert_key(r#""headers":null,"multiValueHeaders":{"x-api-key":["a","b"]}"#, Some("a,b"));
-        assert_key(r#""headers":{"x-api-key":"b"},"multiValueHeaders":{"x-api-key":["a","b"]}"#, Some("a,b"));
-        assert_key(r#""headers":{"x-api-key":"k"},"multiValueHeaders":{}"#, Some("k"));
+        assert_key(
+            r#""headers":null,"multiValueHeaders":{"x-api-key":["a","b"]}"#,
+            Some("a,b"),
+        );
+        assert_key(
+            r#""headers":{"x-api-key":"b"},"multiValueHeaders":{"x-api-key":["a","b"]}"#,
+            Some("a,b"),
+        );
+        assert_key(
+            r#""headers":{"x-api-key":"k"},"multiValueHeaders":{}"#,
+            Some("k"),
+        );
         assert_key(r#""headers":{"x-api-key":"\t "}"#, None);
         assert_key(r#""headers":{"x-api-key":7,"a":{}}"#, None);
     }
@@ -294,8 +334,14 @@ mod tests {
             (r#"{"headers":{}}"#, Reason::NoBody),
             (r#"{"headers":{},"body":null}"#, Reason::NoBody),
             (r#"{"headers":{},"body":{"a":1}}"#, Reason::NoBody),
-            (r#"{"headers":{},"body":"a","isBase64Encoded":"true"}"#, Reason::DamagedEvent),
-            (r#"{"headers":{},"body":"not Base64","isBase64Encoded":true}"#, Reason::DamagedBody),
+            (
+                r#"{"headers":{},"body":"a","isBase64Encoded":"true"}"#,
+                Reason::DamagedEvent,
+            ),
+            (
+                r#"{"headers":{},"body":"not Base64","isBase64Encoded":true}"#,
+                Reason::DamagedBody,
+            ),
             (r#"{"headers":{},"body":"\ud83d"}"#, Reason::DamagedBody),
             (r#"{"headers":{},"body":"\ud83dx"}"#, Reason::DamagedBody),
             (r#"{"headers":{},"body":"\ude00"}"#, Reason::DamagedBody),
@@ -307,7 +353,10 @@ mod tests {
     #[test]
     fn a_key_is_hashed_and_never_printed() {
         let key = ApiKey::new("secret").unwrap();
-        assert_eq!(key.hash(), "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b");
+        assert_eq!(
+            key.hash(),
+            "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
+        );
         assert_eq!(format!("{key:?}"), "ApiKey(…)");
     }
 }

@@ -17,7 +17,12 @@ pub enum ImageField {
 
 impl ImageField {
     /// All four, in the contract's order.
-    pub const ALL: [Self; 4] = [Self::IdImage, Self::IdBackImage, Self::SelfieImage, Self::AddressImage];
+    pub const ALL: [Self; 4] = [
+        Self::IdImage,
+        Self::IdBackImage,
+        Self::SelfieImage,
+        Self::AddressImage,
+    ];
 
     /// The field's name in the form, in the record and in object keys.
     #[must_use]

@@ -27,15 +27,19 @@ impl<'a> Form<'a> {
     pub fn parse(content_type: &str, body: &'a [u8]) -> Result<Self, Error> {
         let mut form = Self::default();
         for part in multipart::parts(content_type, body)? {
-            let Some(field) = Field::from_name(part.name) else { continue };
+            let Some(field) = Field::from_name(part.name) else {
+                continue;
+            };
             if part.encoded {
                 return Err(Error::field(field, Reason::TransferEncoding));
             }
             let repeated = match field {
-                Field::Text(text) => {
-                    form.texts[text as usize].replace(parse_text(text, &body[part.content])?).is_some()
-                }
-                Field::Image(image) => form.images[image as usize].replace(trim(body, part.content)).is_some(),
+                Field::Text(text) => form.texts[text as usize]
+                    .replace(parse_text(text, &body[part.content])?)
+                    .is_some(),
+                Field::Image(image) => form.images[image as usize]
+                    .replace(trim(body, part.content))
+                    .is_some(),
             };
             if repeated {
                 return Err(Error::field(field, Reason::Repeated));
@@ -53,7 +57,9 @@ impl<'a> Form<'a> {
     /// The image fields that have a value, in the contract's order, and where in the body their texts stand.
     pub fn images(&self) -> impl Iterator<Item = (ImageField, Range<usize>)> {
         let images = ImageField::ALL.into_iter().zip(self.images.clone());
-        images.filter_map(|(field, text)| Some((field, text?))).filter(|(_, text)| !text.is_empty())
+        images
+            .filter_map(|(field, text)| Some((field, text?)))
+            .filter(|(_, text)| !text.is_empty())
     }
 }
 
@@ -65,7 +71,9 @@ fn trim(body: &[u8], range: Range<usize>) -> Range<usize> {
 
 fn parse_text(field: TextField, content: &[u8]) -> Result<&str, Error> {
     // A REST API without binary media types replaces what is not UTF-8 before it gets here.
-    let text = std::str::from_utf8(content).ok().filter(|text| !text.contains(char::REPLACEMENT_CHARACTER));
+    let text = std::str::from_utf8(content)
+        .ok()
+        .filter(|text| !text.contains(char::REPLACEMENT_CHARACTER));
     let text = text.ok_or(Error::field(field, Reason::NotUtf8))?.trim();
     if text.len() > MAX_TEXT {
         return Err(Error::field(field, Reason::TooLong));

@@ -42,7 +42,11 @@ impl Invocation {
     /// the IDs out of a line; their names are those of `lambda_runtime`.
     #[must_use]
     pub fn span(&self) -> Span {
-        error_span!("request", requestId = self.request_id, xrayTraceId = self.trace.id())
+        error_span!(
+            "request",
+            requestId = self.request_id,
+            xrayTraceId = self.trace.id()
+        )
     }
 
     /// An invocation that begins now and is ended after `timeout`.
@@ -50,7 +54,12 @@ impl Invocation {
     pub fn new(event: impl Into<BytesMut>, timeout: Duration) -> Self {
         let deadline = SystemTime::now() + timeout;
         let request_id = Uuid::new_v4().to_string();
-        Self { event: event.into(), request_id, trace: Trace::default(), deadline }
+        Self {
+            event: event.into(),
+            request_id,
+            trace: Trace::default(),
+            deadline,
+        }
     }
 }
 
@@ -76,7 +85,11 @@ impl Function {
     /// A function over its storage.
     #[must_use]
     pub const fn new(storage: Storage) -> Self {
-        Self { storage, metrics: None, unneeded: Mutex::new(Vec::new()) }
+        Self {
+            storage,
+            metrics: None,
+            unneeded: Mutex::new(Vec::new()),
+        }
     }
 
     /// Has the function write metrics.
@@ -88,20 +101,46 @@ impl Function {
     /// Answers an event. A panic on the way is an answer of `processing_error`.
     pub async fn handle(&self, invocation: Invocation) -> Response {
         let span = invocation.span();
-        let Invocation { event, request_id, trace, deadline } = invocation;
-        let deadline = Deadline::after(deadline.duration_since(SystemTime::now()).unwrap_or_default());
+        let Invocation {
+            event,
+            request_id,
+            trace,
+            deadline,
+        } = invocation;
+        let deadline = Deadline::after(
+            deadline
+                .duration_since(SystemTime::now())
+                .unwrap_or_default(),
+        );
         let mut keys = Vec::new();
-        let ids = Ids { request: &request_id, trace: &trace };
-        let work = trace.clone().scope(self.answer(ids, event, deadline, &mut keys));
+        let ids = Ids {
+            request: &request_id,
+            trace: &trace,
+        };
+        let work = trace
+            .clone()
+            .scope(self.answer(ids, event, deadline, &mut keys));
         let response = work.instrument(span.clone()).await;
         if !keys.is_empty() {
             let mut unneeded = self.unneeded.lock().unwrap_or_else(PoisonError::into_inner);
-            unneeded.push(Unneeded { request_id, trace, span, keys, deadline });
+            unneeded.push(Unneeded {
+                request_id,
+                trace,
+                span,
+                keys,
+                deadline,
+            });
         }
         response
     }
 
-    async fn answer(&self, ids: Ids<'_>, event: BytesMut, deadline: Deadline, unneeded: &mut Vec<String>) -> Response {
+    async fn answer(
+        &self,
+        ids: Ids<'_>,
+        event: BytesMut,
+        deadline: Deadline,
+        unneeded: &mut Vec<String>,
+    ) -> Response {
         let started = Instant::now();
         let mut payload = Payload::default();
         let mut summary = Summary::of_event(event.len());
@@ -123,25 +162,52 @@ impl Function {
     /// Deletes what earlier requests left to be deleted. What can't be deleted is named in the log: no
     /// record has it, so that it does no harm, and a sweep finds it.
     pub async fn clean_up(&self) {
-        let unneeded = std::mem::take(&mut *self.unneeded.lock().unwrap_or_else(PoisonError::into_inner));
+        let unneeded =
+            std::mem::take(&mut *self.unneeded.lock().unwrap_or_else(PoisonError::into_inner));
         join_all(unneeded.iter().map(|unneeded| self.delete_all(unneeded))).await;
     }
 
-    async fn delete_all(&self, Unneeded { request_id, trace, span, keys, deadline }: &Unneeded) {
+    async fn delete_all(
+        &self,
+        Unneeded {
+            request_id,
+            trace,
+            span,
+            keys,
+            deadline,
+        }: &Unneeded,
+    ) {
         let deletions = join_all(keys.iter().map(|key| self.delete(key, *deadline)));
-        let deleted = trace.clone().scope(deletions).instrument(span.clone()).await;
+        let deleted = trace
+            .clone()
+            .scope(deletions)
+            .instrument(span.clone())
+            .await;
         let failures = deleted.iter().filter(|deleted| !**deleted).count();
         if let Some(metrics) = self.metrics.as_ref().filter(|_| failures > 0) {
-            metrics.cleanup_failures(Ids { request: request_id, trace }, failures);
+            metrics.cleanup_failures(
+                Ids {
+                    request: request_id,
+                    trace,
+                },
+                failures,
+            );
         }
     }
 
     /// Deletes an object; whether it is.
     async fn delete(&self, key: &str, deadline: Deadline) -> bool {
         let deletion = AssertUnwindSafe(self.storage.delete(key)).catch_unwind();
-        let deletion = async { deletion.await.unwrap_or_else(|_| Err(Error::fault("DeleteObject", "panicked"))) };
+        let deletion = async {
+            deletion
+                .await
+                .unwrap_or_else(|_| Err(Error::fault("DeleteObject", "panicked")))
+        };
         let deleted = deadline.clean_up(deletion).await;
-        let deleted = deleted.unwrap_or_else(|time_is_up| Err(Error::fault("DeleteObject", time_is_up.to_string())));
-        deleted.inspect_err(|error| tracing::warn!(key, %error, "an object is left over")).is_ok()
+        let deleted = deleted
+            .unwrap_or_else(|time_is_up| Err(Error::fault("DeleteObject", time_is_up.to_string())));
+        deleted
+            .inspect_err(|error| tracing::warn!(key, %error, "an object is left over"))
+            .is_ok()
     }
 }

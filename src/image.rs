@@ -51,7 +51,10 @@ impl Dimensions {
     /// Dimensions in pixels; `None` if one is zero.
     #[must_use]
     pub fn new(width: u32, height: u32) -> Option<Self> {
-        Some(Self { width: NonZeroU32::new(width)?, height: NonZeroU32::new(height)? })
+        Some(Self {
+            width: NonZeroU32::new(width)?,
+            height: NonZeroU32::new(height)?,
+        })
     }
 }
 
@@ -74,7 +77,11 @@ impl Image {
         let jpeg = || Some((Format::Jpeg, jpeg::dimensions(&bytes)?));
         let png = || Some((Format::Png, png::dimensions(&bytes)?));
         let (format, dimensions) = jpeg().or_else(png).ok_or(Reason::NotAnImage)?;
-        Ok(Self { bytes: bytes.freeze(), format, dimensions })
+        Ok(Self {
+            bytes: bytes.freeze(),
+            format,
+            dimensions,
+        })
     }
 
     /// The file's content.

@@ -51,10 +51,18 @@ struct Frame {
 
 impl Frame {
     fn parse(payload: &[u8]) -> Option<Self> {
-        let [_precision, h1, h0, w1, w0, components, specifications @ ..] = payload else { return None };
-        let dimensions = Dimensions::new(u16::from_be_bytes([*w1, *w0]).into(), u16::from_be_bytes([*h1, *h0]).into())?;
+        let [_precision, h1, h0, w1, w0, components, specifications @ ..] = payload else {
+            return None;
+        };
+        let dimensions = Dimensions::new(
+            u16::from_be_bytes([*w1, *w0]).into(),
+            u16::from_be_bytes([*h1, *h0]).into(),
+        )?;
         let whole = *components > 0 && specifications.len() == 3 * usize::from(*components);
-        whole.then_some(Self { dimensions, components: *components })
+        whole.then_some(Self {
+            dimensions,
+            components: *components,
+        })
     }
 }
 
@@ -63,7 +71,10 @@ impl Frame {
 fn scan(header: &[u8], frame: &Frame, data: &[u8]) -> Option<usize> {
     let components = *header.first()?;
     // B.2.3: 1 to 4 of the frame's components, two bytes each, then three bytes more.
-    if components == 0 || components > frame.components.min(4) || header.len() != 4 + 2 * usize::from(components) {
+    if components == 0
+        || components > frame.components.min(4)
+        || header.len() != 4 + 2 * usize::from(components)
+    {
         return None;
     }
     let mut markers = 0;
@@ -123,10 +134,32 @@ mod tests {
     fn accepts_what_encoders_and_cameras_write() {
         assert_jpeg(&[HEAD, FRAME, SCAN, DATA, END], true);
         assert_jpeg(&[HEAD, FRAME, SCAN, DATA, SCAN, DATA, END], true);
-        assert_jpeg(&[HEAD, FRAME, SCAN, DATA, b"\xFF\xFF", END, b"camera", HEAD], true);
-        assert_jpeg(&[HEAD, b"\xFF\xFF\xFF\xFE\x00\x06a\xFF\xD9b", FRAME, SCAN, DATA, END], true);
+        assert_jpeg(
+            &[HEAD, FRAME, SCAN, DATA, b"\xFF\xFF", END, b"camera", HEAD],
+            true,
+        );
+        assert_jpeg(
+            &[
+                HEAD,
+                b"\xFF\xFF\xFF\xFE\x00\x06a\xFF\xD9b",
+                FRAME,
+                SCAN,
+                DATA,
+                END,
+            ],
+            true,
+        );
         // A thumbnail inside a segment is none of the image's own markers.
-        assert_jpeg(&[b"\xFF\xD8\xFF\xE1\x00\x06\xFF\xD8\xFF\xD9", FRAME, SCAN, DATA, END], true);
+        assert_jpeg(
+            &[
+                b"\xFF\xD8\xFF\xE1\x00\x06\xFF\xD8\xFF\xD9",
+                FRAME,
+                SCAN,
+                DATA,
+                END,
+            ],
+            true,
+        );
     }
 
     #[test]
@@ -150,7 +183,16 @@ mod tests {
         assert_jpeg(&[HEAD, b"\xFF\xD0", FRAME, SCAN, DATA, END], false);
         assert_jpeg(&[HEAD, b"\xFF\xE0\x00\x01", FRAME, SCAN, DATA, END], false);
         assert_jpeg(&[HEAD, b"garbage", FRAME, SCAN, DATA, END], false);
-        assert_jpeg(&[HEAD, FRAME, b"\xFF\xDA\x00\x08\x02\x01\x00\x00\x3F\x00", DATA, END], false);
+        assert_jpeg(
+            &[
+                HEAD,
+                FRAME,
+                b"\xFF\xDA\x00\x08\x02\x01\x00\x00\x3F\x00",
+                DATA,
+                END,
+            ],
+            false,
+        );
         let no_height: &[u8] = b"\xFF\xC0\x00\x0B\x08\x00\x00\x00\x03\x01\x01\x11\x00";
         assert_jpeg(&[HEAD, no_height, SCAN, DATA, END], false);
     }

@@ -29,7 +29,11 @@ impl<'a> Object<'a> {
     ///
     /// [`Malformed`] if it is something else.
     pub fn open(json: &'a mut [u8]) -> Result<Self, Malformed> {
-        let mut object = Self { json, at: 0, first: true };
+        let mut object = Self {
+            json,
+            at: 0,
+            first: true,
+        };
         object.expect(b'{')?;
         Ok(object)
     }
@@ -45,7 +49,11 @@ impl<'a> Object<'a> {
         match self.peek() {
             Some(b'}') => {
                 self.at += 1;
-                return if self.peek().is_none() { Ok(None) } else { Err(Malformed) };
+                return if self.peek().is_none() {
+                    Ok(None)
+                } else {
+                    Err(Malformed)
+                };
             }
             Some(b',') if !first => self.at += 1,
             Some(b'"') if first => {}
@@ -68,8 +76,15 @@ impl<'a> Object<'a> {
         let first = self.peek();
         let start = self.at;
         if !matches!(first, Some(b'"' | b'{' | b'[')) {
-            self.at += self.json[start..].iter().take_while(|byte| is_in_word(**byte)).count();
-            return if self.at > start { Ok(start..self.at) } else { Err(Malformed) };
+            self.at += self.json[start..]
+                .iter()
+                .take_while(|byte| is_in_word(**byte))
+                .count();
+            return if self.at > start {
+                Ok(start..self.at)
+            } else {
+                Err(Malformed)
+            };
         }
         let mut depth = 0_usize;
         loop {
@@ -124,7 +139,10 @@ impl<'a> Object<'a> {
 
     /// The byte behind any blanks.
     fn peek(&mut self) -> Option<u8> {
-        self.at += self.json[self.at..].iter().take_while(|byte| is_blank(**byte)).count();
+        self.at += self.json[self.at..]
+            .iter()
+            .take_while(|byte| is_blank(**byte))
+            .count();
         self.json.get(self.at).copied()
     }
 
@@ -137,7 +155,8 @@ impl<'a> Object<'a> {
     /// Goes behind the end of a string in which we are.
     fn skip_string(&mut self) -> Result<(), Malformed> {
         loop {
-            self.at += memchr::memchr2(b'"', b'\\', self.json.get(self.at..).ok_or(Malformed)?).ok_or(Malformed)?;
+            self.at += memchr::memchr2(b'"', b'\\', self.json.get(self.at..).ok_or(Malformed)?)
+                .ok_or(Malformed)?;
             let found = self.json[self.at];
             self.at += 1;
             if found == b'"' {
@@ -175,16 +194,23 @@ fn escape(text: &[u8]) -> Option<(char, usize)> {
 /// The character behind a `\u`, of one UTF-16 code unit or a pair, and the length of its digits.
 fn utf16(text: &[u8]) -> Option<(char, usize)> {
     let unit = |text: &[u8]| {
-        let digits = text.get(..4).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+        let digits = text
+            .get(..4)
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
         u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
     };
     let first = unit(text)?;
-    let second = text[4..].strip_prefix(b"\\u").filter(|_| (0xD800..0xDC00).contains(&first));
+    let second = text[4..]
+        .strip_prefix(b"\\u")
+        .filter(|_| (0xD800..0xDC00).contains(&first));
     let (units, length) = match second {
         Some(second) => (&[first, unit(second)?][..], 10),
         None => (&[first][..], 4),
     };
-    Some((char::decode_utf16(units.iter().copied()).next()?.ok()?, length))
+    Some((
+        char::decode_utf16(units.iter().copied()).next()?.ok()?,
+        length,
+    ))
 }
 
 #[cfg(test)]
@@ -199,15 +225,25 @@ mod tests {
         let mut ranges = Vec::new();
         let mut object = Object::open(&mut json)?;
         while let Some(name) = object.next_name()? {
-            ranges.push(if name == b"t" { object.text()? } else { Some(Ok(object.skip()?)) });
+            ranges.push(if name == b"t" {
+                object.text()?
+            } else {
+                Some(Ok(object.skip()?))
+            });
         }
         let text = |range: Range<usize>| String::from_utf8(json[range].to_vec()).unwrap();
-        Ok(ranges.into_iter().map(|range| range.map(|range| range.map(text))).collect())
+        Ok(ranges
+            .into_iter()
+            .map(|range| range.map(|range| range.map(text)))
+            .collect())
     }
 
     #[track_caller]
     fn assert_reads(json: &str, values: &[&str]) {
-        let values = values.iter().map(|value| Some(Ok((*value).to_owned()))).collect();
+        let values = values
+            .iter()
+            .map(|value| Some(Ok((*value).to_owned())))
+            .collect();
         assert_eq!(read(json), Ok(values), "{json}");
     }
 
@@ -221,7 +257,11 @@ mod tests {
             &["null", r#"[ 1 , {"}":"]\"\\"} ]"#, r#""x\",""#, "-1.5e3"],
         );
         assert_reads(
-            &format!(r#"{{"a":{}{},"t":"x"}}"#, "[".repeat(9999), "]".repeat(9999)),
+            &format!(
+                r#"{{"a":{}{},"t":"x"}}"#,
+                "[".repeat(9999),
+                "]".repeat(9999)
+            ),
             &[&("[".repeat(9999) + &"]".repeat(9999)), "x"],
         );
     }
@@ -233,14 +273,21 @@ mod tests {
             r#"{"t":"a\r\n\"\\\/\t\b\f\u00e9é\ud83d\ude00z","u":"\n"}"#,
             &["a\r\n\"\\/\t\u{8}\u{c}éé😀z", r#""\n""#],
         );
-        assert_reads(r#"{"t":"\u0041","t":"\uFFFD\uD7FF\uE000"}"#, &["A", "\u{FFFD}\u{D7FF}\u{E000}"]);
+        assert_reads(
+            r#"{"t":"\u0041","t":"\uFFFD\uD7FF\uE000"}"#,
+            &["A", "\u{FFFD}\u{D7FF}\u{E000}"],
+        );
     }
 
     #[test]
     fn tells_what_is_no_text() {
         for value in ["1", "null", "[\"a\"]"] {
             let values = vec![None, Some(Ok("2".to_owned()))];
-            assert_eq!(read(&format!(r#"{{"t":{value},"u":2}}"#)), Ok(values), "{value}");
+            assert_eq!(
+                read(&format!(r#"{{"t":{value},"u":2}}"#)),
+                Ok(values),
+                "{value}"
+            );
         }
         for value in [
             r#""\x""#,
@@ -253,7 +300,11 @@ mod tests {
             r#""\ude00""#,
         ] {
             let values = vec![Some(Err(BadEscape)), Some(Ok("2".to_owned()))];
-            assert_eq!(read(&format!(r#"{{"t":{value},"u":2}}"#)), Ok(values), "{value}");
+            assert_eq!(
+                read(&format!(r#"{{"t":{value},"u":2}}"#)),
+                Ok(values),
+                "{value}"
+            );
         }
     }
 

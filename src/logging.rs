@@ -17,8 +17,11 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// Starts logging to standard error, once a process. `AWS_LAMBDA_LOG_FORMAT` is `JSON` or `Text`,
 /// `AWS_LAMBDA_LOG_LEVEL` a level, without which it is the default one; both are Lambda's own.
 pub fn init(default: LevelFilter) {
-    let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
-    let json = env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
+    let level = env::var("AWS_LAMBDA_LOG_LEVEL")
+        .ok()
+        .and_then(|level| level.parse().ok());
+    let json =
+        env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
     init_with(level.unwrap_or(default), json, std::io::stderr);
 
     // The default hook prints a panic's message, which may hold what the caller sent.
@@ -33,10 +36,22 @@ pub fn init_with<W>(level: LevelFilter, json: bool, writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let targets = Targets::new().with_default(LevelFilter::WARN).with_target("put_image", level);
-    let text = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
+    let targets = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("put_image", level);
+    let text = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(writer);
     // Lambda adds the time to a text line itself.
-    let layer =
-        if json { text.json().flatten_event(true).with_span_list(false).boxed() } else { text.without_time().boxed() };
-    tracing_subscriber::registry().with(layer.with_filter(targets)).init();
+    let layer = if json {
+        text.json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed()
+    } else {
+        text.without_time().boxed()
+    };
+    tracing_subscriber::registry()
+        .with(layer.with_filter(targets))
+        .init();
 }

@@ -29,7 +29,9 @@ impl<'a> Parameters<'a> {
         let mut parameters = Vec::new();
         loop {
             rest = rest.trim_ascii_start();
-            let Some(after) = rest.strip_prefix(b";") else { break };
+            let Some(after) = rest.strip_prefix(b";") else {
+                break;
+            };
             rest = after.trim_ascii_start();
             // A `;` with nothing behind it is common and harmless.
             if rest.is_empty() || rest.starts_with(b";") {
@@ -48,13 +50,19 @@ impl<'a> Parameters<'a> {
             parameters.push((name, value));
             rest = after;
         }
-        rest.is_empty().then_some(Self { value: value.trim_ascii(), parameters })
+        rest.is_empty().then_some(Self {
+            value: value.trim_ascii(),
+            parameters,
+        })
     }
 
     /// The value of the parameter that has this name (in any case), if there is exactly one.
     #[must_use]
     pub fn only(&self, name: &str) -> Option<&'a [u8]> {
-        let mut values = self.parameters.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()));
+        let mut values = self
+            .parameters
+            .iter()
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()));
         let (_, value) = values.next()?;
         values.next().is_none().then_some(value)
     }
@@ -62,7 +70,9 @@ impl<'a> Parameters<'a> {
     /// Whether a parameter has this name (in any case).
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.parameters.iter().any(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
+        self.parameters
+            .iter()
+            .any(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
     }
 }
 
@@ -75,7 +85,9 @@ pub fn is_token(byte: u8) -> bool {
 /// An unquoted value: up to the next `;` or blank. Wider than a token, since boundaries with `=`,
 /// `/` or `:` are sent unquoted by real clients.
 fn bare(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|&byte| byte == b';' || byte == b'"' || byte.is_ascii_whitespace());
+    let end = text
+        .iter()
+        .position(|&byte| byte == b';' || byte == b'"' || byte.is_ascii_whitespace());
     text.split_at(end.unwrap_or(text.len()))
 }
 
@@ -103,7 +115,10 @@ mod tests {
         assert_name("form-data; name=\"idImage\"", Some("idImage"));
         assert_name("form-data; name=idImage", Some("idImage"));
         assert_name("form-data;name=idImage ;", Some("idImage"));
-        assert_name("form-data ; NAME=\"idImage\"; filename=\"a b.b64\"", Some("idImage"));
+        assert_name(
+            "form-data ; NAME=\"idImage\"; filename=\"a b.b64\"",
+            Some("idImage"),
+        );
         assert_name(r#"form-data; name="a\b\\c""#, Some(r"a\b\\c"));
         assert_name(r#"form-data; filename="C:\tmp\x"; name="n""#, Some("n"));
         assert_name("form-data; name=\"\"", Some(""));
@@ -119,7 +134,13 @@ mod tests {
         assert_name("form-data; =x; name=a", None);
         assert_name("form-data; name =a", None);
         assert_name(r#"form-data; filename="C:\"; name="n""#, None);
-        assert_name(r#"form-data; filename="\"; name=evil; x="; name="good""#, None);
-        assert_name(r#"form-data; filename="\\"; name=evil; x="; name="good""#, None);
+        assert_name(
+            r#"form-data; filename="\"; name=evil; x="; name="good""#,
+            None,
+        );
+        assert_name(
+            r#"form-data; filename="\\"; name=evil; x="; name="good""#,
+            None,
+        );
     }
 }

@@ -50,8 +50,15 @@ impl<'a> Chunk<'a> {
         let kind = rest.first_chunk()?;
         let (checked, rest) = rest.split_at_checked(kind.len().checked_add(length)?)?;
         let (crc, rest) = rest.split_first_chunk()?;
-        let good = kind.iter().all(u8::is_ascii_alphabetic) && crc32fast::hash(checked) == u32::from_be_bytes(*crc);
-        good.then_some((Self { kind, data: &checked[kind.len()..] }, rest))
+        let good = kind.iter().all(u8::is_ascii_alphabetic)
+            && crc32fast::hash(checked) == u32::from_be_bytes(*crc);
+        good.then_some((
+            Self {
+                kind,
+                data: &checked[kind.len()..],
+            },
+            rest,
+        ))
     }
 }
 
@@ -62,7 +69,9 @@ fn parse_header(chunk: &Chunk<'_>) -> Option<Dimensions> {
     // Table 12: the depths of greyscale, true colour, indexed, greyscale and true colour with alpha.
     let legal = matches!(
         rest,
-        [1 | 2 | 4 | 8 | 16, 0, 0, 0, 0 | 1] | [8 | 16, 2 | 4 | 6, 0, 0, 0 | 1] | [1 | 2 | 4 | 8, INDEXED, 0, 0, 0 | 1]
+        [1 | 2 | 4 | 8 | 16, 0, 0, 0, 0 | 1]
+            | [8 | 16, 2 | 4 | 6, 0, 0, 0 | 1]
+            | [1 | 2 | 4 | 8, INDEXED, 0, 0, 0 | 1]
     );
     let (width, height) = (u32::from_be_bytes(*width), u32::from_be_bytes(*height));
     let in_range = i32::try_from(width).is_ok() && i32::try_from(height).is_ok();
@@ -77,7 +86,12 @@ mod tests {
     fn chunk(kind: &[u8], data: &[u8]) -> Vec<u8> {
         let checked = [kind, data].concat();
         let length = u32::try_from(data.len()).unwrap().to_be_bytes();
-        [&length[..], &checked, &crc32fast::hash(&checked).to_be_bytes()].concat()
+        [
+            &length[..],
+            &checked,
+            &crc32fast::hash(&checked).to_be_bytes(),
+        ]
+        .concat()
     }
 
     fn header(tail: [u8; 5]) -> Vec<u8> {
@@ -87,11 +101,20 @@ mod tests {
     #[track_caller]
     fn assert_png(chunks: &[Vec<u8>], complete: bool) {
         let expected = Dimensions::new(3, 2).filter(|_| complete);
-        assert_eq!(dimensions(&[SIGNATURE, &chunks.concat()].concat()), expected, "{chunks:02X?}");
+        assert_eq!(
+            dimensions(&[SIGNATURE, &chunks.concat()].concat()),
+            expected,
+            "{chunks:02X?}"
+        );
     }
 
     fn good() -> [Vec<u8>; 4] {
-        [header([8, 2, 0, 0, 0]), chunk(b"tEXt", b"a\0b"), chunk(b"IDAT", b"data"), chunk(b"IEND", b"")]
+        [
+            header([8, 2, 0, 0, 0]),
+            chunk(b"tEXt", b"a\0b"),
+            chunk(b"IDAT", b"data"),
+            chunk(b"IEND", b""),
+        ]
     }
 
     #[test]
@@ -99,8 +122,15 @@ mod tests {
         assert_png(&good(), true);
         assert_png(&[good().concat(), b"trailing".to_vec()], true);
         let indexed = [header([1, 3, 0, 0, 1]), chunk(b"PLTE", b"rgb")];
-        let data = [chunk(b"IDAT", b"d"), chunk(b"IDAT", b""), chunk(b"IEND", b"")];
-        assert_png(&[indexed, [data[0].clone(), data[1..].concat()]].concat(), true);
+        let data = [
+            chunk(b"IDAT", b"d"),
+            chunk(b"IDAT", b""),
+            chunk(b"IEND", b""),
+        ];
+        assert_png(
+            &[indexed, [data[0].clone(), data[1..].concat()]].concat(),
+            true,
+        );
     }
 
     #[test]
@@ -119,15 +149,43 @@ mod tests {
     #[test]
     fn refuses_broken_structure() {
         let [header_chunk, text, data, end] = good();
-        assert_png(&[text.clone(), header_chunk.clone(), data.clone(), end.clone()], false);
-        assert_png(&[header_chunk.clone(), header_chunk.clone(), data.clone(), end.clone()], false);
+        assert_png(
+            &[
+                text.clone(),
+                header_chunk.clone(),
+                data.clone(),
+                end.clone(),
+            ],
+            false,
+        );
+        assert_png(
+            &[
+                header_chunk.clone(),
+                header_chunk.clone(),
+                data.clone(),
+                end.clone(),
+            ],
+            false,
+        );
         assert_png(&[header_chunk.clone(), end.clone()], false);
-        assert_png(&[header_chunk.clone(), chunk(b"IDAT", b""), end.clone()], false);
+        assert_png(
+            &[header_chunk.clone(), chunk(b"IDAT", b""), end.clone()],
+            false,
+        );
         assert_png(&[header_chunk, data.clone(), chunk(b"IEND", b"x")], false);
         let [header_chunk, text, data, end] = good();
         assert_png(&[header([8, 3, 0, 0, 0]), data.clone(), end.clone()], false);
-        assert_png(&[header_chunk, data.clone(), text, data.clone(), end.clone()], false);
-        for tail in [[3, 2, 0, 0, 0], [16, 3, 0, 0, 0], [8, 1, 0, 0, 0], [8, 2, 1, 0, 0], [8, 2, 0, 0, 2]] {
+        assert_png(
+            &[header_chunk, data.clone(), text, data.clone(), end.clone()],
+            false,
+        );
+        for tail in [
+            [3, 2, 0, 0, 0],
+            [16, 3, 0, 0, 0],
+            [8, 1, 0, 0, 0],
+            [8, 2, 1, 0, 0],
+            [8, 2, 0, 0, 2],
+        ] {
             assert_png(&[header(tail), data.clone(), end.clone()], false);
         }
         let empty = chunk(b"IHDR", &[0, 0, 0, 0, 0, 0, 0, 2, 8, 2, 0, 0, 0]);

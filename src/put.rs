@@ -32,20 +32,34 @@ pub async fn put(
 ) -> Result<(), Error> {
     let request = timed(&mut summary.decode, async { Request::parse(event) }).await?;
     let (put, submission, hashes) = check(storage, request, deadline, summary).await?;
-    let Put { project_id, submission_id, images, .. } = &put;
+    let Put {
+        project_id,
+        submission_id,
+        images,
+        ..
+    } = &put;
     let objects = images.iter().cloned().zip(hashes);
-    let objects: Vec<Object> =
-        objects.map(|((field, image), sha256)| Object::new(project_id, submission_id, field, image, sha256)).collect();
+    let objects: Vec<Object> = objects
+        .map(|((field, image), sha256)| {
+            Object::new(project_id, submission_id, field, image, sha256)
+        })
+        .collect();
     summary.note_images(&objects);
     let keys = || objects.iter().map(|object| object.key.clone());
 
     let uploaded = timed(&mut summary.upload, deadline.work(storage.upload(&objects))).await;
-    let uploaded = uploaded.unwrap_or_else(|time_is_up| Err(Error::fault("upload", time_is_up.to_string())));
+    let uploaded =
+        uploaded.unwrap_or_else(|time_is_up| Err(Error::fault("upload", time_is_up.to_string())));
     if let Err(error) = uploaded {
         unneeded.extend(keys());
         return Err(error);
     }
-    match timed(&mut summary.commit, storage.commit(&put, &objects, submission, deadline)).await {
+    match timed(
+        &mut summary.commit,
+        storage.commit(&put, &objects, submission, deadline),
+    )
+    .await
+    {
         Commit::Done(replaced) => {
             unneeded.extend(replaced);
             Ok(())
@@ -56,7 +70,11 @@ pub async fn put(
         }
         Commit::Unknown(error) => {
             let keys: Vec<String> = keys().collect();
-            tracing::warn!(submission = submission_id, ?keys, "whether these objects were committed is unknown");
+            tracing::warn!(
+                submission = submission_id,
+                ?keys,
+                "whether these objects were committed is unknown"
+            );
             Err(error)
         }
     }
@@ -71,7 +89,12 @@ async fn check(
 ) -> Result<(Put, Submission, Vec<[u8; 32]>), Error> {
     let images = request.images.clone();
     let hashes = spawn_blocking(move || hash(&images));
-    let reads = async { tokio::join!(storage.project(&request.api_key), storage.submission(&request.submission_id)) };
+    let reads = async {
+        tokio::join!(
+            storage.project(&request.api_key),
+            storage.submission(&request.submission_id)
+        )
+    };
     let (project, submission) = timed(&mut summary.read, deadline.work(reads))
         .await
         .map_err(|time_is_up| Error::fault("read", time_is_up.to_string()))?;
@@ -81,7 +104,10 @@ async fn check(
     let submission = checks::check_submission(submission?, &project)?;
     summary.submission = Some(request.submission_id.clone());
     let put = checks::check_images(request, project, admin)?;
-    let hashes = deadline.work(hashes).await.map_err(|time_is_up| Error::fault("hash", time_is_up.to_string()))?;
+    let hashes = deadline
+        .work(hashes)
+        .await
+        .map_err(|time_is_up| Error::fault("hash", time_is_up.to_string()))?;
     // Not the panic's own message, which may hold what the caller sent.
     let hashes = hashes.map_err(|_| Error::fault("hash", "panicked"))?;
     Ok((put, submission, hashes))

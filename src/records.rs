@@ -25,7 +25,10 @@ impl Project {
     /// The administrator who has this account, as registered; compared without regard to ASCII case.
     #[must_use]
     pub fn admin(&self, account: &str) -> Option<&str> {
-        self.admins.iter().map(String::as_str).find(|admin| admin.eq_ignore_ascii_case(account))
+        self.admins
+            .iter()
+            .map(String::as_str)
+            .find(|admin| admin.eq_ignore_ascii_case(account))
     }
 }
 
@@ -33,13 +36,18 @@ impl TryFrom<Item> for Project {
     type Error = MalformedRecord;
 
     fn try_from(mut item: Item) -> Result<Self, MalformedRecord> {
-        let active = matches!(item.get("status"), Some(AttributeValue::S(status)) if status == "active");
+        let active =
+            matches!(item.get("status"), Some(AttributeValue::S(status)) if status == "active");
         let admins = match item.remove("admins") {
             None => Vec::new(),
             Some(AttributeValue::Ss(admins)) => admins,
             Some(_) => return Err(MalformedRecord("admins")),
         };
-        Ok(Self { id: string(&mut item, "projectId")?, active, admins })
+        Ok(Self {
+            id: string(&mut item, "projectId")?,
+            active,
+            admins,
+        })
     }
 }
 
@@ -75,8 +83,13 @@ impl Submission {
 impl From<Item> for Submission {
     fn from(mut item: Item) -> Self {
         let images = ImageField::ALL.into_iter();
-        let images = images.filter_map(|field| Some((field, item.remove(field.name())?))).collect();
-        Self { project_id: string(&mut item, "projectId").ok(), images }
+        let images = images
+            .filter_map(|field| Some((field, item.remove(field.name())?)))
+            .collect();
+        Self {
+            project_id: string(&mut item, "projectId").ok(),
+            images,
+        }
     }
 }
 

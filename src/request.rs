@@ -34,7 +34,11 @@ impl Request {
     ///
     /// [`Error::InvalidPayload`] or else [`Error::MissingData`].
     pub fn parse(event: Event) -> Result<Self, Error> {
-        let HttpRequest { api_key, content_type, body } = event.into_request()?;
+        let HttpRequest {
+            api_key,
+            content_type,
+            body,
+        } = event.into_request()?;
         let form = Form::parse(&content_type, &body)?;
         let text = |field| form.text(field).map(str::to_owned);
         let (submission_id, admin) = (text(TextField::SubmissionId), text(TextField::Admin));
@@ -56,7 +60,10 @@ impl Request {
 }
 
 /// Cuts the images' texts out of the body's memory, in which each keeps its place.
-fn split(mut body: BytesMut, mut texts: Vec<(ImageField, Range<usize>)>) -> Vec<(ImageField, BytesMut)> {
+fn split(
+    mut body: BytesMut,
+    mut texts: Vec<(ImageField, Range<usize>)>,
+) -> Vec<(ImageField, BytesMut)> {
     texts.sort_unstable_by_key(|(_, range)| Reverse(range.start));
     let cut = texts.into_iter().map(|(field, range)| {
         let mut text = body.split_off(range.start);

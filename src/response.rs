@@ -35,10 +35,19 @@ impl Response {
             Err(error) => {
                 headers.insert("x-error-detail", error.detail());
                 let (status_code, code, message) = error.row();
-                (status_code, json!({ "errorCode": code, "message": message }))
+                (
+                    status_code,
+                    json!({ "errorCode": code, "message": message }),
+                )
             }
         };
         let cookies = (payload == Payload::V2).then_some([]);
-        Self { status_code, headers, body: body.to_string(), is_base64_encoded: false, cookies }
+        Self {
+            status_code,
+            headers,
+            body: body.to_string(),
+            is_base64_encoded: false,
+            cookies,
+        }
     }
 }

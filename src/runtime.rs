@@ -41,7 +41,9 @@ const LARGEST_EVENT: u64 = 7 << 20;
 pub async fn run(function: &Function) -> Result<(), BoxError> {
     let api = PooledClient::builder().build();
     loop {
-        let next = build_request().uri("/2018-06-01/runtime/invocation/next").body(Body::empty())?;
+        let next = build_request()
+            .uri("/2018-06-01/runtime/invocation/next")
+            .body(Body::empty())?;
         let (head, body) = api.call(next).await?.into_parts();
         // Some emulators answer so while there is nothing to do.
         if head.status == StatusCode::NO_CONTENT {
@@ -51,7 +53,10 @@ pub async fn run(function: &Function) -> Result<(), BoxError> {
             return Err(format!("the Runtime API gives no event, but {}", head.status).into());
         }
         let invocation = invocation(&head.headers, body).await?;
-        let path = format!("/2018-06-01/runtime/invocation/{}/response", invocation.request_id);
+        let path = format!(
+            "/2018-06-01/runtime/invocation/{}/response",
+            invocation.request_id
+        );
         let mut response = build_request().method(Method::POST).uri(path);
         if let Some(id) = head.headers.get(INVOCATION_ID) {
             response = response.header(INVOCATION_ID, id);
@@ -68,12 +73,17 @@ pub async fn run(function: &Function) -> Result<(), BoxError> {
 /// An event, and what the Runtime API says of it.
 async fn invocation(headers: &HeaderMap, mut body: Incoming) -> Result<Invocation, BoxError> {
     let header = |name| headers.get(name)?.to_str().ok().map(str::to_owned);
-    let request_id =
-        header("lambda-runtime-aws-request-id").ok_or("the Runtime API gave an event without a request ID")?;
-    let trace = header("lambda-runtime-trace-id").map_or_else(Trace::default, |header| Trace::new(&header));
+    let request_id = header("lambda-runtime-aws-request-id")
+        .ok_or("the Runtime API gave an event without a request ID")?;
+    let trace =
+        header("lambda-runtime-trace-id").map_or_else(Trace::default, |header| Trace::new(&header));
     let deadline = header("lambda-runtime-deadline-ms").and_then(|deadline| deadline.parse().ok());
     let deadline = deadline.map(|deadline| UNIX_EPOCH + Duration::from_millis(deadline));
-    let size = body.size_hint().exact().unwrap_or(LARGEST_EVENT).min(LARGEST_EVENT);
+    let size = body
+        .size_hint()
+        .exact()
+        .unwrap_or(LARGEST_EVENT)
+        .min(LARGEST_EVENT);
     let mut event = BytesMut::with_capacity(usize::try_from(size)?);
     while let Some(frame) = body.frame().await {
         // Each piece is freed before the next is read, so that they all take the same memory.
@@ -96,7 +106,11 @@ async fn invocation(headers: &HeaderMap, mut body: Incoming) -> Result<Invocatio
 /// another. The answer is read to its end, so that its connection can be used again.
 async fn check(answer: Response<Incoming>) {
     let (head, body) = answer.into_parts();
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     if !head.status.is_success() {
         let (status, answer) = (head.status.as_u16(), String::from_utf8_lossy(&body));
         tracing::error!(status, %answer, "a response was not accepted");

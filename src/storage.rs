@@ -65,15 +65,21 @@ impl Default for Limits {
 
 /// What the AWS SDK's usual configuration says, with our HTTP client.
 pub async fn sdk_config() -> SdkConfig {
-    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http.build_https()).load().await
+    let http =
+        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http.build_https())
+        .load()
+        .await
 }
 
 /// Whether buckets are addressed by path: a server that is named by an endpoint rarely has a host name for each.
 #[must_use]
 pub fn path_style() -> bool {
     let endpoints = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
-    endpoints.iter().any(|name| env::var_os(name).is_some_and(|url| !url.is_empty()))
+    endpoints
+        .iter()
+        .any(|name| env::var_os(name).is_some_and(|url| !url.is_empty()))
 }
 
 /// The tables and the bucket. Made once a process; its connections are kept.
@@ -88,8 +94,11 @@ impl Storage {
     /// Clients that the AWS SDK's usual variables configure: region, credentials, endpoints.
     pub async fn from_env(config: Config) -> Self {
         let (sdk, subsegments) = (sdk_config().await, Subsegments::from_env());
-        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(subsegments.clone());
-        let s3 = aws_sdk_s3::config::Builder::from(&sdk).interceptor(subsegments).force_path_style(path_style());
+        let dynamodb =
+            aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(subsegments.clone());
+        let s3 = aws_sdk_s3::config::Builder::from(&sdk)
+            .interceptor(subsegments)
+            .force_path_style(path_style());
         Self::new(config, Limits::default(), dynamodb, s3)
     }
 
@@ -101,8 +110,9 @@ impl Storage {
         dynamodb: aws_sdk_dynamodb::config::Builder,
         s3: aws_sdk_s3::config::Builder,
     ) -> Self {
-        let retries =
-            RetryConfig::standard().with_max_attempts(limits.max_attempts).with_initial_backoff(limits.initial_backoff);
+        let retries = RetryConfig::standard()
+            .with_max_attempts(limits.max_attempts)
+            .with_initial_backoff(limits.initial_backoff);
         let timeouts = |attempt, operation| {
             TimeoutConfig::builder()
                 .connect_timeout(limits.connect)
@@ -114,8 +124,15 @@ impl Storage {
             .retry_config(retries.clone())
             .timeout_config(timeouts(limits.dynamodb_attempt, limits.dynamodb))
             .build();
-        let s3 = s3.retry_config(retries).timeout_config(timeouts(limits.s3_attempt, limits.s3)).build();
-        Self { dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb), s3: aws_sdk_s3::Client::from_conf(s3), config }
+        let s3 = s3
+            .retry_config(retries)
+            .timeout_config(timeouts(limits.s3_attempt, limits.s3))
+            .build();
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            config,
+        }
     }
 
     /// Opens the connections that a request with four images needs, and has the SDK resolve credentials and
@@ -132,13 +149,22 @@ impl Storage {
         let locations = (0..ImageField::ALL.len()).map(|_| self.bucket_location());
         let answers = async { tokio::try_join!(reads, try_join_all(locations)) };
         let answers = timeout(WARM_UP, answers).await;
-        answers.map_err(|_elapsed| Error::fault("warm-up", "timed out"))?.map(|_| ())
+        answers
+            .map_err(|_elapsed| Error::fault("warm-up", "timed out"))?
+            .map(|_| ())
     }
 
     /// A read of the bucket that tells nothing of what is in it.
     async fn bucket_location(&self) -> Result<(), Error> {
-        let location = self.s3.get_bucket_location().bucket(&self.config.images_bucket).send();
-        location.await.map(|_| ()).map_err(|error| fault("GetBucketLocation", &error))
+        let location = self
+            .s3
+            .get_bucket_location()
+            .bucket(&self.config.images_bucket)
+            .send();
+        location
+            .await
+            .map(|_| ())
+            .map_err(|error| fault("GetBucketLocation", &error))
     }
 
     /// The project that is registered under the key's hash.
@@ -160,9 +186,9 @@ impl Storage {
             .await
             .map_err(|error| fault("Query", &error))?;
         match <[_; 1]>::try_from(found.items.unwrap_or_default()) {
-            Ok([item]) => {
-                Ok(Some(item.try_into().map_err(|error: MalformedRecord| Error::fault("Query", error.to_string()))?))
-            }
+            Ok([item]) => Ok(Some(item.try_into().map_err(
+                |error: MalformedRecord| Error::fault("Query", error.to_string()),
+            )?)),
             Err(none) if none.is_empty() => Ok(None),
             Err(_) => Err(Error::fault("Query", "two projects have the same API key")),
         }
@@ -195,7 +221,11 @@ where
 {
     let cause = match (error.as_service_error(), error.raw_response()) {
         (Some(service), Some(response)) => {
-            format!("{} {}", response.status().as_u16(), service.code().unwrap_or("without an error code"))
+            format!(
+                "{} {}",
+                response.status().as_u16(),
+                service.code().unwrap_or("without an error code")
+            )
         }
         _ => DisplayErrorContext(error).to_string(),
     };

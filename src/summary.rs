@@ -32,13 +32,17 @@ impl Summary {
     /// Of a request with an event of this many bytes.
     #[must_use]
     pub fn of_event(size: usize) -> Self {
-        Self { event_size: size, ..Self::default() }
+        Self {
+            event_size: size,
+            ..Self::default()
+        }
     }
 
     /// Notes the format and size of each object.
     pub fn note_images(&mut self, objects: &[Object]) {
         for object in objects {
-            self.images[object.field as usize] = Some((object.image.format(), object.image.bytes().len()));
+            self.images[object.field as usize] =
+                Some((object.image.format(), object.image.bytes().len()));
         }
     }
 
@@ -50,7 +54,8 @@ impl Summary {
 
     /// Writes the line, in the request's span.
     pub fn log(&self, result: &Result<(), Error>, elapsed: Duration) {
-        let format = |field: ImageField| self.images[field as usize].map(|(format, _)| format.extension());
+        let format =
+            |field: ImageField| self.images[field as usize].map(|(format, _)| format.extension());
         let size = |field: ImageField| self.images[field as usize].map(|(_, size)| size);
         let (status, code) = code(result);
         macro_rules! log {
@@ -78,7 +83,11 @@ impl Summary {
                 )
             };
         }
-        if let Err(Error::Processing(_)) = result { log!(error) } else { log!(info) }
+        if let Err(Error::Processing(_)) = result {
+            log!(error)
+        } else {
+            log!(info)
+        }
     }
 }
 

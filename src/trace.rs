@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_s3::config::interceptors::{
-    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut, FinalizerInterceptorContextRef,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    FinalizerInterceptorContextRef,
 };
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
@@ -40,7 +41,9 @@ impl Trace {
     #[must_use]
     pub fn new(header: &str) -> Self {
         let trace = Self(header.into());
-        let hex = |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let hex = |text: &str, digits| {
+            text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
         // AWS, "Tracing header": version, time, identifier.
         let is_id = |id: &str| {
             let mut parts = id.splitn(3, '-');
@@ -61,7 +64,9 @@ impl Trace {
     }
 
     fn member(&self, name: &str) -> Option<&str> {
-        self.0.split(';').find_map(|member| member.trim().strip_prefix(name))
+        self.0
+            .split(';')
+            .find_map(|member| member.trim().strip_prefix(name))
     }
 
     /// Carries out work in which each call to storage belongs to the trace.
@@ -80,7 +85,11 @@ impl Subsegments {
     /// To the daemon that Lambda names in `AWS_XRAY_DAEMON_ADDRESS`, if it does.
     pub(crate) fn from_env() -> Self {
         let address = env::var("AWS_XRAY_DAEMON_ADDRESS").ok();
-        Self { daemon: address.and_then(|address| connect(address.parse().ok()?).ok()).map(Arc::new) }
+        Self {
+            daemon: address
+                .and_then(|address| connect(address.parse().ok()?).ok())
+                .map(Arc::new),
+        }
     }
 }
 
@@ -104,8 +113,9 @@ impl Intercept for Subsegments {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let begun =
-            CURRENT.try_with(|trace| Subsegment::begin(self.daemon.as_ref()?, trace, config.load::<Metadata>()?));
+        let begun = CURRENT.try_with(|trace| {
+            Subsegment::begin(self.daemon.as_ref()?, trace, config.load::<Metadata>()?)
+        });
         if let Ok(Some(subsegment)) = begun {
             config.interceptor_state().store_put(subsegment);
         }
@@ -121,7 +131,10 @@ impl Intercept for Subsegments {
     ) -> Result<(), BoxError> {
         let _ = CURRENT.try_with(|trace| {
             if !trace.0.is_empty() {
-                let _ = context.request_mut().headers_mut().try_insert("x-amzn-trace-id", trace.0.to_string());
+                let _ = context
+                    .request_mut()
+                    .headers_mut()
+                    .try_insert("x-amzn-trace-id", trace.0.to_string());
             }
         });
         Ok(())
@@ -133,8 +146,12 @@ impl Intercept for Subsegments {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let (Some(subsegment), Some(response)) = (config.load::<Subsegment>(), context.response()) {
-            subsegment.status.store(response.status().as_u16(), Ordering::Relaxed);
+        if let (Some(subsegment), Some(response)) =
+            (config.load::<Subsegment>(), context.response())
+        {
+            subsegment
+                .status
+                .store(response.status().as_u16(), Ordering::Relaxed);
         }
         Ok(())
     }
@@ -160,13 +177,23 @@ impl Subsegment {
     fn begin(daemon: &Arc<UdpSocket>, trace: &Trace, call: &Metadata) -> Option<Self> {
         trace.member("Sampled=").filter(|sampled| *sampled == "1")?;
         let (daemon, trace, call) = (Arc::clone(daemon), trace.clone(), call.clone());
-        Some(Self { daemon, trace, call, started: SystemTime::now(), status: AtomicU16::new(0) })
+        Some(Self {
+            daemon,
+            trace,
+            call,
+            started: SystemTime::now(),
+            status: AtomicU16::new(0),
+        })
     }
 }
 
 impl Drop for Subsegment {
     fn drop(&mut self) {
-        let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let seconds = |time: SystemTime| {
+            time.duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs_f64()
+        };
         let status = *self.status.get_mut();
         let id = format!("{:016x}", Uuid::new_v4().as_u64_pair().0);
         let mut document = json!({
@@ -185,7 +212,9 @@ impl Drop for Subsegment {
         if status != 0 {
             document["http"] = json!({ "response": { "status": status } });
         }
-        let _ = self.daemon.send(format!("{{\"format\":\"json\",\"version\":1}}\n{document}").as_bytes());
+        let _ = self
+            .daemon
+            .send(format!("{{\"format\":\"json\",\"version\":1}}\n{document}").as_bytes());
     }
 }
 
@@ -216,6 +245,9 @@ mod tests {
         ] {
             assert_eq!(Trace::new(header), Trace::default(), "{header}");
         }
-        assert_eq!(Trace::new(id).id(), Some("1-5759e988-bd862e3fe1be46a994272793"));
+        assert_eq!(
+            Trace::new(id).id(),
+            Some("1-5759e988-bd862e3fe1be46a994272793")
+        );
     }
 }

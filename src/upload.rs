@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use aws_runtime::auth::PayloadSigningOverride;
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_sdk_s3::config::interceptors::{
-    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    BeforeTransmitInterceptorContextRef,
 };
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata};
@@ -40,10 +41,24 @@ pub struct Object {
 impl Object {
     /// An object for an image, under a key that no other object ever has.
     #[must_use]
-    pub fn new(project_id: &str, submission_id: &str, field: ImageField, image: Image, sha256: [u8; 32]) -> Self {
+    pub fn new(
+        project_id: &str,
+        submission_id: &str,
+        field: ImageField,
+        image: Image,
+        sha256: [u8; 32],
+    ) -> Self {
         let (name, extension) = (field.name(), image.format().extension());
-        let key = format!("{project_id}/{submission_id}/{name}/{}.{extension}", Uuid::new_v4());
-        Self { field, key, image, sha256 }
+        let key = format!(
+            "{project_id}/{submission_id}/{name}/{}.{extension}",
+            Uuid::new_v4()
+        );
+        Self {
+            field,
+            key,
+            image,
+            sha256,
+        }
     }
 }
 
@@ -55,7 +70,10 @@ impl Storage {
     ///
     /// [`Error::Processing`] if one can't be uploaded; the others may be.
     pub async fn upload(&self, objects: &[Object]) -> Result<(), Error> {
-        join_all(objects.iter().map(|object| self.upload_one(object))).await.into_iter().collect()
+        join_all(objects.iter().map(|object| self.upload_one(object)))
+            .await
+            .into_iter()
+            .collect()
     }
 
     async fn upload_one(&self, object: &Object) -> Result<(), Error> {
@@ -80,7 +98,9 @@ impl Storage {
             Ok(_) => Ok(()),
             // The key is ours alone: if it exists at a retry, an earlier attempt wrote it, whole and
             // with the checksum, and its answer was lost.
-            Err(error) if error.code() == Some("PreconditionFailed") && attempts.sent() > 1 => Ok(()),
+            Err(error) if error.code() == Some("PreconditionFailed") && attempts.sent() > 1 => {
+                Ok(())
+            }
             Err(error) => Err(fault("PutObject", &error)),
         }
     }
@@ -91,16 +111,24 @@ impl Storage {
     ///
     /// [`Error::Processing`] if it can't be deleted.
     pub async fn delete(&self, key: &str) -> Result<(), Error> {
-        let deletion = self.s3.delete_object().bucket(&self.config.images_bucket).key(key).send();
-        deletion.await.map(|_| ()).map_err(|error| fault("DeleteObject", &error))
+        let deletion = self
+            .s3
+            .delete_object()
+            .bucket(&self.config.images_bucket)
+            .key(key)
+            .send();
+        deletion
+            .await
+            .map(|_| ())
+            .map_err(|error| fault("DeleteObject", &error))
     }
 }
 
 /// S3 answers 409 to a conditional write while another to the same key, an earlier attempt of ours, is
 /// still under way, and asks for a retry ("Conditional writes", `ConditionalRequestConflict`).
 fn retry_conflicts() -> aws_sdk_s3::config::Builder {
-    let conflict =
-        AwsErrorCodeClassifier::<PutObjectError>::builder().transient_errors(vec!["ConditionalRequestConflict"]);
+    let conflict = AwsErrorCodeClassifier::<PutObjectError>::builder()
+        .transient_errors(vec!["ConditionalRequestConflict"]);
     aws_sdk_s3::config::Builder::new().retry_classifier(conflict.build())
 }
 
@@ -119,7 +147,9 @@ impl Intercept for SignedBy {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(PayloadSigningOverride::Precomputed(self.0.clone()));
+        config
+            .interceptor_state()
+            .store_put(PayloadSigningOverride::Precomputed(self.0.clone()));
         Ok(())
     }
 }

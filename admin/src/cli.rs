@@ -93,7 +93,9 @@ pub enum Submission {
 /// A text that a form's field can be: the function takes no blanks around one, and no more bytes.
 fn text(value: &str) -> Result<String, String> {
     if value.is_empty() || value.trim() != value {
-        return Err("it is empty, or has blanks around it, which a form's field can't have".to_owned());
+        return Err(
+            "it is empty, or has blanks around it, which a form's field can't have".to_owned(),
+        );
     }
     if value.len() > MAX_TEXT {
         return Err(format!("it is longer than {MAX_TEXT} bytes"));

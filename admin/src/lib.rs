@@ -34,11 +34,19 @@ pub struct Records {
 
 impl Records {
     fn projects(&self) -> Table<'_> {
-        Table { dynamodb: &self.dynamodb, name: &self.config.projects_table, key: "projectId" }
+        Table {
+            dynamodb: &self.dynamodb,
+            name: &self.config.projects_table,
+            key: "projectId",
+        }
     }
 
     fn submissions(&self) -> Table<'_> {
-        Table { dynamodb: &self.dynamodb, name: &self.config.submissions_table, key: "submissionId" }
+        Table {
+            dynamodb: &self.dynamodb,
+            name: &self.config.submissions_table,
+            key: "submissionId",
+        }
     }
 
     /// Those of these names, where the AWS SDK's usual configuration leads.
@@ -46,16 +54,26 @@ impl Records {
     pub fn new(sdk: &SdkConfig, config: Config) -> Self {
         let s3 = aws_sdk_s3::config::Builder::from(sdk).force_path_style(storage::path_style());
         let s3 = aws_sdk_s3::Client::from_conf(s3.build());
-        Self { dynamodb: aws_sdk_dynamodb::Client::new(sdk), s3, config }
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(sdk),
+            s3,
+            config,
+        }
     }
 }
 
 /// A call that failed, and all that is known of why.
 fn failed<E: std::error::Error>(what: impl Display, error: &E) -> Error {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let sentence = causes.map(ToString::to_string).fold(what.to_string(), |sentence, cause| {
-        // An error often says what its cause says, too.
-        if sentence.contains(&cause) { sentence } else { format!("{sentence}: {cause}") }
-    });
+    let sentence = causes
+        .map(ToString::to_string)
+        .fold(what.to_string(), |sentence, cause| {
+            // An error often says what its cause says, too.
+            if sentence.contains(&cause) {
+                sentence
+            } else {
+                format!("{sentence}: {cause}")
+            }
+        });
     sentence.into()
 }

@@ -33,17 +33,22 @@ async fn run(cli: Cli) -> Result<(), Error> {
     let records = Records::new(&sdk, config);
     let usage_plan = |gateway: cli::Gateway| Some(UsagePlan::new(&sdk, gateway.usage_plan?));
     match cli {
-        Cli::Project(cli::Project::Create { id, admins, gateway }) => {
-            create_project(&records, id, admins, usage_plan(gateway)).await
-        }
+        Cli::Project(cli::Project::Create {
+            id,
+            admins,
+            gateway,
+        }) => create_project(&records, id, admins, usage_plan(gateway)).await,
         Cli::Project(cli::Project::Key(Key::Rotate { id, gateway })) => {
             rotate_key(&records, &id, usage_plan(gateway)).await
         }
-        Cli::Submission(Submission::Create { id, project }) => create_submission(&records, &id, &project).await,
+        Cli::Submission(Submission::Create { id, project }) => {
+            create_submission(&records, &id, &project).await
+        }
         Cli::Submission(Submission::Show { id, save }) => {
             let table = &records.config.submissions_table;
             let submission = records.submission(&id).await?;
-            let submission = submission.ok_or_else(|| format!("there is no submission {id:?} in the table {table}"))?;
+            let submission = submission
+                .ok_or_else(|| format!("there is no submission {id:?} in the table {table}"))?;
             print!("{submission}");
             match save {
                 Some(folder) => records.save(&submission, &folder).await,
@@ -61,11 +66,23 @@ async fn create_project(
     plan: Option<UsagePlan>,
 ) -> Result<(), Error> {
     let api_key = NewKey::generate()?;
-    let admins = admins.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    let project = Project { id, api_key, status: "active".to_owned(), admins };
+    let admins = admins
+        .into_iter()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let project = Project {
+        id,
+        api_key,
+        status: "active".to_owned(),
+        admins,
+    };
     let Project { id, api_key, .. } = &project;
     if records.create_project(&project).await? == Created::Exists {
-        return Err(format!("there is a project {id:?} already: `project key rotate` gives it a new key").into());
+        return Err(format!(
+            "there is a project {id:?} already: `project key rotate` gives it a new key"
+        )
+        .into());
     }
     if let Some(plan) = &plan {
         plan.add(id, api_key).await.map_err(|error| {
@@ -80,7 +97,11 @@ async fn create_project(
 
 /// The new key is on the plan before the project has it, and the old one until then: at no time is a request with
 /// one of them turned away by the gateway that the function would take.
-async fn rotate_key(records: &Records, project: &str, plan: Option<UsagePlan>) -> Result<(), Error> {
+async fn rotate_key(
+    records: &Records,
+    project: &str,
+    plan: Option<UsagePlan>,
+) -> Result<(), Error> {
     let api_key = NewKey::generate()?;
     let Some(plan) = plan else {
         return match records.set_key(project, &api_key).await {
@@ -96,12 +117,18 @@ async fn rotate_key(records: &Records, project: &str, plan: Option<UsagePlan>) -
     match records.set_key(project, &api_key).await {
         SetKey::Done => {}
         SetKey::Refused(error) => {
-            plan.remove(&new).await.map_err(|second| format!("{error}; and {second}"))?;
+            plan.remove(&new)
+                .await
+                .map_err(|second| format!("{error}; and {second}"))?;
             return Err(error);
         }
         // Both keys stay on the plan: the next rotation removes them.
         SetKey::Unknown(error) => {
-            return Err(format!("{error}. Nobody may have the project's key: run {}", rotation(project, &plan)).into());
+            return Err(format!(
+                "{error}. Nobody may have the project's key: run {}",
+                rotation(project, &plan)
+            )
+            .into());
         }
     }
     hand_over(&api_key, Some(&plan))?;
@@ -117,7 +144,9 @@ fn rotation(project: &str, plan: &UsagePlan) -> String {
 
 fn hand_over(api_key: &NewKey, plan: Option<&UsagePlan>) -> Result<(), Error> {
     match plan {
-        None => eprintln!("Without --usage-plan, API Gateway is not told of the key, and answers 403."),
+        None => {
+            eprintln!("Without --usage-plan, API Gateway is not told of the key, and answers 403.")
+        }
         Some(_) => eprintln!("API Gateway keeps the key: who may read its keys there, has it."),
     }
     eprintln!("The API key, shown this once; the project's record has only its hash:");
@@ -132,9 +161,19 @@ async fn create_submission(records: &Records, id: &str, project: &str) -> Result
 }
 
 async fn sweep(records: &Records, delete: Option<usize>) -> Result<(), Error> {
-    let (table, bucket) = (&records.config.submissions_table, &records.config.images_bucket);
+    let (table, bucket) = (
+        &records.config.submissions_table,
+        &records.config.images_bucket,
+    );
     eprintln!("comparing the bucket {bucket} with the table {table}");
-    let Progress { objects, named, records: count, young, foreign, left_over } = pass(records, false).await?;
+    let Progress {
+        objects,
+        named,
+        records: count,
+        young,
+        foreign,
+        left_over,
+    } = pass(records, false).await?;
     eprintln!(
         "{objects} objects: {named} named by {count} records, {young} younger than an hour, {foreign} not ours, \
          {left_over} left over"
@@ -142,18 +181,22 @@ async fn sweep(records: &Records, delete: Option<usize>) -> Result<(), Error> {
     match delete {
         None if left_over > 0 => eprintln!("Nothing was deleted: that takes --delete {left_over}."),
         Some(expected) if left_over > expected => {
-            return Err(
-                format!("{left_over} are left over, more than the {expected} of --delete: none is deleted").into()
-            );
+            return Err(format!(
+                "{left_over} are left over, more than the {expected} of --delete: none is deleted"
+            )
+            .into());
         }
         Some(_) if left_over > 0 && named == 0 => {
-            return Err(
-                format!("no record of {table} names any object: is that the right table? None is deleted").into()
-            );
+            return Err(format!(
+                "no record of {table} names any object: is that the right table? None is deleted"
+            )
+            .into());
         }
         Some(_) => {
             let deleted = pass(records, true).await?.left_over;
-            eprintln!("{deleted} deleted. If the bucket keeps versions, they can be brought back for a while.");
+            eprintln!(
+                "{deleted} deleted. If the bucket keeps versions, they can be brought back for a while."
+            );
         }
         None => {}
     }
@@ -165,10 +208,24 @@ async fn pass(records: &Records, delete: bool) -> Result<Progress, Error> {
     // Drawn on a terminal alone.
     let bar = ProgressBar::new_spinner();
     let swept = records.sweep(Sweep::now(delete), |progress, left_over| {
-        let Progress { records, objects, left_over: count, .. } = progress;
-        bar.set_message(format!("{records} records, {objects} objects, {count} left over"));
+        let Progress {
+            records,
+            objects,
+            left_over: count,
+            ..
+        } = progress;
+        bar.set_message(format!(
+            "{records} records, {objects} objects, {count} left over"
+        ));
         bar.tick();
-        let Some(LeftOver { key, size, modified }) = left_over else { return Ok(()) };
+        let Some(LeftOver {
+            key,
+            size,
+            modified,
+        }) = left_over
+        else {
+            return Ok(());
+        };
         let done = if delete { "deleted" } else { "left over" };
         bar.suspend(|| writeln!(stdout(), "{done}  {size:>9} bytes  {modified}  {key}"))
     });

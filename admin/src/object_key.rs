@@ -18,7 +18,9 @@ impl<'a> ObjectKey<'a> {
         let (rest, name) = key.rsplit_once('/')?;
         let (owner, field) = rest.rsplit_once('/')?;
         let (unique, extension) = name.split_once('.')?;
-        let Some(Field::Image(field)) = Field::from_name(field.as_bytes()) else { return None };
+        let Some(Field::Image(field)) = Field::from_name(field.as_bytes()) else {
+            return None;
+        };
         // Random, and in the one form in which it is written: a hash in hex is not.
         let is_ours = |uuid: Uuid| uuid.get_version_num() == 4 && uuid.to_string() == unique;
         let ours = Uuid::parse_str(unique).is_ok_and(is_ours) && matches!(extension, "jpg" | "png");
@@ -27,7 +29,10 @@ impl<'a> ObjectKey<'a> {
 
     /// The IDs of the submissions that it may be of: all but always one.
     pub(crate) fn submissions(self) -> impl Iterator<Item = &'a str> {
-        let ids = self.owner.match_indices('/').map(move |(slash, _)| &self.owner[slash + 1..]);
+        let ids = self
+            .owner
+            .match_indices('/')
+            .map(move |(slash, _)| &self.owner[slash + 1..]);
         ids.filter(|id| !id.is_empty())
     }
 }
@@ -43,7 +48,13 @@ mod tests {
         let unique = "5f0c6b0a-7c1e-4d3f-9a52-0c8d4f6b7e21";
         let key = format!("a/b/c/selfieImage/{unique}.jpg");
         let parsed = ObjectKey::parse(&key).unwrap();
-        assert_eq!(parsed, ObjectKey { owner: "a/b/c", field: ImageField::SelfieImage });
+        assert_eq!(
+            parsed,
+            ObjectKey {
+                owner: "a/b/c",
+                field: ImageField::SelfieImage
+            }
+        );
         assert_eq!(parsed.submissions().collect::<Vec<_>>(), ["b/c", "c"]);
         for key in [
             format!("a/selfieImage/{unique}.jpg"),
@@ -65,6 +76,12 @@ mod tests {
     #[test]
     fn finds_no_submission_without_an_id() {
         let key = "a/S-9//idImage/5f0c6b0a-7c1e-4d3f-9a52-0c8d4f6b7e21.jpg";
-        assert_eq!(ObjectKey::parse(key).unwrap().submissions().collect::<Vec<_>>(), ["S-9/"]);
+        assert_eq!(
+            ObjectKey::parse(key)
+                .unwrap()
+                .submissions()
+                .collect::<Vec<_>>(),
+            ["S-9/"]
+        );
     }
 }

@@ -52,7 +52,9 @@ impl NewKey {
 
     /// What the function finds the project by.
     fn hash(&self) -> Result<String, Error> {
-        Ok(ApiKey::new(&self.0).ok_or("an API key can't be empty")?.hash())
+        Ok(ApiKey::new(&self.0)
+            .ok_or("an API key can't be empty")?
+            .hash())
     }
 }
 
@@ -71,9 +73,14 @@ impl Records {
     pub async fn create_project(&self, project: &Project) -> Result<Created, Error> {
         // A set in DynamoDB is never empty.
         let admins = Some(&project.admins).filter(|admins| !admins.is_empty());
-        let item = [("apiKeyHash", text(&project.api_key.hash()?)), ("status", text(&project.status))];
+        let item = [
+            ("apiKeyHash", text(&project.api_key.hash()?)),
+            ("status", text(&project.status)),
+        ];
         let admins = admins.map(|admins| ("admins", AttributeValue::Ss(admins.clone())));
-        self.projects().create(&project.id, item.into_iter().chain(admins)).await
+        self.projects()
+            .create(&project.id, item.into_iter().chain(admins))
+            .await
     }
 
     /// Gives a project another key. From then on the old one is nobody's.
@@ -91,8 +98,11 @@ impl Records {
             .condition_expression("attribute_exists(projectId)")
             .update_expression("SET apiKeyHash = :hash")
             .expression_attribute_values(":hash", hash.clone());
-        let Err(error) = update.send().await else { return SetKey::Done };
-        if let Some(UpdateItemError::ConditionalCheckFailedException(_)) = error.as_service_error() {
+        let Err(error) = update.send().await else {
+            return SetKey::Done;
+        };
+        if let Some(UpdateItemError::ConditionalCheckFailedException(_)) = error.as_service_error()
+        {
             return SetKey::Refused(no_project(project, table.name));
         }
         // Its answer may have been lost: the record tells.

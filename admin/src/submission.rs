@@ -30,7 +30,11 @@ impl Records {
     /// # Errors
     ///
     /// If there is no such project, or the tables can't be used.
-    pub async fn create_submission(&self, id: &str, project: Option<&str>) -> Result<Created, Error> {
+    pub async fn create_submission(
+        &self,
+        id: &str,
+        project: Option<&str>,
+    ) -> Result<Created, Error> {
         if let Some(project) = project
             && self.projects().read(project).await?.is_none()
         {
@@ -47,19 +51,33 @@ impl Records {
     /// If table or bucket can't be read.
     pub async fn submission(&self, id: &str) -> Result<Option<Submission>, Error> {
         let bucket = &self.config.images_bucket;
-        let Some(item) = self.submissions().read(id).await? else { return Ok(None) };
-        let record: Value = item.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
+        let Some(item) = self.submissions().read(id).await? else {
+            return Ok(None);
+        };
+        let record: Value = item
+            .iter()
+            .map(|(name, value)| (name.clone(), plain(value)))
+            .collect();
         let mut objects = BTreeMap::new();
         if let Some(project) = record["projectId"].as_str() {
-            let list = self.s3.list_objects_v2().bucket(bucket).prefix(format!("{project}/{id}/"));
+            let list = self
+                .s3
+                .list_objects_v2()
+                .bucket(bucket)
+                .prefix(format!("{project}/{id}/"));
             let mut pages = list.into_paginator().send();
             while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| failed(format_args!("can't list the bucket {bucket}"), &error))?;
+                let page = page.map_err(|error| {
+                    failed(format_args!("can't list the bucket {bucket}"), &error)
+                })?;
                 let found = page.contents.unwrap_or_default().into_iter();
                 // Another submission's ID may begin with this one's and a slash.
-                let found = found.filter_map(|object| Some((object.key?, object.size.unwrap_or_default())));
+                let found =
+                    found.filter_map(|object| Some((object.key?, object.size.unwrap_or_default())));
                 let owner = format!("{project}/{id}");
-                objects.extend(found.filter(|(key, _)| ObjectKey::parse(key).is_some_and(|key| key.owner == owner)));
+                objects.extend(found.filter(|(key, _)| {
+                    ObjectKey::parse(key).is_some_and(|key| key.owner == owner)
+                }));
             }
         }
         Ok(Some(Submission { record, objects }))
@@ -77,25 +95,50 @@ impl Records {
             let name = field.name();
             let is_its = ObjectKey::parse(key).is_some_and(|key| key.field == field);
             if !is_its || !submission.objects.contains_key(key) {
-                return Err(format!("{name}'s object {key} is missing, or not this submission's").into());
+                return Err(
+                    format!("{name}'s object {key} is missing, or not this submission's").into(),
+                );
             }
-            let get = self.s3.get_object().bucket(&self.config.images_bucket).key(key).send().await;
-            let object = get.map_err(|error| failed(format_args!("can't read {name}'s object {key}"), &error))?;
+            let get = self
+                .s3
+                .get_object()
+                .bucket(&self.config.images_bucket)
+                .key(key)
+                .send()
+                .await;
+            let object = get.map_err(|error| {
+                failed(format_args!("can't read {name}'s object {key}"), &error)
+            })?;
             let bytes = object.body.collect().await;
-            let bytes =
-                bytes.map_err(|error| failed(format_args!("can't read {name}'s object {key}"), &error))?.into_bytes();
-            if Some(hex::encode(Sha256::digest(&bytes)).as_str()) != submission.record[name]["sha256"].as_str() {
-                return Err(format!("{name}'s object {key} is not what the record says: its SHA-256 differs").into());
+            let bytes = bytes
+                .map_err(|error| failed(format_args!("can't read {name}'s object {key}"), &error))?
+                .into_bytes();
+            if Some(hex::encode(Sha256::digest(&bytes)).as_str())
+                != submission.record[name]["sha256"].as_str()
+            {
+                return Err(format!(
+                    "{name}'s object {key} is not what the record says: its SHA-256 differs"
+                )
+                .into());
             }
             let is_png = submission.record[name]["contentType"] == "image/png";
             let extension = if is_png { "png" } else { "jpg" };
             images.push((format!("{name}.{extension}"), bytes));
         }
-        let unusable = |error| format!("can't save in the new folder {}: {error}", folder.display());
-        DirBuilder::new().mode(0o700).create(folder).map_err(unusable)?;
+        let unusable =
+            |error| format!("can't save in the new folder {}: {error}", folder.display());
+        DirBuilder::new()
+            .mode(0o700)
+            .create(folder)
+            .map_err(unusable)?;
         for (name, bytes) in images {
-            let file = File::options().write(true).create_new(true).mode(0o600).open(folder.join(name));
-            file.and_then(|mut file| file.write_all(&bytes)).map_err(unusable)?;
+            let file = File::options()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(folder.join(name));
+            file.and_then(|mut file| file.write_all(&bytes))
+                .map_err(unusable)?;
         }
         Ok(())
     }
@@ -104,7 +147,9 @@ impl Records {
 impl Submission {
     /// The fields that have an image, and the key that the record names.
     fn images(&self) -> impl Iterator<Item = (ImageField, &str)> {
-        ImageField::ALL.into_iter().filter_map(|field| Some((field, self.record[field.name()]["key"].as_str()?)))
+        ImageField::ALL
+            .into_iter()
+            .filter_map(|field| Some((field, self.record[field.name()]["key"].as_str()?)))
     }
 }
 
@@ -117,7 +162,10 @@ impl fmt::Display for Submission {
             let field = field.map_or("not in the record", |(field, _)| field.name());
             writeln!(f, "{size:>9} bytes  {field:12}  {key}")?;
         }
-        for (field, key) in self.images().filter(|(_, key)| !self.objects.contains_key(*key)) {
+        for (field, key) in self
+            .images()
+            .filter(|(_, key)| !self.objects.contains_key(*key))
+        {
             writeln!(f, "  MISSING        {:12}  {key}", field.name())?;
         }
         Ok(())

@@ -42,7 +42,11 @@ impl Sweep {
     /// A sweep from now on, that tells or deletes.
     #[must_use]
     pub fn now(delete: bool) -> Self {
-        Self { now: SystemTime::now(), delete, page_size: 1000 }
+        Self {
+            now: SystemTime::now(),
+            delete,
+            page_size: 1000,
+        }
     }
 }
 
@@ -88,28 +92,46 @@ impl Records {
         mut tell: impl FnMut(&Progress, Option<&LeftOver>) -> io::Result<()>,
     ) -> Result<Progress, Error> {
         let mut progress = Progress::default();
-        let named = self.named(sweep.page_size, &mut progress, &mut tell).await?;
+        let named = self
+            .named(sweep.page_size, &mut progress, &mut tell)
+            .await?;
         let young = DateTime::from(sweep.now - MIN_AGE);
         let bucket = &self.config.images_bucket;
-        let list = self.s3.list_objects_v2().bucket(bucket).max_keys(sweep.page_size);
+        let list = self
+            .s3
+            .list_objects_v2()
+            .bucket(bucket)
+            .max_keys(sweep.page_size);
         let mut pages = list.into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| failed(format_args!("can't list the bucket {bucket}"), &error))?;
+            let page = page
+                .map_err(|error| failed(format_args!("can't list the bucket {bucket}"), &error))?;
             let mut candidates = Vec::new();
-            for Object { key, size, last_modified, .. } in page.contents.unwrap_or_default() {
+            for Object {
+                key,
+                size,
+                last_modified,
+                ..
+            } in page.contents.unwrap_or_default()
+            {
                 progress.objects += 1;
                 let Some(key) = key else { continue };
                 match last_modified {
                     _ if ObjectKey::parse(&key).is_none() => progress.foreign += 1,
                     _ if named.contains(&key) => progress.named += 1,
                     Some(modified) if modified < young => {
-                        candidates.push(LeftOver { key, size: size.unwrap_or_default(), modified });
+                        candidates.push(LeftOver {
+                            key,
+                            size: size.unwrap_or_default(),
+                            modified,
+                        });
                     }
                     _ => progress.young += 1,
                 }
             }
-            let mut removals =
-                stream::iter(candidates).map(|object| self.remove(object, sweep.delete)).buffered(CONCURRENCY);
+            let mut removals = stream::iter(candidates)
+                .map(|object| self.remove(object, sweep.delete))
+                .buffered(CONCURRENCY);
             let mut result = Ok(());
             // To the end of the page, so that one that fails hides none that is deleted.
             while let Some(removed) = removals.next().await {
@@ -141,8 +163,14 @@ impl Records {
     ) -> Result<Keys, Error> {
         let table = self.submissions();
         let fields = ImageField::ALL.map(|field| format!("{}.#key", field.name()));
-        let scan = self.dynamodb.scan().table_name(table.name).consistent_read(true);
-        let scan = scan.projection_expression(fields.join(", ")).expression_attribute_names("#key", "key");
+        let scan = self
+            .dynamodb
+            .scan()
+            .table_name(table.name)
+            .consistent_read(true);
+        let scan = scan
+            .projection_expression(fields.join(", "))
+            .expression_attribute_names("#key", "key");
         let mut keys = Keys::default();
         let mut pages = scan.limit(page_size).into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -158,14 +186,23 @@ impl Records {
 
     /// Deletes an object, if asked for, unless a record names it by now.
     async fn remove(&self, object: LeftOver, delete: bool) -> Result<Option<LeftOver>, Error> {
-        for id in ObjectKey::parse(&object.key).into_iter().flat_map(ObjectKey::submissions) {
+        for id in ObjectKey::parse(&object.key)
+            .into_iter()
+            .flat_map(ObjectKey::submissions)
+        {
             let found = self.submissions().read(id).await?;
             if found.is_some_and(|item| images(&item).any(|key| key == object.key)) {
                 return Ok(None);
             }
         }
         if delete {
-            let deleted = self.s3.delete_object().bucket(&self.config.images_bucket).key(&object.key).send().await;
+            let deleted = self
+                .s3
+                .delete_object()
+                .bucket(&self.config.images_bucket)
+                .key(&object.key)
+                .send()
+                .await;
             deleted.map_err(|error| failed(format_args!("can't delete {}", object.key), &error))?;
         }
         Ok(Some(object))
@@ -174,10 +211,12 @@ impl Records {
 
 /// The object keys in a record.
 fn images(item: &Item) -> impl Iterator<Item = &str> {
-    ImageField::ALL.into_iter().filter_map(|field| match item.get(field.name())? {
-        AttributeValue::M(image) => image.get("key")?.as_s().ok().map(String::as_str),
-        _ => None,
-    })
+    ImageField::ALL
+        .into_iter()
+        .filter_map(|field| match item.get(field.name())? {
+            AttributeValue::M(image) => image.get("key")?.as_s().ok().map(String::as_str),
+            _ => None,
+        })
 }
 
 /// A set of keys in 8 bytes each. Two keys may be taken for one, which spares an object that could go, and never

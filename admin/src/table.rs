@@ -30,7 +30,12 @@ pub(crate) struct Table<'a> {
 impl Table<'_> {
     /// The item of this ID, as it is now.
     pub(crate) async fn read(self, id: &str) -> Result<Option<Item>, Error> {
-        let get = self.dynamodb.get_item().table_name(self.name).key(self.key, text(id)).consistent_read(true);
+        let get = self
+            .dynamodb
+            .get_item()
+            .table_name(self.name)
+            .key(self.key, text(id))
+            .consistent_read(true);
         let found = get.send().await.map_err(|error| self.unreadable(&error))?;
         Ok(found.item)
     }
@@ -46,12 +51,26 @@ impl Table<'_> {
             return Ok(Created::Exists);
         }
         let item = item.into_iter().chain([(self.key, text(id))]);
-        let item = item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let put = self.dynamodb.put_item().table_name(self.name).set_item(Some(item));
-        match put.condition_expression(format!("attribute_not_exists({})", self.key)).send().await {
+        let item = item
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let put = self
+            .dynamodb
+            .put_item()
+            .table_name(self.name)
+            .set_item(Some(item));
+        match put
+            .condition_expression(format!("attribute_not_exists({})", self.key))
+            .send()
+            .await
+        {
             Ok(_) => Ok(Created::Yes),
             Err(SdkError::ServiceError(error))
-                if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+                if matches!(
+                    error.err(),
+                    PutItemError::ConditionalCheckFailedException(_)
+                ) =>
             {
                 Ok(Created::Exists)
             }
@@ -64,7 +83,10 @@ impl Table<'_> {
     }
 
     pub(crate) fn unwritable<E: std::error::Error>(self, error: &E) -> Error {
-        failed(format_args!("can't write to the table {}", self.name), error)
+        failed(
+            format_args!("can't write to the table {}", self.name),
+            error,
+        )
     }
 }
 
@@ -83,7 +105,10 @@ pub fn plain(value: &AttributeValue) -> Value {
             Ok(parsed) if parsed.to_string() == *number => Value::Number(parsed),
             _ => number.as_str().into(),
         },
-        AttributeValue::M(members) => members.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
+        AttributeValue::M(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), plain(value)))
+            .collect(),
         AttributeValue::L(values) => values.iter().map(plain).collect(),
         AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => texts.as_slice().into(),
         AttributeValue::Bool(value) => (*value).into(),

@@ -22,7 +22,10 @@ impl UsagePlan {
     /// The plan of this ID (the stack's output `UsagePlanId`), where the AWS SDK's usual configuration leads.
     #[must_use]
     pub fn new(sdk: &SdkConfig, id: String) -> Self {
-        Self { gateway: Client::new(sdk), id }
+        Self {
+            gateway: Client::new(sdk),
+            id,
+        }
     }
 
     /// The plan's ID.
@@ -37,22 +40,41 @@ impl UsagePlan {
     ///
     /// If the key can't be made or put on the plan. One that is not on the plan opens nothing.
     pub async fn add(&self, project: &str, api_key: &NewKey) -> Result<KeyId, Error> {
-        let create = self.gateway.create_api_key().name(project).value(api_key.reveal()).enabled(true);
+        let create = self
+            .gateway
+            .create_api_key()
+            .name(project)
+            .value(api_key.reveal())
+            .enabled(true);
         let id = match create.send().await {
             Ok(created) => created.id,
             // An attempt whose answer was lost has made it: nobody else can have this key.
-            Err(error) if error.as_service_error().is_some_and(CreateApiKeyError::is_conflict_exception) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(CreateApiKeyError::is_conflict_exception) =>
+            {
                 self.find(project, api_key).await?
             }
             Err(error) => return Err(failed("can't make the key at API Gateway", &error)),
         };
         let id = KeyId(id.ok_or("API Gateway made a key without an ID")?);
-        let add = self.gateway.create_usage_plan_key().usage_plan_id(&self.id).key_id(&id.0).key_type("API_KEY");
+        let add = self
+            .gateway
+            .create_usage_plan_key()
+            .usage_plan_id(&self.id)
+            .key_id(&id.0)
+            .key_type("API_KEY");
         match add.send().await {
             Ok(_) => Ok(id),
             Err(error) => {
-                let error = failed(format_args!("can't put the key on the usage plan {:?}", self.id), &error);
-                self.remove(&id).await.map_err(|second| format!("{error}; and {second}"))?;
+                let error = failed(
+                    format_args!("can't put the key on the usage plan {:?}", self.id),
+                    &error,
+                );
+                self.remove(&id)
+                    .await
+                    .map_err(|second| format!("{error}; and {second}"))?;
                 Err(error)
             }
         }
@@ -60,10 +82,22 @@ impl UsagePlan {
 
     /// The ID of a key that is known to API Gateway.
     async fn find(&self, project: &str, api_key: &NewKey) -> Result<Option<String>, Error> {
-        let list = self.gateway.get_api_keys().name_query(project).include_values(true);
-        let keys = list.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let list = self
+            .gateway
+            .get_api_keys()
+            .name_query(project)
+            .include_values(true);
+        let keys = list
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await;
         let keys = keys.map_err(|error| failed("can't list API Gateway's keys", &error))?;
-        Ok(keys.into_iter().find(|key| key.value() == Some(api_key.reveal())).and_then(|key| key.id))
+        Ok(keys
+            .into_iter()
+            .find(|key| key.value() == Some(api_key.reveal()))
+            .and_then(|key| key.id))
     }
 
     /// The project's keys that are on the plan.
@@ -73,9 +107,23 @@ impl UsagePlan {
     /// If they can't be listed.
     pub async fn keys(&self, project: &str) -> Result<Vec<KeyId>, Error> {
         // The service finds names that begin so.
-        let list = self.gateway.get_usage_plan_keys().usage_plan_id(&self.id).name_query(project);
-        let keys = list.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let keys = keys.map_err(|error| failed(format_args!("can't list the usage plan {:?}", self.id), &error))?;
+        let list = self
+            .gateway
+            .get_usage_plan_keys()
+            .usage_plan_id(&self.id)
+            .name_query(project);
+        let keys = list
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await;
+        let keys = keys.map_err(|error| {
+            failed(
+                format_args!("can't list the usage plan {:?}", self.id),
+                &error,
+            )
+        })?;
         let keys = keys.into_iter().filter(|key| key.name() == Some(project));
         Ok(keys.filter_map(|key| Some(KeyId(key.id?))).collect())
     }
@@ -87,6 +135,8 @@ impl UsagePlan {
     /// If it can't be deleted: the sentence names it.
     pub async fn remove(&self, KeyId(id): &KeyId) -> Result<(), Error> {
         let deleted = self.gateway.delete_api_key().api_key(id).send().await;
-        deleted.map(|_| ()).map_err(|error| failed(format_args!("can't delete API Gateway's key {id}"), &error))
+        deleted
+            .map(|_| ())
+            .map_err(|error| failed(format_args!("can't delete API Gateway's key {id}"), &error))
     }
 }

@@ -10,19 +10,38 @@ use put_image::image::Image;
 
 fuzz_target!(|input: &[u8]| {
     // The first byte says whether the rest is a text or the bytes that a good text stands for.
-    let Some((first, rest)) = input.split_first() else { return };
-    let text = if first % 2 == 0 { BASE64_STANDARD.encode(rest).into_bytes() } else { rest.to_vec() };
-    let Ok(image) = Image::decode(text[..].into()) else { return };
+    let Some((first, rest)) = input.split_first() else {
+        return;
+    };
+    let text = if first % 2 == 0 {
+        BASE64_STANDARD.encode(rest).into_bytes()
+    } else {
+        rest.to_vec()
+    };
+    let Ok(image) = Image::decode(text[..].into()) else {
+        return;
+    };
     assert!(text.len() >= 4 * image.bytes().len() / 3);
     let canonical = BASE64_STANDARD.encode(image.bytes());
-    assert_eq!(Image::decode(canonical.as_bytes().into()).as_ref(), Ok(&image));
+    assert_eq!(
+        Image::decode(canonical.as_bytes().into()).as_ref(),
+        Ok(&image)
+    );
     let middle = canonical.len() / 2;
     for damage in [" ", "\t", "-", "\0"] {
         let damaged = format!("{}{damage}{}", &canonical[..middle], &canonical[middle..]);
         assert!(Image::decode(damaged.as_bytes().into()).is_err());
     }
     // No first half of an accepted image is one, unless the second half is what a camera appended.
-    if let Ok(half) = Image::decode(BASE64_STANDARD.encode(&image.bytes()[..image.bytes().len() / 2]).as_bytes().into()) {
-        assert_eq!((half.format(), half.dimensions()), (image.format(), image.dimensions()));
+    if let Ok(half) = Image::decode(
+        BASE64_STANDARD
+            .encode(&image.bytes()[..image.bytes().len() / 2])
+            .as_bytes()
+            .into(),
+    ) {
+        assert_eq!(
+            (half.format(), half.dimensions()),
+            (image.format(), image.dimensions())
+        );
     }
 });

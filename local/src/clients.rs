@@ -37,7 +37,11 @@ impl Endpoints {
     /// The tables and the bucket, with an administrator's rights.
     #[must_use]
     pub fn records(&self, config: Config) -> Records {
-        Records { dynamodb: self.dynamodb(), s3: self.s3(), config }
+        Records {
+            dynamodb: self.dynamodb(),
+            s3: self.s3(),
+            config,
+        }
     }
 
     /// The function's storage.
@@ -66,7 +70,9 @@ impl Endpoints {
     }
 
     fn s3_builder(&self) -> aws_sdk_s3::config::Builder {
-        aws_sdk_s3::config::Builder::from(&sdk()).endpoint_url(&self.s3).force_path_style(true)
+        aws_sdk_s3::config::Builder::from(&sdk())
+            .endpoint_url(&self.s3)
+            .force_path_style(true)
     }
 }
 
@@ -75,7 +81,9 @@ fn sdk() -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(REGION))
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(id, secret, None, None, "local")))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            id, secret, None, None, "local",
+        )))
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build()
 }

@@ -46,7 +46,9 @@ impl Definition {
         let (path, methods) = first(&openapi["paths"]).ok_or("openapi.yaml has no path")?;
         let (method, operation) = first(methods).ok_or("openapi.yaml has no method")?;
         let servers = openapi["servers"].as_array().into_iter().flatten();
-        let stage = servers.filter_map(|server| server["url"].as_str()?.rsplit_once('/')).next_back();
+        let stage = servers
+            .filter_map(|server| server["url"].as_str()?.rsplit_once('/'))
+            .next_back();
         let (_, stage) = stage.ok_or("openapi.yaml has no server with a stage")?;
         let key_header = openapi["components"]["securitySchemes"]["apiKey"]["name"].as_str();
         let answer = |status, example| {
@@ -84,7 +86,10 @@ fn answer(openapi: &Value, operation: &Value, status: u16, example: &str) -> Opt
     let content_type = Some(("content-type".to_owned(), content_type.clone()));
     Some(Answer {
         status,
-        headers: [content_type].into_iter().chain(headers).collect::<Option<_>>()?,
+        headers: [content_type]
+            .into_iter()
+            .chain(headers)
+            .collect::<Option<_>>()?,
         body: example["value"].to_string().into(),
     })
 }

@@ -29,16 +29,34 @@ pub struct Received<'a> {
 pub fn rest(request: &Received<'_>) -> Value {
     let mut multi: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (name, value) in request.headers {
-        multi.entry(name.as_str()).or_default().push(String::from_utf8_lossy(value.as_bytes()).into_owned());
+        multi
+            .entry(name.as_str())
+            .or_default()
+            .push(String::from_utf8_lossy(value.as_bytes()).into_owned());
     }
-    let single: BTreeMap<&str, &String> =
-        multi.iter().filter_map(|(name, values)| Some((*name, values.last()?))).collect();
-    let query: Option<BTreeMap<&str, &str>> = request
-        .query
-        .filter(|query| !query.is_empty())
-        .map(|query| query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect());
-    let multi_query = query.as_ref().map(|query| query.iter().map(|(k, v)| (*k, vec![*v])).collect::<BTreeMap<_, _>>());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let single: BTreeMap<&str, &String> = multi
+        .iter()
+        .filter_map(|(name, values)| Some((*name, values.last()?)))
+        .collect();
+    let query: Option<BTreeMap<&str, &str>> =
+        request
+            .query
+            .filter(|query| !query.is_empty())
+            .map(|query| {
+                query
+                    .split('&')
+                    .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+                    .collect()
+            });
+    let multi_query = query.as_ref().map(|query| {
+        query
+            .iter()
+            .map(|(k, v)| (*k, vec![*v]))
+            .collect::<BTreeMap<_, _>>()
+    });
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     json!({
         "resource": "/Image",
         "path": "/Image",

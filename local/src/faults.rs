@@ -147,8 +147,15 @@ impl Faults {
     /// Adds a fault. Of several that hit a call, the first added decides.
     pub fn inject(&self, fault: Fault) {
         let mut state = self.state();
-        let random = state.seed.wrapping_mul(1_000_003).wrapping_add(state.faults.len() as u64);
-        state.faults.push(Injected { fault, seen: 0, random });
+        let random = state
+            .seed
+            .wrapping_mul(1_000_003)
+            .wrapping_add(state.faults.len() as u64);
+        state.faults.push(Injected {
+            fault,
+            seen: 0,
+            random,
+        });
     }
 
     /// Ends all faults.
@@ -188,8 +195,15 @@ impl Faults {
     /// # Errors
     ///
     /// If no port can be had.
-    pub async fn in_front_of(&self, endpoints: &Endpoints, submissions_table: &str) -> Result<Endpoints, Error> {
-        let records = Records { dynamodb: endpoints.dynamodb(), table: submissions_table.to_owned() };
+    pub async fn in_front_of(
+        &self,
+        endpoints: &Endpoints,
+        submissions_table: &str,
+    ) -> Result<Endpoints, Error> {
+        let records = Records {
+            dynamodb: endpoints.dynamodb(),
+            table: submissions_table.to_owned(),
+        };
         Ok(Endpoints {
             dynamodb: self.proxy(&endpoints.dynamodb, records.clone()).await?,
             s3: self.proxy(&endpoints.s3, records).await?,
@@ -212,7 +226,10 @@ impl Faults {
     /// Counts a call, and gives the gate that holds it back.
     fn gate(&self, operation: Operation) -> Option<Gate> {
         let mut state = self.state();
-        let gates = state.gates.iter_mut().filter(|(held, ..)| *held == operation);
+        let gates = state
+            .gates
+            .iter_mut()
+            .filter(|(held, ..)| *held == operation);
         let counted = gates.map(|(_, left, gate)| {
             *left = left.wrapping_sub(1);
             (*left == 0).then(|| gate.clone())
@@ -225,7 +242,15 @@ impl Faults {
         let mut state = self.state();
         state.calls.push(operation);
         let mut hit = None;
-        for Injected { fault, seen, random } in state.faults.iter_mut().filter(|it| it.fault.operation == operation) {
+        for Injected {
+            fault,
+            seen,
+            random,
+        } in state
+            .faults
+            .iter_mut()
+            .filter(|it| it.fault.operation == operation)
+        {
             *seen += 1;
             let hits = match fault.when {
                 When::Nth(n) => *seen == n,
@@ -269,11 +294,23 @@ struct Records {
 impl Records {
     /// Whether the submission's record names the object of a path `/bucket/project/submission/field/file`.
     async fn name(&self, path: &str) -> Result<bool, Error> {
-        let key = path.trim_start_matches('/').split_once('/').map_or("", |(_, key)| key);
+        let key = path
+            .trim_start_matches('/')
+            .split_once('/')
+            .map_or("", |(_, key)| key);
         let submission = key.split('/').nth(1).unwrap_or_default().to_owned();
-        let get = self.dynamodb.get_item().table_name(&self.table).consistent_read(true);
-        let found = get.key("submissionId", AttributeValue::S(submission)).send().await?;
-        Ok(found.item.is_some_and(|item| plain(&AttributeValue::M(item)).to_string().contains(key)))
+        let get = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.table)
+            .consistent_read(true);
+        let found = get
+            .key("submissionId", AttributeValue::S(submission))
+            .send()
+            .await?;
+        Ok(found
+            .item
+            .is_some_and(|item| plain(&AttributeValue::M(item)).to_string().contains(key)))
     }
 }
 
@@ -294,11 +331,22 @@ impl Proxy {
     }
 
     /// An error here cuts the connection.
-    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Error> {
+    async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, Error> {
         let operation = operation(&request);
         let fault = operation.and_then(|operation| self.faults.hit(operation));
         let (parts, body) = request.into_parts();
-        if let Some(fault @ Fault { operation: Operation::PutObject, takes_effect: false, end: End::Cut, .. }) = fault {
+        if let Some(
+            fault @ Fault {
+                operation: Operation::PutObject,
+                takes_effect: false,
+                end: End::Cut,
+                ..
+            },
+        ) = fault
+        {
             // In the middle of the upload: the body is not read.
             self.note(fault, parts.uri.path().to_owned());
             return Err("cut".into());
@@ -331,9 +379,17 @@ impl Proxy {
             return response;
         };
         let is_image = fault.operation == Operation::PutObject;
-        let text = if is_image { "".into() } else { String::from_utf8_lossy(request.body()) };
+        let text = if is_image {
+            "".into()
+        } else {
+            String::from_utf8_lossy(request.body())
+        };
         self.note(fault, format!("{path} {text}"));
-        let response = if fault.takes_effect { Some(self.send(request).await?) } else { None };
+        let response = if fault.takes_effect {
+            Some(self.send(request).await?)
+        } else {
+            None
+        };
         match (fault.end, response) {
             (End::Error(status, code), _) => Ok(error(fault.operation, status, code)?),
             (End::Cut, _) => Err("cut".into()),
@@ -356,8 +412,15 @@ impl Proxy {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         parts.uri = format!("{}{path}", self.server).parse::<Uri>()?;
-        let (parts, body) = self.client.request(Request::from_parts(parts, Full::new(body))).await?.into_parts();
-        Ok(Response::from_parts(parts, Full::new(body.collect().await?.to_bytes())))
+        let (parts, body) = self
+            .client
+            .request(Request::from_parts(parts, Full::new(body)))
+            .await?
+            .into_parts();
+        Ok(Response::from_parts(
+            parts,
+            Full::new(body.collect().await?.to_bytes()),
+        ))
     }
 }
 
@@ -372,7 +435,12 @@ fn operation(request: &Request<Incoming>) -> Option<Operation> {
         };
     }
     // Behind the bucket's name there is an object's key.
-    let has_key = request.uri().path().trim_start_matches('/').split_once('/').is_some_and(|(_, key)| !key.is_empty());
+    let has_key = request
+        .uri()
+        .path()
+        .trim_start_matches('/')
+        .split_once('/')
+        .is_some_and(|(_, key)| !key.is_empty());
     match *request.method() {
         Method::PUT if has_key => Some(Operation::PutObject),
         Method::DELETE if has_key => Some(Operation::DeleteObject),
@@ -383,13 +451,19 @@ fn operation(request: &Request<Incoming>) -> Option<Operation> {
 /// An error as the service writes it.
 fn error(operation: Operation, status: u16, code: &str) -> Result<Response<Full<Bytes>>, Error> {
     let (content_type, body) = match operation {
-        Operation::PutObject | Operation::DeleteObject => {
-            ("application/xml", format!("<Error><Code>{code}</Code><Message>injected</Message></Error>"))
-        }
+        Operation::PutObject | Operation::DeleteObject => (
+            "application/xml",
+            format!("<Error><Code>{code}</Code><Message>injected</Message></Error>"),
+        ),
         _ => (
             "application/x-amz-json-1.0",
-            format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"injected"}}"#),
+            format!(
+                r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"injected"}}"#
+            ),
         ),
     };
-    Ok(Response::builder().status(status).header(CONTENT_TYPE, content_type).body(Full::new(body.into()))?)
+    Ok(Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, content_type)
+        .body(Full::new(body.into()))?)
 }

@@ -76,9 +76,21 @@ impl Gateway {
     /// # Errors
     ///
     /// If the definition lacks something.
-    pub fn new(function: Arc<Function>, function_timeout: Duration, keys: Keys, rate: Quota) -> Result<Self, Error> {
+    pub fn new(
+        function: Arc<Function>,
+        function_timeout: Duration,
+        keys: Keys,
+        rate: Quota,
+    ) -> Result<Self, Error> {
         let definition = Definition::load()?;
-        Ok(Self { definition, function, function_timeout, keys, rate: RateLimiter::direct(rate), log: false })
+        Ok(Self {
+            definition,
+            function,
+            function_timeout,
+            keys,
+            rate: RateLimiter::direct(rate),
+            log: false,
+        })
     }
 
     /// The path of the route on its stage.
@@ -119,13 +131,22 @@ impl Gateway {
     }
 
     /// Answers a request: `Ok` by the function, `Err` by the gateway itself.
-    async fn invoke(&self, request: Request<Incoming>, client: SocketAddr, size: &mut usize) -> Result<Answer, Answer> {
+    async fn invoke(
+        &self,
+        request: Request<Incoming>,
+        client: SocketAddr,
+        size: &mut usize,
+    ) -> Result<Answer, Answer> {
         let (parts, body) = request.into_parts();
         let definition = &self.definition;
         if parts.method != definition.method || parts.uri.path() != definition.path {
             return Err(definition.missing_authentication_token.clone());
         }
-        let key = parts.headers.get(&definition.key_header).and_then(|key| key.to_str().ok()).unwrap_or_default();
+        let key = parts
+            .headers
+            .get(&definition.key_header)
+            .and_then(|key| key.to_str().ok())
+            .unwrap_or_default();
         if !self.keys.contains(key).await {
             return Err(definition.forbidden.clone());
         }
@@ -136,7 +157,12 @@ impl Gateway {
         if body.len() > MAX_BODY {
             return Err(definition.too_large.clone());
         }
-        let received = Received { headers: &parts.headers, query: parts.uri.query(), source: client.ip(), body: &body };
+        let received = Received {
+            headers: &parts.headers,
+            query: parts.uri.query(),
+            source: client.ip(),
+            body: &body,
+        };
         let event = rest(&received).to_string();
         drop(body);
         if event.len() > MAX_EVENT {
@@ -153,14 +179,24 @@ impl Gateway {
         };
         let function = Arc::clone(&self.function);
         tokio::spawn(async move { function.clean_up().await });
-        let headers = response.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Ok(Answer { status: response.status_code, headers, body: response.body.into() })
+        let headers = response
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        Ok(Answer {
+            status: response.status_code,
+            headers,
+            body: response.body.into(),
+        })
     }
 }
 
 impl Keys {
     async fn contains(&self, text: &str) -> bool {
-        let Some(key) = ApiKey::new(text) else { return false };
+        let Some(key) = ApiKey::new(text) else {
+            return false;
+        };
         if self.known.contains(text.trim()) {
             return true;
         }
@@ -190,10 +226,16 @@ fn log(route: &str, size: usize, answer: &Answer, elapsed: Duration) {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let code = match status {
         200 => "ok",
-        _ => body["errorCode"].as_str().or(body["message"].as_str()).unwrap_or_default(),
+        _ => body["errorCode"]
+            .as_str()
+            .or(body["message"].as_str())
+            .unwrap_or_default(),
     };
     let (out, milliseconds) = (answer.body.len(), elapsed.as_secs_f64() * 1e3);
-    let detail = answer.headers.iter().find(|(name, _)| name == "x-error-detail");
+    let detail = answer
+        .headers
+        .iter()
+        .find(|(name, _)| name == "x-error-detail");
     // What the gateway doesn't tell the caller is told the developer.
     let detail = match (detail, code) {
         (Some((_, detail)), _) => detail,
@@ -201,7 +243,11 @@ fn log(route: &str, size: usize, answer: &Answer, elapsed: Duration) {
         (None, "Missing Authentication Token") => "not the method and path of the API",
         (None, _) => "",
     };
-    let detail = if detail.is_empty() { String::new() } else { format!("  {DIM}{detail}{DIM:#}") };
+    let detail = if detail.is_empty() {
+        String::new()
+    } else {
+        format!("  {DIM}{detail}{DIM:#}")
+    };
     anstream::println!(
         "{route:14} {style}{status} {code:18}{style:#} {size:>9} B in {out:>4} B out {milliseconds:>7.1} ms{detail}"
     );
@@ -209,9 +255,15 @@ fn log(route: &str, size: usize, answer: &Answer, elapsed: Duration) {
 
 /// The body, or a little more than [`MAX_BODY`] of it; `None` if it ends before its end.
 async fn read(mut body: Incoming, size: &mut usize) -> Option<Vec<u8>> {
-    let mut read = Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0).min(MAX_BODY));
+    let mut read = Vec::with_capacity(
+        usize::try_from(body.size_hint().lower())
+            .unwrap_or(0)
+            .min(MAX_BODY),
+    );
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.ok()?.into_data() else { continue };
+        let Ok(data) = frame.ok()?.into_data() else {
+            continue;
+        };
         *size += data.len();
         if read.len() <= MAX_BODY {
             read.extend_from_slice(&data);
@@ -226,12 +278,17 @@ impl Answer {
     /// What API Gateway says of a request that HTTP doesn't allow.
     fn bad_request() -> Self {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        Self { status: 400, headers, body: Bytes::from_static(br#"{"message":"Bad Request"}"#) }
+        Self {
+            status: 400,
+            headers,
+            body: Bytes::from_static(br#"{"message":"Bad Request"}"#),
+        }
     }
 
     fn into_response(self, otherwise: &Self) -> Response<Full<Bytes>> {
-        let mut response =
-            Response::builder().status(self.status).header("x-amzn-requestid", Uuid::new_v4().to_string());
+        let mut response = Response::builder()
+            .status(self.status)
+            .header("x-amzn-requestid", Uuid::new_v4().to_string());
         for (name, value) in self.headers {
             response = response.header(name, value);
         }

@@ -25,16 +25,28 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
     serde_json::from_str::<IgnoredAny>(&json)
         .map_err(|error| format!("{} is not JSON: {error}", options.event.display()))?;
     let stack = match Data::take(&options.data.data) {
-        Ok(data) => Stack::start(Ports::default(), data, options.data.fresh, Records::sample()?).await?,
+        Ok(data) => {
+            Stack::start(
+                Ports::default(),
+                data,
+                options.data.fresh,
+                Records::sample()?,
+            )
+            .await?
+        }
         // `serve` is up: the event goes to the same storage.
         Err(Taken::By(endpoints)) if !options.data.fresh => {
             Stack::over(endpoints, schema::config(""), Records::sample()?).await?
         }
-        Err(Taken::By(_)) => return Err("a local stack runs over the data folder: end it before --fresh".into()),
+        Err(Taken::By(_)) => {
+            return Err("a local stack runs over the data folder: end it before --fresh".into());
+        }
         Err(Taken::Other(error)) => return Err(error),
     };
     let function = stack.function();
-    let response = function.handle(Invocation::new(json.as_bytes(), TIMEOUT)).await;
+    let response = function
+        .handle(Invocation::new(json.as_bytes(), TIMEOUT))
+        .await;
     function.clean_up().await;
     let response_json = serde_json::to_string_pretty(&response)? + "\n";
     let left = match Request::parse(Event::parse(json.as_bytes().into())) {
@@ -53,7 +65,12 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
 
 /// The record of a submission and the objects under it, to read.
 async fn list(stack: &Stack, id: &str) -> Result<String, Error> {
-    match stack.endpoints.records(stack.config.clone()).submission(id).await? {
+    match stack
+        .endpoints
+        .records(stack.config.clone())
+        .submission(id)
+        .await?
+    {
         Some(submission) => Ok(format!("\nrecord {submission}")),
         None => Ok(format!("\nno record {id:?}\n")),
     }

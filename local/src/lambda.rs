@@ -26,7 +26,8 @@ use crate::clients::Endpoints;
 use crate::{Error, server};
 
 /// The trace that every invocation belongs to; it is sampled. The example of AWS, "Tracing header".
-pub const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+pub const TRACE: &str =
+    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
 /// What stands before the Runtime API's paths.
 const PREFIX: &str = "/2018-06-01/runtime/";
@@ -67,7 +68,11 @@ impl Lambda {
         let address = listener.local_addr()?.to_string();
         // One event at a time: the next waits until the function asks for it.
         let (events, queue) = mpsc::channel(1);
-        let api = Arc::new(RuntimeApi { queue: queue.into(), pending: Mutex::default(), asked: watch::Sender::new(0) });
+        let api = Arc::new(RuntimeApi {
+            queue: queue.into(),
+            pending: Mutex::default(),
+            asked: watch::Sender::new(0),
+        });
         tokio::spawn(Arc::clone(&api).serve(listener));
         let started = Instant::now();
         let process = Command::new(binary.as_ref())
@@ -84,7 +89,13 @@ impl Lambda {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("can't start {}: {error}", binary.as_ref().display()))?;
-        Ok(Self { process, started, api, events, invoked: AtomicU64::new(0) })
+        Ok(Self {
+            process,
+            started,
+            api,
+            events,
+            invoked: AtomicU64::new(0),
+        })
     }
 
     /// Has the function handle an event, given as JSON. Returns its response as JSON.
@@ -94,9 +105,16 @@ impl Lambda {
     /// What the function reports instead of a response, or that it is gone.
     pub async fn invoke(&self, event: impl Into<Bytes>, timeout: Duration) -> Result<Bytes, Error> {
         let (answer, answered) = oneshot::channel();
-        let invocation = Invocation { event: event.into(), timeout, answer };
+        let invocation = Invocation {
+            event: event.into(),
+            timeout,
+            answer,
+        };
         self.invoked.fetch_add(1, Ordering::SeqCst);
-        self.events.send(invocation).await.map_err(|_| "the Runtime API has ended")?;
+        self.events
+            .send(invocation)
+            .await
+            .map_err(|_| "the Runtime API has ended")?;
         Ok(answered.await.map_err(|_| "the function has ended")??)
     }
 
@@ -106,7 +124,11 @@ impl Lambda {
     ///
     /// If the Runtime API has ended.
     pub async fn initialised(&self) -> Result<Duration, Error> {
-        self.api.asked.subscribe().wait_for(|asked| *asked > 0).await?;
+        self.api
+            .asked
+            .subscribe()
+            .wait_for(|asked| *asked > 0)
+            .await?;
         Ok(self.started.elapsed())
     }
 
@@ -117,7 +139,11 @@ impl Lambda {
     /// If the Runtime API has ended.
     pub async fn idle(&self) -> Result<(), Error> {
         let invoked = self.invoked.load(Ordering::SeqCst);
-        self.api.asked.subscribe().wait_for(|asked| *asked > invoked).await?;
+        self.api
+            .asked
+            .subscribe()
+            .wait_for(|asked| *asked > invoked)
+            .await?;
         Ok(())
     }
 
@@ -135,7 +161,12 @@ impl Lambda {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()?)).ok()?;
         // Behind the name, which may hold blanks, utime and stime are the 12th and 13th.
         let (_, fields) = stat.rsplit_once(") ")?;
-        let ticks: u32 = fields.split(' ').skip(11).take(2).map(|field| field.parse().unwrap_or(0)).sum();
+        let ticks: u32 = fields
+            .split(' ')
+            .skip(11)
+            .take(2)
+            .map(|field| field.parse().unwrap_or(0))
+            .sum();
         Some(TICK * ticks)
     }
 
@@ -143,7 +174,9 @@ impl Lambda {
     #[must_use]
     pub fn memory(&self, name: &str) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
         line.trim().strip_suffix(" kB")?.parse().ok()
     }
 }
@@ -166,15 +199,28 @@ impl RuntimeApi {
     }
 
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Error> {
-        let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
+        let path = request
+            .uri()
+            .path()
+            .strip_prefix(PREFIX)
+            .unwrap_or_default()
+            .to_owned();
         if request.method() == Method::GET && path == "invocation/next" {
             return self.next().await;
         }
         let body = request.into_body().collect().await?.to_bytes();
         let mut parts = path.split('/').skip(1);
         if let (Some(id), Some(kind)) = (parts.next(), parts.next()) {
-            let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-            let answer = if kind == "response" { Ok(body) } else { Err(String::from_utf8_lossy(&body).into_owned()) };
+            let pending = self
+                .pending
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(id);
+            let answer = if kind == "response" {
+                Ok(body)
+            } else {
+                Err(String::from_utf8_lossy(&body).into_owned())
+            };
             if let Some(pending) = pending {
                 // Whoever asked may have gone.
                 let _ = pending.send(answer);
@@ -185,17 +231,35 @@ impl RuntimeApi {
 
     async fn next(&self) -> Result<Response<Body>, Error> {
         self.asked.send_modify(|asked| *asked += 1);
-        let Invocation { event, timeout, answer } = self.queue.lock().await.recv().await.ok_or("no more events")?;
+        let Invocation {
+            event,
+            timeout,
+            answer,
+        } = self
+            .queue
+            .lock()
+            .await
+            .recv()
+            .await
+            .ok_or("no more events")?;
         let id = Uuid::new_v4().to_string();
-        let deadline = (SystemTime::now() + timeout).duration_since(UNIX_EPOCH)?.as_millis();
+        let deadline = (SystemTime::now() + timeout)
+            .duration_since(UNIX_EPOCH)?
+            .as_millis();
         let response = Response::builder()
             .header("lambda-runtime-aws-request-id", &id)
             .header("lambda-runtime-deadline-ms", deadline.to_string())
             .header("lambda-runtime-trace-id", TRACE)
-            .header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:put-image")
+            .header(
+                "lambda-runtime-invoked-function-arn",
+                "arn:aws:lambda:us-east-1:000000000000:function:put-image",
+            )
             // In chunks, without a length, as AWS's own emulator sends it.
             .body(Full::new(event).map_frame(|frame| frame).boxed())?;
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id, answer);
+        self.pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, answer);
         Ok(response)
     }
 }

@@ -31,7 +31,12 @@ pub struct Put<'a> {
 
 impl Default for Put<'_> {
     fn default() -> Self {
-        Self { submission_id: "demo-submission", admin: "Admin@Example.com", cut: 0, closed: true }
+        Self {
+            submission_id: "demo-submission",
+            admin: "Admin@Example.com",
+            cut: 0,
+            closed: true,
+        }
     }
 }
 
@@ -41,7 +46,13 @@ impl Put<'_> {
     pub fn form(&self, images: &[Vec<u8>]) -> String {
         let mut form = String::new();
         let mut field = |name: &str, value: &str| {
-            let head = ["--", BOUNDARY, "\r\nContent-Disposition: form-data; name=\"", name, "\"\r\n\r\n"];
+            let head = [
+                "--",
+                BOUNDARY,
+                "\r\nContent-Disposition: form-data; name=\"",
+                name,
+                "\"\r\n\r\n",
+            ];
             form.extend(head.into_iter().chain([value, "\r\n"]));
         };
         field("submissionId", self.submission_id);
@@ -77,8 +88,16 @@ impl Put<'_> {
 fn event(form: &str) -> Value {
     let mut headers = HeaderMap::new();
     headers.insert("content-type", HeaderValue::from_static(CONTENT_TYPE));
-    headers.insert("x-api-key", HeaderValue::from_static("demo-key-for-the-local-stack"));
-    rest(&Received { headers: &headers, query: None, source: Ipv4Addr::LOCALHOST.into(), body: form.as_bytes() })
+    headers.insert(
+        "x-api-key",
+        HeaderValue::from_static("demo-key-for-the-local-stack"),
+    );
+    rest(&Received {
+        headers: &headers,
+        query: None,
+        source: Ipv4Addr::LOCALHOST.into(),
+        body: form.as_bytes(),
+    })
 }
 
 /// A JPEG of this many bytes, at least 100, whose scan is noise.

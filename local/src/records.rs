@@ -64,9 +64,19 @@ impl Records {
     /// If a table can't be written.
     pub async fn seed(&self, tables: &admin::Records) -> Result<(), Error> {
         for project in &self.projects {
-            let Project { project_id, api_key, status, admins } = project.clone();
+            let Project {
+                project_id,
+                api_key,
+                status,
+                admins,
+            } = project.clone();
             let api_key = NewKey::known(&api_key);
-            let project = project::Project { id: project_id, api_key, status, admins };
+            let project = project::Project {
+                id: project_id,
+                api_key,
+                status,
+                admins,
+            };
             if tables.create_project(&project).await? == Created::Exists {
                 match tables.set_key(&project.id, &project.api_key).await {
                     SetKey::Done => {}
@@ -74,9 +84,14 @@ impl Records {
                 }
             }
         }
-        for Submission { submission_id, project_id } in &self.submissions {
-            let (Created::Yes | Created::Exists) =
-                tables.create_submission(submission_id, project_id.as_deref()).await?;
+        for Submission {
+            submission_id,
+            project_id,
+        } in &self.submissions
+        {
+            let (Created::Yes | Created::Exists) = tables
+                .create_submission(submission_id, project_id.as_deref())
+                .await?;
         }
         Ok(())
     }

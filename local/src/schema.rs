@@ -1,8 +1,8 @@
 //! The tables and the bucket as `template.yaml` declares them; a test fails when the two differ.
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
 };
 use put_image::config::Config;
 use put_image::storage::API_KEY_INDEX;
@@ -30,12 +30,21 @@ pub fn config(prefix: &str) -> Config {
 /// If one can't be made.
 pub async fn create(endpoints: &Endpoints, config: &Config) -> Result<(), Error> {
     let dynamodb = endpoints.dynamodb();
-    let existing = dynamodb.list_tables().send().await?.table_names.unwrap_or_default();
+    let existing = dynamodb
+        .list_tables()
+        .send()
+        .await?
+        .table_names
+        .unwrap_or_default();
     if !existing.contains(&config.projects_table) {
         let by_key = GlobalSecondaryIndex::builder()
             .index_name(API_KEY_INDEX)
             .key_schema(hash_key("apiKeyHash")?)
-            .projection(Projection::builder().projection_type(ProjectionType::All).build());
+            .projection(
+                Projection::builder()
+                    .projection_type(ProjectionType::All)
+                    .build(),
+            );
         let projects = dynamodb
             .create_table()
             .table_name(&config.projects_table)
@@ -43,7 +52,10 @@ pub async fn create(endpoints: &Endpoints, config: &Config) -> Result<(), Error>
             .attribute_definitions(string("projectId")?)
             .attribute_definitions(string("apiKeyHash")?)
             .global_secondary_indexes(by_key.build()?);
-        projects.billing_mode(BillingMode::PayPerRequest).send().await?;
+        projects
+            .billing_mode(BillingMode::PayPerRequest)
+            .send()
+            .await?;
     }
     if !existing.contains(&config.submissions_table) {
         let submissions = dynamodb
@@ -51,20 +63,35 @@ pub async fn create(endpoints: &Endpoints, config: &Config) -> Result<(), Error>
             .table_name(&config.submissions_table)
             .key_schema(hash_key("submissionId")?)
             .attribute_definitions(string("submissionId")?);
-        submissions.billing_mode(BillingMode::PayPerRequest).send().await?;
+        submissions
+            .billing_mode(BillingMode::PayPerRequest)
+            .send()
+            .await?;
     }
     let s3 = endpoints.s3();
     let buckets = s3.list_buckets().send().await?.buckets.unwrap_or_default();
-    if !buckets.iter().any(|bucket| bucket.name() == Some(&config.images_bucket)) {
-        s3.create_bucket().bucket(&config.images_bucket).send().await?;
+    if !buckets
+        .iter()
+        .any(|bucket| bucket.name() == Some(&config.images_bucket))
+    {
+        s3.create_bucket()
+            .bucket(&config.images_bucket)
+            .send()
+            .await?;
     }
     Ok(())
 }
 
 fn hash_key(name: &str) -> Result<KeySchemaElement, Error> {
-    Ok(KeySchemaElement::builder().attribute_name(name).key_type(KeyType::Hash).build()?)
+    Ok(KeySchemaElement::builder()
+        .attribute_name(name)
+        .key_type(KeyType::Hash)
+        .build()?)
 }
 
 fn string(name: &str) -> Result<AttributeDefinition, Error> {
-    Ok(AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()?)
+    Ok(AttributeDefinition::builder()
+        .attribute_name(name)
+        .attribute_type(ScalarAttributeType::S)
+        .build()?)
 }

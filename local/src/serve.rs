@@ -29,10 +29,17 @@ pub async fn run(options: Serve) -> Result<(), Error> {
         Taken::Other(error) => error,
     })?;
     let folder = data.folder.canonicalize()?;
-    let ports = Ports { dynamodb: options.dynamodb_port, s3: options.s3_port };
+    let ports = Ports {
+        dynamodb: options.dynamodb_port,
+        s3: options.s3_port,
+    };
     let stack = Stack::start(ports, data, options.data.fresh, Records::sample()?).await?;
     let api = stack.gateway()?.with_log();
-    greet(&(server::url(&gateway)? + api.path()), &stack, &folder.to_string_lossy());
+    greet(
+        &(server::url(&gateway)? + api.path()),
+        &stack,
+        &folder.to_string_lossy(),
+    );
     tokio::select! {
         () = Arc::new(api).serve(gateway) => Err("the gateway's socket failed".into()),
         signal = tokio::signal::ctrl_c() => Ok(signal?),
@@ -40,12 +47,21 @@ pub async fn run(options: Serve) -> Result<(), Error> {
 }
 
 fn greet(url: &str, stack: &Stack, folder: &str) {
-    let Some((project, submission)) = stack.records.projects.first().zip(stack.records.submissions.first()) else {
+    let Some((project, submission)) = stack
+        .records
+        .projects
+        .first()
+        .zip(stack.records.submissions.first())
+    else {
         return;
     };
     let (key, submission) = (&project.api_key, &submission.submission_id);
     let admin = project.admins.first().map_or("", String::as_str);
-    let Config { projects_table, submissions_table, images_bucket } = &stack.config;
+    let Config {
+        projects_table,
+        submissions_table,
+        images_bucket,
+    } = &stack.config;
     let Endpoints { dynamodb, s3 } = &stack.endpoints;
     // Colours are for terminals: anstream leaves them out where none asks for them.
     anstream::println!(

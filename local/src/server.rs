@@ -39,7 +39,10 @@ pub async fn bind(port: u16, what: &str, flag: &str) -> Result<TcpListener, Erro
 /// If the folder can't be used.
 pub async fn embedded(folder: &Path) -> Result<Endpoints, Error> {
     let (tables, objects) = (bind(0, "DynamoDB", "").await?, bind(0, "S3", "").await?);
-    Ok(Endpoints { dynamodb: dynamodb(tables, None)?, s3: s3(objects, folder)? })
+    Ok(Endpoints {
+        dynamodb: dynamodb(tables, None)?,
+        s3: s3(objects, folder)?,
+    })
 }
 
 /// Starts a DynamoDB that keeps its tables in a file, or in memory. Returns its URL.
@@ -53,7 +56,8 @@ pub fn dynamodb(listener: TcpListener, file: Option<&Path>) -> Result<String, Er
         Some(file) => Database::new(&file.to_string_lossy()),
         None => Database::memory(),
     };
-    let database = database.map_err(|error| format!("can't open the tables in {file:?}: {error}"))?;
+    let database =
+        database.map_err(|error| format!("can't open the tables in {file:?}: {error}"))?;
     tokio::spawn(dynoxide::server::serve_on(listener, database));
     Ok(url)
 }
@@ -65,8 +69,8 @@ pub fn dynamodb(listener: TcpListener, file: Option<&Path>) -> Result<String, Er
 /// If the folder can't be used.
 pub fn s3(listener: TcpListener, folder: &Path) -> Result<String, Error> {
     let url = url(&listener)?;
-    let files =
-        FileSystem::new(folder).map_err(|error| format!("can't use the folder {}: {error:?}", folder.display()))?;
+    let files = FileSystem::new(folder)
+        .map_err(|error| format!("can't use the folder {}: {error:?}", folder.display()))?;
     let mut service = S3ServiceBuilder::new(files);
     service.set_auth(SimpleAuth::from_single(CREDENTIALS.0, CREDENTIALS.1));
     let service = service.build();
@@ -83,7 +87,11 @@ where
 {
     while let Ok((socket, client)) = listener.accept().await {
         let socket = TokioIo::new(socket);
-        tokio::spawn(http1::Builder::new().timer(TokioTimer::new()).serve_connection(socket, service(client)));
+        tokio::spawn(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(socket, service(client)),
+        );
     }
 }
 

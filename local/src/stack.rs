@@ -51,20 +51,30 @@ impl Data {
     ///
     /// [`Taken`].
     pub fn take(folder: &Path) -> Result<Self, Taken> {
-        let other =
-            |error: std::io::Error| Taken::Other(format!("can't use the folder {}: {error}", folder.display()).into());
+        let other = |error: std::io::Error| {
+            Taken::Other(format!("can't use the folder {}: {error}", folder.display()).into())
+        };
         std::fs::create_dir_all(folder).map_err(other)?;
         let path = folder.join("endpoints.json");
-        let lock = File::options().read(true).append(true).create(true).open(&path).map_err(other)?;
+        let lock = File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(other)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let endpoints = std::fs::read(&path).map_err(other)?;
-                return Err(serde_json::from_slice(&endpoints).map_or_else(|e| Taken::Other(e.into()), Taken::By));
+                return Err(serde_json::from_slice(&endpoints)
+                    .map_or_else(|e| Taken::Other(e.into()), Taken::By));
             }
             Err(TryLockError::Error(error)) => return Err(other(error)),
         }
-        Ok(Self { folder: folder.to_owned(), lock })
+        Ok(Self {
+            folder: folder.to_owned(),
+            lock,
+        })
     }
 
     fn tables(&self) -> PathBuf {
@@ -81,7 +91,10 @@ impl Data {
             let path = entry?.path();
             if path == self.objects() {
                 std::fs::remove_dir_all(path)?;
-            } else if path.to_string_lossy().starts_with(&*self.tables().to_string_lossy()) {
+            } else if path
+                .to_string_lossy()
+                .starts_with(&*self.tables().to_string_lossy())
+            {
                 std::fs::remove_file(path)?;
             }
         }
@@ -104,7 +117,12 @@ impl Stack {
     /// # Errors
     ///
     /// A sentence: a port is taken, or the data is damaged.
-    pub async fn start(ports: Ports, mut data: Data, fresh: bool, records: Records) -> Result<Self, Error> {
+    pub async fn start(
+        ports: Ports,
+        mut data: Data,
+        fresh: bool,
+        records: Records,
+    ) -> Result<Self, Error> {
         let dynamodb = server::bind(ports.dynamodb, "DynamoDB", "--dynamodb-port").await?;
         let s3 = server::bind(ports.s3, "S3", "--s3-port").await?;
         // Not before the ports are had: nothing is lost to a start that fails.
@@ -119,7 +137,10 @@ impl Stack {
         data.lock.set_len(0)?;
         data.lock.write_all(&serde_json::to_vec(&endpoints)?)?;
         let stack = Self::over(endpoints, schema::config(""), records).await?;
-        Ok(Self { _lock: Some(data.lock), ..stack })
+        Ok(Self {
+            _lock: Some(data.lock),
+            ..stack
+        })
     }
 
     /// A stack over servers that run already.
@@ -127,16 +148,28 @@ impl Stack {
     /// # Errors
     ///
     /// If tables, bucket or records can't be made.
-    pub async fn over(endpoints: Endpoints, config: Config, records: Records) -> Result<Self, Error> {
+    pub async fn over(
+        endpoints: Endpoints,
+        config: Config,
+        records: Records,
+    ) -> Result<Self, Error> {
         schema::create(&endpoints, &config).await?;
         records.seed(&endpoints.records(config.clone())).await?;
-        Ok(Self { endpoints, config, records, _lock: None })
+        Ok(Self {
+            endpoints,
+            config,
+            records,
+            _lock: None,
+        })
     }
 
     /// A function over this stack.
     #[must_use]
     pub fn function(&self) -> Function {
-        Function::new(self.endpoints.storage(self.config.clone(), Limits::default()))
+        Function::new(
+            self.endpoints
+                .storage(self.config.clone(), Limits::default()),
+        )
     }
 
     /// A gateway in front of a new function.
@@ -145,14 +178,24 @@ impl Stack {
     ///
     /// If the API's definition lacks something.
     pub fn gateway(&self) -> Result<Gateway, Error> {
-        Gateway::new(Arc::new(self.function()), TIMEOUT, self.keys(), default_rate())
+        Gateway::new(
+            Arc::new(self.function()),
+            TIMEOUT,
+            self.keys(),
+            default_rate(),
+        )
     }
 
     /// The keys that a gateway knows.
     #[must_use]
     pub fn keys(&self) -> Keys {
         Keys {
-            known: self.records.keys_without_project.iter().cloned().collect::<HashSet<_>>(),
+            known: self
+                .records
+                .keys_without_project
+                .iter()
+                .cloned()
+                .collect::<HashSet<_>>(),
             dynamodb: self.endpoints.dynamodb(),
             projects_table: self.config.projects_table.clone(),
         }

@@ -14,7 +14,9 @@ const BINARY: &str = env!("CARGO_BIN_EXE_put-image");
 
 async fn start(app: &App) -> Lambda {
     let log = [("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR"))];
-    Lambda::start(BINARY, &app.behind_faults, &app.stack.config, log).await.unwrap()
+    Lambda::start(BINARY, &app.behind_faults, &app.stack.config, log)
+        .await
+        .unwrap()
 }
 
 /// The status of a process' answer; `None` if it gives none.
@@ -28,11 +30,21 @@ async fn a_missing_variable_ends_it_at_start_and_is_named() {
     let variables = ["PROJECTS_TABLE", "SUBMISSIONS_TABLE", "IMAGES_BUCKET"];
     for missing in variables {
         let mut command = Command::new(BINARY);
-        command.env_clear().envs(variables.iter().filter(|name| **name != missing).map(|name| (name, "x")));
+        command.env_clear().envs(
+            variables
+                .iter()
+                .filter(|name| **name != missing)
+                .map(|name| (name, "x")),
+        );
         let output = command.output().await.unwrap();
         assert!(!output.status.success());
         let log = String::from_utf8(output.stderr).unwrap();
-        assert!(log.contains(&format!("the environment variable {missing} is missing or empty")), "{log}");
+        assert!(
+            log.contains(&format!(
+                "the environment variable {missing} is missing or empty"
+            )),
+            "{log}"
+        );
     }
 }
 
@@ -40,14 +52,22 @@ async fn a_missing_variable_ends_it_at_start_and_is_named() {
 async fn it_answers_before_it_deletes_what_was_replaced() {
     let app = App::start().await;
     let lambda = start(&app).await;
-    assert_eq!(status(&lambda, &Form::full().event().to_string()).await, Some(200));
+    assert_eq!(
+        status(&lambda, &Form::full().event().to_string()).await,
+        Some(200)
+    );
     let first = app.objects().await;
     // The deletions are held back until the answer is there.
-    let gates: Vec<_> = (1..=4).map(|nth| app.faults.hold(Operation::DeleteObject, nth)).collect();
+    let gates: Vec<_> = (1..=4)
+        .map(|nth| app.faults.hold(Operation::DeleteObject, nth))
+        .collect();
     let form = Form::full().with_image("idImage", &images::png(400, 8));
     assert_eq!(status(&lambda, &form.event().to_string()).await, Some(200));
     let objects = app.objects().await;
-    assert!(first.keys().all(|key| objects.contains_key(key)), "deleted before the answer");
+    assert!(
+        first.keys().all(|key| objects.contains_key(key)),
+        "deleted before the answer"
+    );
     let record = app.record(SUBMISSION).await.to_string();
     assert!(first.keys().all(|key| !record.contains(key.as_str())));
     gates.iter().for_each(local::faults::Gate::open);
@@ -59,8 +79,22 @@ async fn it_answers_before_it_deletes_what_was_replaced() {
 async fn it_survives_what_is_no_event() {
     let app = App::start().await;
     let lambda = start(&app).await;
-    for event in ["null", "[]", "{}", "\"\"", "0", "{\"body\":1}", "", "{", "nonsense", r#"{"\ud83d":0}"#] {
+    for event in [
+        "null",
+        "[]",
+        "{}",
+        "\"\"",
+        "0",
+        "{\"body\":1}",
+        "",
+        "{",
+        "nonsense",
+        r#"{"\ud83d":0}"#,
+    ] {
         assert_eq!(status(&lambda, event).await, Some(400), "{event}");
     }
-    assert_eq!(status(&lambda, &Form::full().event().to_string()).await, Some(200));
+    assert_eq!(
+        status(&lambda, &Form::full().event().to_string()).await,
+        Some(200)
+    );
 }

@@ -20,15 +20,31 @@ async fn assert_puts(total: usize, client: impl AsyncFn(&Path, &str) -> Option<S
     let app = App::start().await;
     let url = serve(&app, default_rate()).await;
     let folder = TempDir::new().unwrap();
-    let images: Vec<Vec<u8>> =
-        (0..4).map(|i| if i % 2 == 0 { images::jpeg(total / 4, i) } else { images::png(total / 4, i) }).collect();
+    let images: Vec<Vec<u8>> = (0..4)
+        .map(|i| {
+            if i % 2 == 0 {
+                images::jpeg(total / 4, i)
+            } else {
+                images::png(total / 4, i)
+            }
+        })
+        .collect();
     for (field, image) in FIELDS.iter().zip(&images) {
-        std::fs::write(folder.path().join(format!("{field}.b64")), BASE64_STANDARD.encode(image)).unwrap();
+        std::fs::write(
+            folder.path().join(format!("{field}.b64")),
+            BASE64_STANDARD.encode(image),
+        )
+        .unwrap();
     }
-    let Some(answer) = client(folder.path(), &url).await else { return };
+    let Some(answer) = client(folder.path(), &url).await else {
+        return;
+    };
     assert_eq!(answer.trim(), SUCCESS.1);
     for (field, image) in FIELDS.iter().zip(images) {
-        assert!(app.image(SUBMISSION, field).await.as_ref() == Some(&image), "{field} is not what was sent");
+        assert!(
+            app.image(SUBMISSION, field).await.as_ref() == Some(&image),
+            "{field} is not what was sent"
+        );
     }
     assert_eq!(app.record(SUBMISSION).await["idType"], "passport");
 }
@@ -56,9 +72,16 @@ fn skip(why: &str) -> Option<String> {
 /// `curl --form`, with each image's value as `field=<prefix><file>`.
 async fn curl(folder: &Path, url: &str, prefix: &str) -> Option<String> {
     let mut command = Command::new("curl");
-    command.current_dir(folder).args(["--silent", "--show-error", "--request", "PUT", url]);
+    command
+        .current_dir(folder)
+        .args(["--silent", "--show-error", "--request", "PUT", url]);
     command.args(["--header", &format!("x-api-key: {KEY}")]);
-    command.args(["--form", &format!("submissionId={SUBMISSION}"), "--form", &format!("admin={ADMIN}")]);
+    command.args([
+        "--form",
+        &format!("submissionId={SUBMISSION}"),
+        "--form",
+        &format!("admin={ADMIN}"),
+    ]);
     command.args(["--form", "idType=passport"]);
     for field in FIELDS {
         command.args(["--form", &format!("{field}={prefix}{field}.b64")]);
@@ -79,34 +102,48 @@ print(requests.put(url, headers={"x-api-key": key}, files=files).text)
 
 async fn python(folder: &Path, url: &str, as_file: &str) -> Option<String> {
     let mut command = Command::new("python3");
-    command.current_dir(folder).args(["-c", REQUESTS, url, KEY, SUBMISSION, ADMIN, as_file]);
+    command
+        .current_dir(folder)
+        .args(["-c", REQUESTS, url, KEY, SUBMISSION, ADMIN, as_file]);
     run(&mut command).await
 }
 
 #[tokio::test]
 async fn curl_with_text_parts() {
     for total in [1_000, 4_600_000] {
-        assert_puts(total, async |folder: &Path, url: &str| curl(folder, url, "<").await).await;
+        assert_puts(total, async |folder: &Path, url: &str| {
+            curl(folder, url, "<").await
+        })
+        .await;
     }
 }
 
 #[tokio::test]
 async fn curl_with_file_parts() {
     for total in [1_000, 4_600_000] {
-        assert_puts(total, async |folder: &Path, url: &str| curl(folder, url, "@").await).await;
+        assert_puts(total, async |folder: &Path, url: &str| {
+            curl(folder, url, "@").await
+        })
+        .await;
     }
 }
 
 #[tokio::test]
 async fn python_requests_with_text_parts() {
     for total in [1_000, 4_600_000] {
-        assert_puts(total, async |folder: &Path, url: &str| python(folder, url, "no").await).await;
+        assert_puts(total, async |folder: &Path, url: &str| {
+            python(folder, url, "no").await
+        })
+        .await;
     }
 }
 
 #[tokio::test]
 async fn python_requests_with_file_parts() {
     for total in [1_000, 4_600_000] {
-        assert_puts(total, async |folder: &Path, url: &str| python(folder, url, "yes").await).await;
+        assert_puts(total, async |folder: &Path, url: &str| {
+            python(folder, url, "yes").await
+        })
+        .await;
     }
 }

@@ -20,7 +20,9 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_saphyr::from_str(OPENA
 /// A member of an object, behind its reference if it is one.
 #[track_caller]
 fn member(object: &'static Value, path: &[&str]) -> &'static Value {
-    path.iter().fold(object, |value, name| resolve(&DOCUMENT, &value[name]).unwrap())
+    path.iter().fold(object, |value, name| {
+        resolve(&DOCUMENT, &value[name]).unwrap()
+    })
 }
 
 fn operation() -> &'static Value {
@@ -40,7 +42,13 @@ static ANSWERS: LazyLock<BTreeMap<String, Declared>> = LazyLock::new(|| {
         let response = member(operation(), &["responses", status]);
         let header = member(response, &["headers", "x-error-detail"]);
         let body = validator(&response["content"]["application/json"]["schema"]);
-        (status.clone(), Declared { body, detail: header.is_object().then(|| validator(&header["schema"])) })
+        (
+            status.clone(),
+            Declared {
+                body,
+                detail: header.is_object().then(|| validator(&header["schema"])),
+            },
+        )
     });
     answers.collect()
 });
@@ -48,7 +56,9 @@ static ANSWERS: LazyLock<BTreeMap<String, Declared>> = LazyLock::new(|| {
 /// Fails unless the definition declares an answer like this one.
 #[track_caller]
 pub fn assert_declared(status: u16, detail: Option<&str>, body: &Value) {
-    let declared = ANSWERS.get(&status.to_string()).unwrap_or_else(|| panic!("{status} is not declared"));
+    let declared = ANSWERS
+        .get(&status.to_string())
+        .unwrap_or_else(|| panic!("{status} is not declared"));
     assert_valid(&declared.body, body);
     match (&declared.detail, detail) {
         (None, detail) => assert_eq!(detail, None, "{status} has no x-error-detail"),
@@ -107,22 +117,43 @@ fn every_row_is_an_example_and_no_other_answer_is_declared() {
 #[test]
 fn the_forms_fields_and_limits_are_the_codes() {
     let form = member(&DOCUMENT, &["components", "schemas", "PutImageForm"]);
-    let fields = TextField::ALL.map(Field::Text).into_iter().chain(ImageField::ALL.map(Field::Image));
+    let fields = TextField::ALL
+        .map(Field::Text)
+        .into_iter()
+        .chain(ImageField::ALL.map(Field::Image));
     let mut names: Vec<&str> = fields.map(Field::name).collect();
     names.sort_unstable();
-    assert_eq!(form["properties"].as_object().unwrap().keys().collect::<Vec<_>>(), names);
+    assert_eq!(
+        form["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect::<Vec<_>>(),
+        names
+    );
     assert_eq!(form["required"], json!(["submissionId", "admin"]));
     for text in ["submissionId", "admin"] {
         assert_eq!(form["properties"][text]["maxLength"], MAX_TEXT, "{text}");
     }
     let id_types = form["properties"]["idType"]["enum"].as_array().unwrap();
     assert_eq!(id_types.len(), 8);
-    assert!(id_types.iter().all(|name| IdType::from_name(name.as_str().unwrap()).is_some()));
+    assert!(
+        id_types
+            .iter()
+            .all(|name| IdType::from_name(name.as_str().unwrap()).is_some())
+    );
     let body = member(operation(), &["requestBody"]);
     let description = body["description"].as_str().unwrap().replace(',', "");
-    for limit in [MAX_PARTS, local::gateway::MAX_BODY, local::gateway::MAX_EVENT] {
+    for limit in [
+        MAX_PARTS,
+        local::gateway::MAX_BODY,
+        local::gateway::MAX_EVENT,
+    ] {
         let mut numbers = description.split(|c: char| !c.is_ascii_digit());
-        assert!(numbers.any(|number| number == limit.to_string()), "{limit}: {description}");
+        assert!(
+            numbers.any(|number| number == limit.to_string()),
+            "{limit}: {description}"
+        );
     }
 }
 
@@ -135,8 +166,13 @@ async fn its_examples_of_a_request_succeed() {
     for (name, example) in examples {
         assert_valid(&validator(&content["schema"]), &example["value"]);
         let fields = example["value"].as_object().unwrap();
-        let fields = fields.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().into()));
-        let form = Form { key: Some(KEY.to_owned()), fields: fields.collect() };
+        let fields = fields
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap().into()));
+        let form = Form {
+            key: Some(KEY.to_owned()),
+            fields: fields.collect(),
+        };
         assert_eq!(app.put(&form).await.row(), SUCCESS, "{name}");
     }
 }
@@ -147,13 +183,28 @@ fn the_template_deploys_the_same_route_and_answers() {
     let template = template();
     let api = &template["Resources"]["Api"]["Properties"];
     let route = &template["Resources"]["PutImageFunction"]["Properties"]["Events"]["PutImage"]["Properties"];
-    let path = format!("/{}{}", api["StageName"].as_str().unwrap(), route["Path"].as_str().unwrap());
+    let path = format!(
+        "/{}{}",
+        api["StageName"].as_str().unwrap(),
+        route["Path"].as_str().unwrap()
+    );
     assert_eq!(definition.path, path);
-    assert_eq!(route["Method"].as_str().unwrap().to_uppercase(), definition.method.as_str());
+    assert_eq!(
+        route["Method"].as_str().unwrap().to_uppercase(),
+        definition.method.as_str()
+    );
     assert_eq!(api["Auth"]["ApiKeyRequired"], true);
-    assert_eq!(definition.key_header, "x-api-key", "which API Gateway takes keys from");
+    assert_eq!(
+        definition.key_header, "x-api-key",
+        "which API Gateway takes keys from"
+    );
     for (name, response) in api["GatewayResponses"].as_object().unwrap() {
-        let body = serde_json::from_str(response["ResponseTemplates"]["application/json"].as_str().unwrap()).unwrap();
+        let body = serde_json::from_str(
+            response["ResponseTemplates"]["application/json"]
+                .as_str()
+                .unwrap(),
+        )
+        .unwrap();
         let detail = response["ResponseParameters"]["Headers"]["x-error-detail"].as_str();
         // In the template a text stands between quotes.
         let detail = detail.map(|detail| detail.trim_matches('\''));
@@ -161,7 +212,10 @@ fn the_template_deploys_the_same_route_and_answers() {
             Some(status) => vec![status.try_into().unwrap()],
             None => vec![500, 502, 503, 504],
         };
-        assert!(name.starts_with("DEFAULT_5XX") || statuses.len() == 1, "{name}");
+        assert!(
+            name.starts_with("DEFAULT_5XX") || statuses.len() == 1,
+            "{name}"
+        );
         for status in statuses {
             assert_declared(status, detail, &body);
         }

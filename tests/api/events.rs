@@ -37,12 +37,20 @@ fn four_forms(form: &Form) -> [(Value, &'static str); 4] {
 #[tokio::test]
 async fn all_four_forms_store_the_same() {
     let app = App::start().await;
-    for (seed, (i, name)) in (0..4).zip(["1.0 Base64", "1.0 text", "2.0 Base64", "2.0 text"].iter().enumerate()) {
+    for (seed, (i, name)) in (0..4).zip(
+        ["1.0 Base64", "1.0 text", "2.0 Base64", "2.0 text"]
+            .iter()
+            .enumerate(),
+    ) {
         let image = images::jpeg(5000, seed);
         let (event, event_name) = four_forms(&Form::selfie(&image))[i].clone();
         assert_eq!(event_name, *name);
         assert_eq!(app.invoke(&event).await.row(), SUCCESS, "{name}");
-        assert_eq!(app.image(SUBMISSION, "selfieImage").await, Some(image), "{name}");
+        assert_eq!(
+            app.image(SUBMISSION, "selfieImage").await,
+            Some(image),
+            "{name}"
+        );
     }
 }
 
@@ -51,14 +59,32 @@ async fn all_four_forms_store_the_same() {
 async fn responses_have_the_members_of_the_events_format() {
     let app = App::start().await;
     for (event, name) in four_forms(&Form::full()) {
-        let response = app.function.handle(Invocation::new(event.to_string().as_bytes(), TIMEOUT)).await;
+        let response = app
+            .function
+            .handle(Invocation::new(event.to_string().as_bytes(), TIMEOUT))
+            .await;
         let response = serde_json::to_value(response).unwrap();
-        let mut members: Vec<&str> = response.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut members: Vec<&str> = response
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
         members.sort_unstable();
-        let expected = ["body", "cookies", "headers", "isBase64Encoded", "statusCode"];
+        let expected = [
+            "body",
+            "cookies",
+            "headers",
+            "isBase64Encoded",
+            "statusCode",
+        ];
         assert_eq!(
             members,
-            if name.starts_with("2.0") { expected.to_vec() } else { [&expected[..1], &expected[2..]].concat() }
+            if name.starts_with("2.0") {
+                expected.to_vec()
+            } else {
+                [&expected[..1], &expected[2..]].concat()
+            }
         );
     }
 }
@@ -82,10 +108,14 @@ async fn header_names_in_any_case_and_in_lists() {
     event["headers"] = Value::Null;
     event["multiValueHeaders"] = json!({ "X-Api-Key": [KEY], "Content-Type": [content_type] });
     assert_eq!(app.invoke(&event).await.row(), SUCCESS);
-    event["multiValueHeaders"] = json!({ "X-Api-Key": [KEY, KEY_WITHOUT_PROJECT], "Content-Type": [content_type] });
-    app.assert_event_refused(&event, ROW_3, "two keys are no key").await;
-    event["multiValueHeaders"] = json!({ "X-Api-Key": [KEY], "Content-Type": [content_type, content_type] });
-    app.assert_event_refused(&event, ROW_1, "two content types").await;
+    event["multiValueHeaders"] =
+        json!({ "X-Api-Key": [KEY, KEY_WITHOUT_PROJECT], "Content-Type": [content_type] });
+    app.assert_event_refused(&event, ROW_3, "two keys are no key")
+        .await;
+    event["multiValueHeaders"] =
+        json!({ "X-Api-Key": [KEY], "Content-Type": [content_type, content_type] });
+    app.assert_event_refused(&event, ROW_1, "two content types")
+        .await;
 }
 
 #[tokio::test]
@@ -112,12 +142,18 @@ async fn damaged_events_are_an_invalid_payload() {
         (with("body", Value::Null), "a null body"),
         (with("body", json!(1)), "a number for a body"),
         (with("body", json!("")), "an empty body"),
-        (with("isBase64Encoded", json!(true)), "text that claims to be Base64"),
+        (
+            with("isBase64Encoded", json!(true)),
+            "text that claims to be Base64",
+        ),
         (with("isBase64Encoded", json!("true")), "a text for a flag"),
         (without("headers"), "no headers"),
         (with("headers", json!({})), "empty headers"),
         (with("headers", json!("x-api-key")), "a text for headers"),
-        (with("headers", json!({ "content-type": 1 })), "a number for a content type"),
+        (
+            with("headers", json!({ "content-type": 1 })),
+            "a number for a content type",
+        ),
     ] {
         app.assert_event_refused(&event, ROW_1, why).await;
     }

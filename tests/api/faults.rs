@@ -19,36 +19,67 @@ const TRANSIENT: [(Operation, End); 14] = [
     (Operation::Query, End::Error(400, "ThrottlingException")),
     (Operation::Query, End::Error(500, "InternalServerError")),
     (Operation::Query, End::Cut),
-    (Operation::GetItem, End::Error(400, "ProvisionedThroughputExceededException")),
+    (
+        Operation::GetItem,
+        End::Error(400, "ProvisionedThroughputExceededException"),
+    ),
     (Operation::GetItem, End::Error(503, "ServiceUnavailable")),
     (Operation::GetItem, End::Cut),
-    (Operation::UpdateItem, End::Error(400, "ThrottlingException")),
-    (Operation::UpdateItem, End::Error(500, "InternalServerError")),
+    (
+        Operation::UpdateItem,
+        End::Error(400, "ThrottlingException"),
+    ),
+    (
+        Operation::UpdateItem,
+        End::Error(500, "InternalServerError"),
+    ),
     (Operation::UpdateItem, End::Cut),
     (Operation::PutObject, End::Error(503, "SlowDown")),
     (Operation::PutObject, End::Error(500, "InternalError")),
-    (Operation::PutObject, End::Error(409, "ConditionalRequestConflict")),
+    (
+        Operation::PutObject,
+        End::Error(409, "ConditionalRequestConflict"),
+    ),
     (Operation::PutObject, End::Cut),
     (Operation::PutObject, End::Never),
 ];
 
 const FINAL: [(Operation, End); 8] = [
     (Operation::Query, End::Error(400, "ValidationException")),
-    (Operation::Query, End::Error(400, "ResourceNotFoundException")),
+    (
+        Operation::Query,
+        End::Error(400, "ResourceNotFoundException"),
+    ),
     (Operation::GetItem, End::Error(400, "AccessDeniedException")),
-    (Operation::UpdateItem, End::Error(400, "AccessDeniedException")),
-    (Operation::UpdateItem, End::Error(400, "ValidationException")),
+    (
+        Operation::UpdateItem,
+        End::Error(400, "AccessDeniedException"),
+    ),
+    (
+        Operation::UpdateItem,
+        End::Error(400, "ValidationException"),
+    ),
     (Operation::PutObject, End::Error(403, "AccessDenied")),
     (Operation::PutObject, End::Error(404, "NoSuchBucket")),
     (Operation::PutObject, End::Error(412, "PreconditionFailed")),
 ];
 
 fn fault(operation: Operation, when: When, end: End) -> Fault {
-    Fault { operation, when, takes_effect: false, end }
+    Fault {
+        operation,
+        when,
+        takes_effect: false,
+        end,
+    }
 }
 
 fn fault_after(operation: Operation, when: When, end: End) -> Fault {
-    Fault { operation, when, takes_effect: true, end }
+    Fault {
+        operation,
+        when,
+        takes_effect: true,
+        end,
+    }
 }
 
 /// An app in which the submission has four images already.
@@ -60,14 +91,24 @@ async fn app_with_images() -> App {
 
 /// A full form with other images.
 fn other_images() -> Form {
-    Form::full().with_image("idImage", &images::jpeg(1000, 11)).with_image("selfieImage", &images::png(1000, 12))
+    Form::full()
+        .with_image("idImage", &images::jpeg(1000, 11))
+        .with_image("selfieImage", &images::png(1000, 12))
 }
 
 /// Asserts that the record names exactly these images, and that each of them is there.
 async fn assert_stored(app: &App, form: &Form) {
-    for (name, text) in form.fields.iter().filter(|(name, _)| name.ends_with("Image")) {
+    for (name, text) in form
+        .fields
+        .iter()
+        .filter(|(name, _)| name.ends_with("Image"))
+    {
         let image = app.image(SUBMISSION, name).await.unwrap();
-        assert_eq!(base64::Engine::encode(&base64::prelude::BASE64_STANDARD, image).as_bytes(), text, "{name}");
+        assert_eq!(
+            base64::Engine::encode(&base64::prelude::BASE64_STANDARD, image).as_bytes(),
+            text,
+            "{name}"
+        );
     }
 }
 
@@ -93,12 +134,14 @@ async fn a_transient_fault_is_retried() {
 async fn a_fault_that_lasts_is_a_processing_error_and_changes_nothing() {
     let lasting = FINAL.into_iter().chain(TRANSIENT);
     // A commit that is answered by nothing or a 5xx may have taken effect: that is for tests below.
-    let unknown =
-        |(operation, end): &(Operation, End)| *operation == Operation::UpdateItem && !matches!(end, End::Error(400, _));
+    let unknown = |(operation, end): &(Operation, End)| {
+        *operation == Operation::UpdateItem && !matches!(end, End::Error(400, _))
+    };
     for (operation, end) in lasting.filter(|fault| !unknown(fault)) {
         let app = app_with_images().await;
         app.faults.inject(fault(operation, When::Always, end));
-        app.assert_refused(&other_images(), ROW_10, &format!("{operation:?} {end:?}")).await;
+        app.assert_refused(&other_images(), ROW_10, &format!("{operation:?} {end:?}"))
+            .await;
     }
 }
 
@@ -108,7 +151,8 @@ async fn final_faults_are_not_retried() {
         let app = App::start_with(SHORT, 0).await;
         app.faults.inject(fault(operation, When::Always, end));
         let form = Form::selfie(&images::png(300, 1));
-        app.assert_refused(&form, ROW_10, &format!("{operation:?} {end:?}")).await;
+        app.assert_refused(&form, ROW_10, &format!("{operation:?} {end:?}"))
+            .await;
         assert_eq!(app.faults.hits().len(), 1, "{operation:?} {end:?}");
     }
 }
@@ -117,8 +161,13 @@ async fn final_faults_are_not_retried() {
 async fn one_of_four_uploads_fails() {
     for nth in 1..=4 {
         let app = app_with_images().await;
-        app.faults.inject(fault(Operation::PutObject, When::Nth(nth), End::Error(403, "AccessDenied")));
-        app.assert_refused(&other_images(), ROW_10, "one of four").await;
+        app.faults.inject(fault(
+            Operation::PutObject,
+            When::Nth(nth),
+            End::Error(403, "AccessDenied"),
+        ));
+        app.assert_refused(&other_images(), ROW_10, "one of four")
+            .await;
     }
 }
 
@@ -133,7 +182,12 @@ async fn a_missing_index_or_table_is_a_processing_error() {
     assert_eq!(answer.row(), ROW_10);
     config.projects_table = "none".to_owned();
     let function = Function::new(app.stack.endpoints.storage(config, SHORT));
-    assert_eq!(invoke(&function, &Form::full().event(), Duration::from_secs(20)).await.row(), ROW_10);
+    assert_eq!(
+        invoke(&function, &Form::full().event(), Duration::from_secs(20))
+            .await
+            .row(),
+        ROW_10
+    );
     assert!(app.objects().await.is_empty());
 }
 
@@ -142,11 +196,24 @@ async fn refused_connections_are_a_processing_error() {
     let app = App::start().await;
     let closed = local::server::url(&local::server::bind(0, "nothing", "").await.unwrap()).unwrap();
     let open = app.stack.endpoints.clone();
-    for endpoints in [Endpoints { dynamodb: closed.clone(), ..open.clone() }, Endpoints { s3: closed.clone(), ..open }]
-    {
+    for endpoints in [
+        Endpoints {
+            dynamodb: closed.clone(),
+            ..open.clone()
+        },
+        Endpoints {
+            s3: closed.clone(),
+            ..open
+        },
+    ] {
         let function = Function::new(endpoints.storage(app.stack.config.clone(), SHORT));
         let before = app.stored().await;
-        assert_eq!(invoke(&function, &Form::full().event(), Duration::from_secs(20)).await.row(), ROW_10);
+        assert_eq!(
+            invoke(&function, &Form::full().event(), Duration::from_secs(20))
+                .await
+                .row(),
+            ROW_10
+        );
         assert_eq!(app.stored().await, before);
     }
 }
@@ -163,7 +230,8 @@ async fn the_answer_of_a_commit_that_took_effect_is_lost() {
         (When::Always, End::Error(500, "InternalServerError")),
     ] {
         let app = app_with_images().await;
-        app.faults.inject(fault_after(Operation::UpdateItem, when, end));
+        app.faults
+            .inject(fault_after(Operation::UpdateItem, when, end));
         let form = other_images();
         assert_eq!(app.put(&form).await.row(), SUCCESS, "{when:?} {end:?}");
         // The new images are there, and those that they replaced are known all the same.
@@ -176,32 +244,57 @@ async fn the_outcome_of_a_commit_stays_unknown() {
     for (commit, read) in [
         // Not there (yet) when read back.
         (fault(Operation::UpdateItem, When::Always, End::Cut), None),
-        (fault(Operation::UpdateItem, When::Always, End::Error(500, "InternalServerError")), None),
+        (
+            fault(
+                Operation::UpdateItem,
+                When::Always,
+                End::Error(500, "InternalServerError"),
+            ),
+            None,
+        ),
         // There or not, but it can't be read back. The first read is the check's.
-        (fault(Operation::UpdateItem, When::Always, End::Cut), Some(End::Error(400, "AccessDeniedException"))),
-        (fault_after(Operation::UpdateItem, When::Always, End::Cut), Some(End::Error(400, "AccessDeniedException"))),
+        (
+            fault(Operation::UpdateItem, When::Always, End::Cut),
+            Some(End::Error(400, "AccessDeniedException")),
+        ),
+        (
+            fault_after(Operation::UpdateItem, When::Always, End::Cut),
+            Some(End::Error(400, "AccessDeniedException")),
+        ),
     ] {
         let app = app_with_images().await;
         let before = app.stored().await;
         app.faults.inject(commit);
         if let Some(end) = read {
-            app.faults.inject(fault(Operation::GetItem, When::Nth(2), end));
+            app.faults
+                .inject(fault(Operation::GetItem, When::Nth(2), end));
         }
         assert_eq!(app.put(&other_images()).await.row(), ROW_10, "{commit:?}");
         let after = app.stored().await;
         assert_eq!(after.records == before.records, !commit.takes_effect);
         assert_eq!(after.objects.len(), 8, "nothing is deleted");
-        assert!(before.objects.iter().all(|(key, image)| after.objects.get(key) == Some(image)));
+        assert!(
+            before
+                .objects
+                .iter()
+                .all(|(key, image)| after.objects.get(key) == Some(image))
+        );
         assert!(!app.faults.calls().contains(&Operation::DeleteObject));
     }
 }
 
 #[tokio::test]
 async fn the_answer_of_an_upload_that_took_effect_is_lost() {
-    for end in [End::Cut, End::Error(500, "InternalError"), End::Error(503, "SlowDown"), End::Never] {
+    for end in [
+        End::Cut,
+        End::Error(500, "InternalError"),
+        End::Error(503, "SlowDown"),
+        End::Never,
+    ] {
         for nth in [1, 4] {
             let app = app_with_images().await;
-            app.faults.inject(fault_after(Operation::PutObject, When::Nth(nth), end));
+            app.faults
+                .inject(fault_after(Operation::PutObject, When::Nth(nth), end));
             let form = other_images();
             assert_eq!(app.put(&form).await.row(), SUCCESS, "{end:?}");
             assert_stored_alone(&app, &form).await;
@@ -215,17 +308,31 @@ async fn the_submission_goes_between_check_and_commit() {
         let app = App::start().await;
         let gate = app.faults.hold(Operation::UpdateItem, 1);
         let dynamodb = app.stack.endpoints.dynamodb();
-        let (table, id) = (&app.stack.config.submissions_table, AttributeValue::S(SUBMISSION.to_owned()));
+        let (table, id) = (
+            &app.stack.config.submissions_table,
+            AttributeValue::S(SUBMISSION.to_owned()),
+        );
         let form = Form::full();
         let (answer, ()) = tokio::join!(app.put(&form), async {
             gate.arrived().await;
             if moved {
-                let update = dynamodb.update_item().table_name(table).key("submissionId", id.clone());
+                let update = dynamodb
+                    .update_item()
+                    .table_name(table)
+                    .key("submissionId", id.clone());
                 let other = AttributeValue::S("closed-project".to_owned());
-                let update = update.update_expression("SET projectId = :p").expression_attribute_values(":p", other);
+                let update = update
+                    .update_expression("SET projectId = :p")
+                    .expression_attribute_values(":p", other);
                 update.send().await.unwrap();
             } else {
-                dynamodb.delete_item().table_name(table).key("submissionId", id.clone()).send().await.unwrap();
+                dynamodb
+                    .delete_item()
+                    .table_name(table)
+                    .key("submissionId", id.clone())
+                    .send()
+                    .await
+                    .unwrap();
             }
             gate.open();
         });
@@ -243,10 +350,18 @@ async fn another_commit_comes_first() {
     assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
     let gate = app.faults.hold(Operation::UpdateItem, 1);
     let undisturbed = app.stack.function();
-    let (form, first) = (other_images(), Form::full().with_image("idImage", &images::png(900, 21)));
+    let (form, first) = (
+        other_images(),
+        Form::full().with_image("idImage", &images::png(900, 21)),
+    );
     let (answer, ()) = tokio::join!(app.put(&form), async {
         gate.arrived().await;
-        assert_eq!(invoke(&undisturbed, &first.event(), Duration::from_secs(20)).await.row(), SUCCESS);
+        assert_eq!(
+            invoke(&undisturbed, &first.event(), Duration::from_secs(20))
+                .await
+                .row(),
+            SUCCESS
+        );
         gate.open();
     });
     assert_eq!(answer.row(), SUCCESS);
@@ -259,16 +374,29 @@ async fn another_commit_comes_first() {
 #[tokio::test]
 async fn a_retried_commit_does_not_bring_back_what_another_request_replaced() {
     let app = app_with_images().await;
-    app.faults.inject(fault_after(Operation::UpdateItem, When::Nth(1), End::Cut));
+    app.faults
+        .inject(fault_after(Operation::UpdateItem, When::Nth(1), End::Cut));
     let retry = app.faults.hold(Operation::UpdateItem, 2);
     let undisturbed = app.stack.function();
-    let (form, second) = (other_images(), Form::full().with_image("idImage", &images::png(900, 21)));
+    let (form, second) = (
+        other_images(),
+        Form::full().with_image("idImage", &images::png(900, 21)),
+    );
     let (answer, ()) = tokio::join!(app.put(&form), async {
         retry.arrived().await;
-        assert_eq!(invoke(&undisturbed, &second.event(), Duration::from_secs(20)).await.row(), SUCCESS);
+        assert_eq!(
+            invoke(&undisturbed, &second.event(), Duration::from_secs(20))
+                .await
+                .row(),
+            SUCCESS
+        );
         retry.open();
     });
-    assert_eq!(answer.row(), ROW_10, "whether it ever took effect can't be known any more");
+    assert_eq!(
+        answer.row(),
+        ROW_10,
+        "whether it ever took effect can't be known any more"
+    );
     assert_stored(&app, &second).await;
     // What the lost commit had replaced is nobody's any more: that is for the sweep.
     assert_eq!(app.objects().await.len(), 8);
@@ -276,10 +404,16 @@ async fn a_retried_commit_does_not_bring_back_what_another_request_replaced() {
 
 #[tokio::test]
 async fn what_was_replaced_can_not_be_deleted() {
-    for end in [End::Error(403, "AccessDenied"), End::Error(503, "SlowDown"), End::Cut, End::Never] {
+    for end in [
+        End::Error(403, "AccessDenied"),
+        End::Error(503, "SlowDown"),
+        End::Cut,
+        End::Never,
+    ] {
         let app = app_with_images().await;
         let replaced = app.objects().await;
-        app.faults.inject(fault(Operation::DeleteObject, When::Always, end));
+        app.faults
+            .inject(fault(Operation::DeleteObject, When::Always, end));
         let form = other_images();
         assert_eq!(app.put(&form).await.row(), SUCCESS);
         assert_eq!(app.objects().await.len(), 8);
@@ -287,7 +421,8 @@ async fn what_was_replaced_can_not_be_deleted() {
             let lines = LOG.lines_with(key);
             assert_eq!(lines.len(), 1, "{end:?}: {lines:?}");
             assert!(
-                lines[0].contains("\"level\":\"WARN\"") && lines[0].contains("an object is left over"),
+                lines[0].contains("\"level\":\"WARN\"")
+                    && lines[0].contains("an object is left over"),
                 "{lines:?}"
             );
         }
@@ -299,7 +434,9 @@ async fn what_was_replaced_can_not_be_deleted() {
 async fn a_commit_that_arrives_late_finds_its_images() {
     let app = app_with_images().await;
     // Held back until the SDK has given up on each attempt.
-    let gates: Vec<_> = (1..=3).map(|nth| app.faults.hold(Operation::UpdateItem, nth)).collect();
+    let gates: Vec<_> = (1..=3)
+        .map(|nth| app.faults.hold(Operation::UpdateItem, nth))
+        .collect();
     let form = other_images();
     assert_eq!(app.put(&form).await.row(), ROW_10);
     gates[0].open();
@@ -311,11 +448,18 @@ async fn a_commit_that_arrives_late_finds_its_images() {
 #[tokio::test]
 async fn a_commit_that_arrives_too_late_has_no_effect() {
     let app = app_with_images().await;
-    let gates: Vec<_> = (1..=3).map(|nth| app.faults.hold(Operation::UpdateItem, nth)).collect();
+    let gates: Vec<_> = (1..=3)
+        .map(|nth| app.faults.hold(Operation::UpdateItem, nth))
+        .collect();
     assert_eq!(app.put(&other_images()).await.row(), ROW_10);
     let second = Form::full().with_image("idImage", &images::png(900, 21));
     let undisturbed = app.stack.function();
-    assert_eq!(invoke(&undisturbed, &second.event(), Duration::from_secs(20)).await.row(), SUCCESS);
+    assert_eq!(
+        invoke(&undisturbed, &second.event(), Duration::from_secs(20))
+            .await
+            .row(),
+        SUCCESS
+    );
     gates[0].open();
     gates[0].passed().await;
     assert_stored(&app, &second).await;
@@ -339,7 +483,11 @@ async fn nothing_outlives_the_deadline() {
         (&[(GetItem, When::Always)], ROW_10, 4),
         (&[(PutObject, When::Always)], ROW_10, 4),
         (&[(UpdateItem, When::Always)], ROW_10, 8),
-        (&[(UpdateItem, When::Always), (GetItem, When::Nth(2))], ROW_10, 8),
+        (
+            &[(UpdateItem, When::Always), (GetItem, When::Nth(2))],
+            ROW_10,
+            8,
+        ),
         (&[(DeleteObject, When::Always)], SUCCESS, 8),
     ] {
         let app = App::start_with(ENDLESS, 0).await;
@@ -350,9 +498,15 @@ async fn nothing_outlives_the_deadline() {
         }
         let event = other_images().event();
         let put = invoke(&app.function, &event, Duration::from_secs(2));
-        let answer = timeout(Duration::from_mins(1), put).await.expect("outlived the deadline");
+        let answer = timeout(Duration::from_mins(1), put)
+            .await
+            .expect("outlived the deadline");
         assert_eq!(answer.row(), row, "{operations:?}");
-        assert_eq!(app.record(SUBMISSION).await == record, row == ROW_10, "{operations:?}");
+        assert_eq!(
+            app.record(SUBMISSION).await == record,
+            row == ROW_10,
+            "{operations:?}"
+        );
         assert_eq!(app.objects().await.len(), left, "{operations:?}");
     }
 }
@@ -361,13 +515,26 @@ async fn nothing_outlives_the_deadline() {
 #[tokio::test]
 async fn submissions_are_read_consistently() {
     let app = app_with_images().await;
-    app.faults.inject(fault_after(Operation::GetItem, When::Always, End::Late(Duration::ZERO)));
-    app.faults.inject(fault_after(Operation::UpdateItem, When::Always, End::Cut));
+    app.faults.inject(fault_after(
+        Operation::GetItem,
+        When::Always,
+        End::Late(Duration::ZERO),
+    ));
+    app.faults
+        .inject(fault_after(Operation::UpdateItem, When::Always, End::Cut));
     assert_eq!(app.put(&other_images()).await.row(), SUCCESS);
     let hits = app.faults.hits();
-    let reads: Vec<_> = hits.iter().filter(|hit| hit.fault.operation == Operation::GetItem).collect();
+    let reads: Vec<_> = hits
+        .iter()
+        .filter(|hit| hit.fault.operation == Operation::GetItem)
+        .collect();
     assert_eq!(reads.len(), 2);
-    assert!(reads.iter().all(|read| read.call.contains("\"ConsistentRead\":true")), "{reads:?}");
+    assert!(
+        reads
+            .iter()
+            .all(|read| read.call.contains("\"ConsistentRead\":true")),
+        "{reads:?}"
+    );
 }
 
 #[test]
@@ -410,14 +577,28 @@ async fn a_panic_is_a_processing_error_and_the_next_request_is_served() {
 
     let app = App::start().await;
     let endpoints = &app.stack.endpoints;
-    let dynamodb = endpoints.dynamodb().config().to_builder().interceptor(PanicOnce(std::sync::Once::new()));
+    let dynamodb = endpoints
+        .dynamodb()
+        .config()
+        .to_builder()
+        .interceptor(PanicOnce(std::sync::Once::new()));
     let s3 = endpoints.s3().config().to_builder();
     let storage = put_image::storage::Storage::new(app.stack.config.clone(), SHORT, dynamodb, s3);
     let function = Function::new(storage);
     let event = Form::full().event();
-    assert_eq!(invoke(&function, &event, Duration::from_secs(20)).await.row(), ROW_10);
+    assert_eq!(
+        invoke(&function, &event, Duration::from_secs(20))
+            .await
+            .row(),
+        ROW_10
+    );
     assert!(app.objects().await.is_empty());
-    assert_eq!(invoke(&function, &event, Duration::from_secs(20)).await.row(), SUCCESS);
+    assert_eq!(
+        invoke(&function, &event, Duration::from_secs(20))
+            .await
+            .row(),
+        SUCCESS
+    );
 }
 
 #[tokio::test]

@@ -25,14 +25,19 @@ pub async fn serve(app: &App, rate: Quota) -> String {
 }
 
 fn form(image: &str) -> multipart::Form {
-    let form = multipart::Form::new().text("submissionId", SUBMISSION).text("admin", ADMIN);
+    let form = multipart::Form::new()
+        .text("submissionId", SUBMISSION)
+        .text("admin", ADMIN);
     form.text("selfieImage", image.to_owned())
 }
 
 async fn assert_answer(response: Response, status: u16, body: Value) {
     assert_eq!(response.status().as_u16(), status);
     assert_eq!(response.headers()["content-type"], "application/json");
-    let detail = response.headers().get("x-error-detail").map(|detail| detail.to_str().unwrap().to_owned());
+    let detail = response
+        .headers()
+        .get("x-error-detail")
+        .map(|detail| detail.to_str().unwrap().to_owned());
     assert_declared(status, detail.as_deref(), &body);
     assert_eq!(response.json::<Value>().await.unwrap(), body);
 }
@@ -43,8 +48,16 @@ async fn keys_and_routes_that_it_does_not_know() {
     let url = serve(&app, default_rate()).await;
     let client = Client::new();
     let forbidden = json!({ "message": "Forbidden" });
-    assert_answer(client.put(&url).multipart(form("")).send().await.unwrap(), 403, forbidden.clone()).await;
-    let unknown = client.put(&url).header("x-api-key", "unknown").multipart(form(""));
+    assert_answer(
+        client.put(&url).multipart(form("")).send().await.unwrap(),
+        403,
+        forbidden.clone(),
+    )
+    .await;
+    let unknown = client
+        .put(&url)
+        .header("x-api-key", "unknown")
+        .multipart(form(""));
     assert_answer(unknown.send().await.unwrap(), 403, forbidden).await;
     let missing = json!({ "message": "Missing Authentication Token" });
     for (method, url) in [
@@ -54,7 +67,12 @@ async fn keys_and_routes_that_it_does_not_know() {
         (reqwest::Method::PUT, url.replace("/v3", "")),
         (reqwest::Method::PUT, url.clone() + "/"),
     ] {
-        let response = client.request(method, url).header("x-api-key", KEY).send().await.unwrap();
+        let response = client
+            .request(method, url)
+            .header("x-api-key", KEY)
+            .send()
+            .await
+            .unwrap();
         assert_answer(response, 403, missing.clone()).await;
     }
 }
@@ -64,9 +82,19 @@ async fn too_many_requests() {
     let app = App::start().await;
     let once_a_day = Quota::with_period(Duration::from_hours(24)).unwrap();
     let url = serve(&app, once_a_day).await;
-    let put = || Client::new().put(&url).header("x-api-key", KEY).multipart(form("YQ=="));
+    let put = || {
+        Client::new()
+            .put(&url)
+            .header("x-api-key", KEY)
+            .multipart(form("YQ=="))
+    };
     assert_eq!(put().send().await.unwrap().status(), 400);
-    assert_answer(put().send().await.unwrap(), 429, json!({ "message": "Too Many Requests" })).await;
+    assert_answer(
+        put().send().await.unwrap(),
+        429,
+        json!({ "message": "Too Many Requests" }),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -75,12 +103,25 @@ async fn too_large() {
     let url = serve(&app, default_rate()).await;
     let put = |body: Vec<u8>| {
         let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-        let put = Client::new().put(&url).header("x-api-key", KEY).header("content-type", content_type);
+        let put = Client::new()
+            .put(&url)
+            .header("x-api-key", KEY)
+            .header("content-type", content_type);
         put.body(body).send()
     };
     let row_1: Value = serde_json::from_str(ROW_1.1).unwrap();
-    assert_answer(put(vec![b'a'; 10 * 1024 * 1024 + 1]).await.unwrap(), 413, row_1.clone()).await;
-    assert_answer(put(vec![b'a'; 6_291_557]).await.unwrap(), 413, row_1.clone()).await;
+    assert_answer(
+        put(vec![b'a'; 10 * 1024 * 1024 + 1]).await.unwrap(),
+        413,
+        row_1.clone(),
+    )
+    .await;
+    assert_answer(
+        put(vec![b'a'; 6_291_557]).await.unwrap(),
+        413,
+        row_1.clone(),
+    )
+    .await;
     // Escaped, each of these characters takes two bytes of the event.
     assert_answer(put(vec![b'"'; 3_145_778]).await.unwrap(), 413, row_1).await;
     let big = images::png(4_600_000, 1);
@@ -93,24 +134,54 @@ async fn too_large() {
 async fn what_the_function_answers_reaches_the_client() {
     let app = App::start().await;
     let url = serve(&app, default_rate()).await;
-    let put = |form| Client::new().put(&url).header("X-API-KEY", KEY).multipart(form).send();
+    let put = |form| {
+        Client::new()
+            .put(&url)
+            .header("X-API-KEY", KEY)
+            .multipart(form)
+            .send()
+    };
     let response = put(form("YQ==")).await.unwrap();
-    assert_eq!(response.headers()["x-error-detail"], "selfieImage: not a complete JPEG or PNG");
+    assert_eq!(
+        response.headers()["x-error-detail"],
+        "selfieImage: not a complete JPEG or PNG"
+    );
     assert_answer(response, 400, serde_json::from_str(ROW_1.1).unwrap()).await;
-    let response = Client::new().put(&url).header("x-api-key", KEY_WITHOUT_PROJECT).multipart(form("")).send().await;
-    assert_answer(response.unwrap(), 400, serde_json::from_str(ROW_3.1).unwrap()).await;
+    let response = Client::new()
+        .put(&url)
+        .header("x-api-key", KEY_WITHOUT_PROJECT)
+        .multipart(form(""))
+        .send()
+        .await;
+    assert_answer(
+        response.unwrap(),
+        400,
+        serde_json::from_str(ROW_3.1).unwrap(),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_function_that_is_out_of_time_answers() {
     let app = App::start().await;
     let listener = server::bind(0, "the gateway", "").await.unwrap();
-    let gateway = Gateway::new(Arc::new(app.stack.function()), Duration::ZERO, app.stack.keys(), default_rate());
+    let gateway = Gateway::new(
+        Arc::new(app.stack.function()),
+        Duration::ZERO,
+        app.stack.keys(),
+        default_rate(),
+    );
     let gateway = gateway.unwrap();
     let url = server::url(&listener).unwrap() + gateway.path();
     tokio::spawn(Arc::new(gateway).serve(listener));
     let image = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, images::png(300, 1));
-    let response = Client::new().put(&url).header("x-api-key", KEY).multipart(form(&image)).send().await.unwrap();
+    let response = Client::new()
+        .put(&url)
+        .header("x-api-key", KEY)
+        .multipart(form(&image))
+        .send()
+        .await
+        .unwrap();
     assert_answer(response, 500, serde_json::from_str(ROW_10.1).unwrap()).await;
     assert!(app.objects().await.is_empty());
 }

@@ -49,7 +49,11 @@ impl Drop for App {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             LOG.assert_clean();
-            assert_eq!(self.faults.named_deletions(), [""; 0], "deleted while a record named it");
+            assert_eq!(
+                self.faults.named_deletions(),
+                [""; 0],
+                "deleted while a record named it"
+            );
         }
     }
 }
@@ -74,17 +78,33 @@ impl App {
     pub async fn start_with(limits: Limits, seed: u64) -> Self {
         LOG.start();
         let folder = TempDir::new().unwrap();
-        let (endpoints, embedded) = match (std::env::var("TEST_DYNAMODB_ENDPOINT"), std::env::var("TEST_S3_ENDPOINT")) {
+        let (endpoints, embedded) = match (
+            std::env::var("TEST_DYNAMODB_ENDPOINT"),
+            std::env::var("TEST_S3_ENDPOINT"),
+        ) {
             (Ok(dynamodb), Ok(s3)) => (Endpoints { dynamodb, s3 }, false),
             _ => (server::embedded(folder.path()).await.unwrap(), true),
         };
         // Those of a stack that exists, or new ones for this test alone.
-        let config = Config::from_env().unwrap_or_else(|_| schema::config(&format!("t{}-", Uuid::new_v4().simple())));
-        let stack = Stack::over(endpoints, config, Records::sample().unwrap()).await.unwrap();
+        let config = Config::from_env()
+            .unwrap_or_else(|_| schema::config(&format!("t{}-", Uuid::new_v4().simple())));
+        let stack = Stack::over(endpoints, config, Records::sample().unwrap())
+            .await
+            .unwrap();
         let faults = Faults::new(seed);
-        let behind_faults = faults.in_front_of(&stack.endpoints, &stack.config.submissions_table).await.unwrap();
+        let behind_faults = faults
+            .in_front_of(&stack.endpoints, &stack.config.submissions_table)
+            .await
+            .unwrap();
         let function = Function::new(behind_faults.storage(stack.config.clone(), limits));
-        Self { stack, function, faults, behind_faults, embedded, _folder: folder }
+        Self {
+            stack,
+            function,
+            faults,
+            behind_faults,
+            embedded,
+            _folder: folder,
+        }
     }
 
     /// Puts a form by an event of payload 1.0 with a text body.
@@ -107,7 +127,11 @@ impl App {
             .table_name(&self.stack.config.submissions_table)
             .key("submissionId", AttributeValue::S(submission.to_owned()))
             .consistent_read(true);
-        item.send().await.unwrap().item.map_or(Value::Null, |item| plain(&AttributeValue::M(item)))
+        item.send()
+            .await
+            .unwrap()
+            .item
+            .map_or(Value::Null, |item| plain(&AttributeValue::M(item)))
     }
 
     /// All of the bucket's objects, by key.
@@ -116,30 +140,60 @@ impl App {
         let listed = s3.list_objects_v2().bucket(bucket).send().await.unwrap();
         let mut objects = BTreeMap::new();
         for key in listed.contents().iter().filter_map(|object| object.key()) {
-            let object = s3.get_object().bucket(bucket).key(key).send().await.unwrap();
-            objects.insert(key.to_owned(), object.body.collect().await.unwrap().to_vec());
+            let object = s3
+                .get_object()
+                .bucket(bucket)
+                .key(key)
+                .send()
+                .await
+                .unwrap();
+            objects.insert(
+                key.to_owned(),
+                object.body.collect().await.unwrap().to_vec(),
+            );
         }
         objects
     }
 
     /// Everything that is stored: all submissions and all objects.
     pub async fn stored(&self) -> Stored {
-        let scan = self.stack.endpoints.dynamodb().scan().table_name(&self.stack.config.submissions_table);
+        let scan = self
+            .stack
+            .endpoints
+            .dynamodb()
+            .scan()
+            .table_name(&self.stack.config.submissions_table);
         let items = scan.send().await.unwrap().items.unwrap_or_default();
-        let records = items.into_iter().map(|item| plain(&AttributeValue::M(item)).to_string()).collect();
-        Stored { records, objects: self.objects().await }
+        let records = items
+            .into_iter()
+            .map(|item| plain(&AttributeValue::M(item)).to_string())
+            .collect();
+        Stored {
+            records,
+            objects: self.objects().await,
+        }
     }
 
     /// The bytes of the image that a submission has.
     pub async fn image(&self, submission: &str, field: &str) -> Option<Vec<u8>> {
         let record = self.record(submission).await;
         let key = record[field]["key"].as_str()?.to_owned();
-        Some(self.objects().await.remove(&key).expect("the record names an object that is there"))
+        Some(
+            self.objects()
+                .await
+                .remove(&key)
+                .expect("the record names an object that is there"),
+        )
     }
 
     /// Asserts that a form is refused with this row, and that nothing is stored or changed by it.
     #[track_caller]
-    pub fn assert_refused<'a>(&'a self, form: &'a Form, row: Row, why: &'a str) -> impl Future<Output = ()> + 'a {
+    pub fn assert_refused<'a>(
+        &'a self,
+        form: &'a Form,
+        row: Row,
+        why: &'a str,
+    ) -> impl Future<Output = ()> + 'a {
         let event = form.event();
         async move { self.assert_event_refused(&event, row, why).await }
     }
@@ -148,30 +202,53 @@ impl App {
         let before = self.stored().await;
         let answer = self.invoke(event).await;
         assert_eq!(answer.row(), row, "{why}: {answer:?}");
-        assert_eq!(self.stored().await, before, "{why}: something was stored or changed");
+        assert_eq!(
+            self.stored().await,
+            before,
+            "{why}: something was stored or changed"
+        );
     }
 
     /// Asserts that a form succeeds and that the submission then has exactly this image.
     pub async fn assert_stores(&self, form: &Form, field: &str, image: &[u8], why: &str) {
         let answer = self.put(form).await;
-        assert_eq!((answer.status, answer.body.as_str()), SUCCESS, "{why}: {answer:?}");
-        assert_eq!(self.image(SUBMISSION, field).await.as_deref(), Some(image), "{why}");
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            SUCCESS,
+            "{why}: {answer:?}"
+        );
+        assert_eq!(
+            self.image(SUBMISSION, field).await.as_deref(),
+            Some(image),
+            "{why}"
+        );
     }
 }
 
 /// Puts an event through a function that is ended after a time.
 pub async fn invoke(function: &Function, event: &Value, timeout: Duration) -> Answer {
-    let response = function.handle(Invocation::new(event.to_string().as_bytes(), timeout)).await;
+    let response = function
+        .handle(Invocation::new(event.to_string().as_bytes(), timeout))
+        .await;
     function.clean_up().await;
     Answer::from_response(&serde_json::to_value(response).unwrap())
 }
 
 /// The function's binary over a Runtime API and a storage, which are where nothing may listen.
 pub fn binary(runtime_api: &str, storage: &str) -> Command {
-    let endpoints = Endpoints { dynamodb: storage.to_owned(), s3: storage.to_owned() };
+    let endpoints = Endpoints {
+        dynamodb: storage.to_owned(),
+        s3: storage.to_owned(),
+    };
     let mut command = Command::new(env!("CARGO_BIN_EXE_put-image"));
-    command.env_clear().kill_on_drop(true).envs(endpoints.variables(&schema::config("")));
-    command.env("AWS_LAMBDA_RUNTIME_API", runtime_api.trim_start_matches("http://"));
+    command
+        .env_clear()
+        .kill_on_drop(true)
+        .envs(endpoints.variables(&schema::config("")));
+    command.env(
+        "AWS_LAMBDA_RUNTIME_API",
+        runtime_api.trim_start_matches("http://"),
+    );
     command
 }
 
@@ -191,17 +268,46 @@ pub struct Stored {
 pub type Row = (u16, &'static str);
 
 pub const SUCCESS: Row = (200, r#"{"message":"complete to update image."}"#);
-pub const ROW_1: Row = (400, r#"{"errorCode":"invalid_payload","message":"Fail to parse the input data."}"#);
-pub const ROW_2: Row = (400, r#"{"errorCode":"missing_data","message":"Required input data is missing."}"#);
-pub const ROW_3: Row = (400, r#"{"errorCode":"invalid_project","message":"Cannot find project info."}"#);
-pub const ROW_4: Row = (400, r#"{"errorCode":"invalid_project","message":"Invalid project."}"#);
-pub const ROW_5: Row = (400, r#"{"errorCode":"invalid_admin","message":"Invalid admin."}"#);
-pub const ROW_6: Row = (400, r#"{"errorCode":"invalid_submission","message":"Invalid submission."}"#);
-pub const ROW_7: Row = (400, r#"{"errorCode":"invalid_data","message":"At least one image parameter is required."}"#);
-pub const ROW_8: Row =
-    (400, r#"{"errorCode":"missing_data","message":"The idType is required when submit idImage or idBackImage."}"#);
-pub const ROW_9: Row = (400, r#"{"errorCode":"invalid_idType","message":"Invalid IdType."}"#);
-pub const ROW_10: Row = (500, r#"{"errorCode":"processing_error","message":"Failed to put image."}"#);
+pub const ROW_1: Row = (
+    400,
+    r#"{"errorCode":"invalid_payload","message":"Fail to parse the input data."}"#,
+);
+pub const ROW_2: Row = (
+    400,
+    r#"{"errorCode":"missing_data","message":"Required input data is missing."}"#,
+);
+pub const ROW_3: Row = (
+    400,
+    r#"{"errorCode":"invalid_project","message":"Cannot find project info."}"#,
+);
+pub const ROW_4: Row = (
+    400,
+    r#"{"errorCode":"invalid_project","message":"Invalid project."}"#,
+);
+pub const ROW_5: Row = (
+    400,
+    r#"{"errorCode":"invalid_admin","message":"Invalid admin."}"#,
+);
+pub const ROW_6: Row = (
+    400,
+    r#"{"errorCode":"invalid_submission","message":"Invalid submission."}"#,
+);
+pub const ROW_7: Row = (
+    400,
+    r#"{"errorCode":"invalid_data","message":"At least one image parameter is required."}"#,
+);
+pub const ROW_8: Row = (
+    400,
+    r#"{"errorCode":"missing_data","message":"The idType is required when submit idImage or idBackImage."}"#,
+);
+pub const ROW_9: Row = (
+    400,
+    r#"{"errorCode":"invalid_idType","message":"Invalid IdType."}"#,
+);
+pub const ROW_10: Row = (
+    500,
+    r#"{"errorCode":"processing_error","message":"Failed to put image."}"#,
+);
 
 /// What the caller gets.
 #[derive(Clone, Debug)]
@@ -219,15 +325,20 @@ impl Answer {
         let answer = Self {
             status: response["statusCode"].as_u64().unwrap().try_into().unwrap(),
             body: response["body"].as_str().unwrap().to_owned(),
-            detail: response["headers"]["x-error-detail"].as_str().map(str::to_owned),
+            detail: response["headers"]["x-error-detail"]
+                .as_str()
+                .map(str::to_owned),
         };
         // An error, and no success, has a reason that fits into a header.
-        let detail = answer
-            .detail
-            .as_deref()
-            .map(|detail| !detail.is_empty() && detail.bytes().all(|b| b.is_ascii_graphic() || b == b' '));
+        let detail = answer.detail.as_deref().map(|detail| {
+            !detail.is_empty() && detail.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
+        });
         assert_eq!(detail, (answer.status != 200).then_some(true), "{answer:?}");
-        assert_declared(answer.status, answer.detail.as_deref(), &serde_json::from_str(&answer.body).unwrap());
+        assert_declared(
+            answer.status,
+            answer.detail.as_deref(),
+            &serde_json::from_str(&answer.body).unwrap(),
+        );
         answer
     }
 
@@ -250,22 +361,42 @@ pub struct Form {
 impl Form {
     /// All fields, with four small images.
     pub fn full() -> Self {
-        let fields = [("idImage", images::jpeg(900, 1)), ("idBackImage", images::png(800, 2))];
-        let rest = [("selfieImage", images::jpeg(700, 3)), ("addressImage", images::png(600, 4))];
+        let fields = [
+            ("idImage", images::jpeg(900, 1)),
+            ("idBackImage", images::png(800, 2)),
+        ];
+        let rest = [
+            ("selfieImage", images::jpeg(700, 3)),
+            ("addressImage", images::png(600, 4)),
+        ];
         let form = Self::texts();
-        fields.into_iter().chain(rest).fold(form, |form, (name, image)| form.with_image(name, &image))
+        fields
+            .into_iter()
+            .chain(rest)
+            .fold(form, |form, (name, image)| form.with_image(name, &image))
     }
 
     /// The required texts and one selfie.
     pub fn selfie(image: &[u8]) -> Self {
-        Self::texts().without("idType").with_image("selfieImage", image)
+        Self::texts()
+            .without("idType")
+            .with_image("selfieImage", image)
     }
 
     /// The texts alone.
     pub fn texts() -> Self {
-        let texts = [("submissionId", SUBMISSION), ("admin", ADMIN), ("idType", "passport")];
-        let fields = texts.map(|(name, value)| (name.to_owned(), value.into())).to_vec();
-        Self { key: Some(KEY.to_owned()), fields }
+        let texts = [
+            ("submissionId", SUBMISSION),
+            ("admin", ADMIN),
+            ("idType", "passport"),
+        ];
+        let fields = texts
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .to_vec();
+        Self {
+            key: Some(KEY.to_owned()),
+            fields,
+        }
     }
 
     /// Sets a field, in its place if it is there.
@@ -304,15 +435,24 @@ impl Form {
 
     pub fn body(&self) -> Vec<u8> {
         let parts = self.fields.iter().map(|(name, value)| {
-            let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+            let head =
+                format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
             [head.as_bytes(), value, b"\r\n"].concat()
         });
-        [parts.collect::<Vec<_>>().concat(), format!("--{BOUNDARY}--\r\n").into()].concat()
+        [
+            parts.collect::<Vec<_>>().concat(),
+            format!("--{BOUNDARY}--\r\n").into(),
+        ]
+        .concat()
     }
 
     /// The event of payload 1.0, as text if the body is text.
     pub fn event(&self) -> Value {
-        event(self.key.as_deref(), &format!("multipart/form-data; boundary={BOUNDARY}"), &self.body())
+        event(
+            self.key.as_deref(),
+            &format!("multipart/form-data; boundary={BOUNDARY}"),
+            &self.body(),
+        )
     }
 }
 

@@ -13,13 +13,28 @@ use crate::images;
 /// What the tests send and the records hold that is nobody's business: keys and their hashes, accounts,
 /// images as Base64.
 static PRIVATE: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let texts = ["demo-key", "DEMO-KEY", "@example", "@EXAMPLE", "s3cret", "iVBORw0KGgo", "/9j/"];
+    let texts = [
+        "demo-key",
+        "DEMO-KEY",
+        "@example",
+        "@EXAMPLE",
+        "s3cret",
+        "iVBORw0KGgo",
+        "/9j/",
+    ];
     let records = local::records::Records::sample().unwrap();
-    let hashes = records.projects.iter().map(|project| ApiKey::new(&project.api_key).unwrap().hash());
+    let hashes = records
+        .projects
+        .iter()
+        .map(|project| ApiKey::new(&project.api_key).unwrap().hash());
     texts.map(str::to_owned).into_iter().chain(hashes).collect()
 });
 
-pub static LOG: Log = Log { start: Once::new(), lines: Mutex::new(Vec::new()), leaks: Mutex::new(Vec::new()) };
+pub static LOG: Log = Log {
+    start: Once::new(),
+    lines: Mutex::new(Vec::new()),
+    leaks: Mutex::new(Vec::new()),
+};
 
 /// The lines logged so far by all tests of this process.
 pub struct Log {
@@ -31,7 +46,8 @@ pub struct Log {
 impl Log {
     /// Starts to write all log lines into this log, as the deployed function would at the level TRACE.
     pub fn start(&'static self) {
-        self.start.call_once(|| put_image::logging::init_with(LevelFilter::TRACE, true, || Writer(&LOG)));
+        self.start
+            .call_once(|| put_image::logging::init_with(LevelFilter::TRACE, true, || Writer(&LOG)));
     }
 
     /// Fails if a line has held something private so far, in whichever test.
@@ -41,7 +57,13 @@ impl Log {
 
     /// The lines that hold a text.
     pub fn lines_with(&self, text: &str) -> Vec<String> {
-        self.lines.lock().unwrap().iter().filter(|line| line.contains(text)).cloned().collect()
+        self.lines
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|line| line.contains(text))
+            .cloned()
+            .collect()
     }
 }
 
@@ -56,7 +78,9 @@ impl Write for Writer {
         let text = String::from_utf8_lossy(line).into_owned();
         // The servers and the tests' own clients log in this process too; the deployed function has none.
         let deployed = ["put_image", "aws", "lambda", "hyper", "rustls"];
-        let ours = deployed.iter().any(|target| text.contains(&format!("\"target\":\"{target}")));
+        let ours = deployed
+            .iter()
+            .any(|target| text.contains(&format!("\"target\":\"{target}")));
         if ours && is_private(&text) {
             self.0.leaks.lock().unwrap().push(text.clone());
         }
@@ -73,27 +97,46 @@ impl Write for Writer {
 async fn a_request_is_one_line_with_what_an_operator_looks_for() {
     let app = App::start().await;
     let image = images::png(4321, 1);
-    assert_eq!(app.put(&Form::selfie(&image).with("submissionId", "second-submission")).await.row(), SUCCESS);
+    assert_eq!(
+        app.put(&Form::selfie(&image).with("submissionId", "second-submission"))
+            .await
+            .row(),
+        SUCCESS
+    );
     let lines = LOG.lines_with("\"selfieImage.size\":4321");
     assert_eq!(lines.len(), 1);
     let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
     assert_eq!(line["message"], "put image");
     assert_eq!(line["level"], "INFO");
-    assert_eq!((&line["status"], &line["code"]), (&200.into(), &"ok".into()));
-    assert_eq!((&line["project"], &line["submission"]), (&"demo-project".into(), &"second-submission".into()));
+    assert_eq!(
+        (&line["status"], &line["code"]),
+        (&200.into(), &"ok".into())
+    );
+    assert_eq!(
+        (&line["project"], &line["submission"]),
+        (&"demo-project".into(), &"second-submission".into())
+    );
     assert_eq!(line["selfieImage.format"], "png");
     assert!(line.get("idImage.format").is_none());
     assert!(uuid::Uuid::parse_str(line["span"]["requestId"].as_str().unwrap()).is_ok());
     for time in ["decodeMs", "readMs", "uploadMs", "commitMs", "totalMs"] {
         assert!(line[time].is_f64(), "{time}");
     }
-    assert_eq!(LOG.lines_with(line["span"]["requestId"].as_str().unwrap()).len(), 1);
+    assert_eq!(
+        LOG.lines_with(line["span"]["requestId"].as_str().unwrap())
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
 async fn what_a_caller_sends_is_in_no_line() {
     let app = App::start().await;
-    let marks = ["injected-1\r\nINFO forged", "injected-2\u{1b}[31m", "injected-3@example.com"];
+    let marks = [
+        "injected-1\r\nINFO forged",
+        "injected-2\u{1b}[31m",
+        "injected-3@example.com",
+    ];
     for mark in marks {
         for field in ["submissionId", "admin", "idType", "selfieImage", "unknown"] {
             let _ = app.put(&Form::full().with(field, mark)).await;
@@ -108,7 +151,8 @@ async fn what_a_caller_sends_is_in_no_line() {
 #[test]
 fn what_is_private_would_be_found() {
     let hash = ApiKey::new(KEY).unwrap().hash();
-    let images = [images::png(100, 1), images::jpeg(100, 1)].map(|image| BASE64_STANDARD.encode(image));
+    let images =
+        [images::png(100, 1), images::jpeg(100, 1)].map(|image| BASE64_STANDARD.encode(image));
     for text in [KEY, ADMIN, &hash, &images[0], &images[1]] {
         assert!(is_private(&format!("a line with {text} in it")), "{text}");
     }
@@ -119,7 +163,12 @@ fn what_is_private_would_be_found() {
 fn a_panics_message_is_not_logged() {
     for format in ["JSON", "Text"] {
         let child = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "log::child_that_panics", "--nocapture"])
+            .args([
+                "--ignored",
+                "--exact",
+                "log::child_that_panics",
+                "--nocapture",
+            ])
             .env("AWS_LAMBDA_LOG_FORMAT", format)
             .env("AWS_LAMBDA_LOG_LEVEL", "TRACE")
             .output()

@@ -5,9 +5,16 @@
 //! run against those; with `PROJECTS_TABLE`, `SUBMISSIONS_TABLE` and `IMAGES_BUCKET` too, on the tables and the
 //! bucket of that name (a test that expects them empty fails then).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that can't go on fails"
+)]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
-#![allow(clippy::wildcard_imports, reason = "every module uses most of the helpers")]
+#![allow(
+    clippy::wildcard_imports,
+    reason = "every module uses most of the helpers"
+)]
 
 mod binary;
 mod clients;

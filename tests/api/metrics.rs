@@ -30,7 +30,9 @@ impl Output {
     /// The lines since the last call, and the metrics that CloudWatch makes of each: dimensions, name, unit, value.
     fn take(&self) -> Vec<(Value, Vec<Value>)> {
         let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines.map(|line| (line.clone(), extract(&line))).collect()
     }
 }
@@ -73,7 +75,9 @@ fn told(lines: &[(Value, Vec<Value>)]) -> Vec<Value> {
 
 fn start(app: &App) -> (Function, Output) {
     let output = Output::default();
-    let storage = app.behind_faults.storage(app.stack.config.clone(), Limits::default());
+    let storage = app
+        .behind_faults
+        .storage(app.stack.config.clone(), Limits::default());
     let metrics = Metrics::new("Test".to_owned(), "f".to_owned(), output.clone());
     (Function::new(storage).with_metrics(Some(metrics)), output)
 }
@@ -107,15 +111,40 @@ async fn a_put_is_counted_by_code_and_its_images_by_field_and_format() {
     };
     assert_eq!(put(&function, &Form::full()).await.row(), SUCCESS);
     let lines = output.take();
-    let images = [("idImage", "jpg"), ("idBackImage", "png"), ("selfieImage", "jpg"), ("addressImage", "png")];
-    let images = images.into_iter().flat_map(|(field, format)| image(field, format));
-    assert_eq!(told(&lines), request(1).into_iter().chain(images).collect::<Vec<_>>());
-    assert_eq!(lines[0].0["EventBytes"], Form::full().event().to_string().len());
+    let images = [
+        ("idImage", "jpg"),
+        ("idBackImage", "png"),
+        ("selfieImage", "jpg"),
+        ("addressImage", "png"),
+    ];
+    let images = images
+        .into_iter()
+        .flat_map(|(field, format)| image(field, format));
+    assert_eq!(
+        told(&lines),
+        request(1).into_iter().chain(images).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        lines[0].0["EventBytes"],
+        Form::full().event().to_string().len()
+    );
     assert_eq!(lines[1].0["ImageBytes"], 900);
 
-    assert_eq!(put(&function, &Form::selfie(&crate::images::png(300, 1))).await.row(), SUCCESS);
-    let expected: Vec<Value> = request(0).into_iter().chain(image("selfieImage", "png")).collect();
-    assert_eq!(told(&output.take()), expected, "the second request is no cold start");
+    assert_eq!(
+        put(&function, &Form::selfie(&crate::images::png(300, 1)))
+            .await
+            .row(),
+        SUCCESS
+    );
+    let expected: Vec<Value> = request(0)
+        .into_iter()
+        .chain(image("selfieImage", "png"))
+        .collect();
+    assert_eq!(
+        told(&output.take()),
+        expected,
+        "the second request is no cold start"
+    );
 }
 
 #[tokio::test]
@@ -125,9 +154,21 @@ async fn a_refusal_is_counted_by_its_code_with_the_steps_that_it_came_to() {
     let rows = [
         (Form::full().with("idImage", "?"), "invalid_payload", false),
         (Form::full().without("admin"), "missing_data", false),
-        (Form::full().with_key(KEY_WITHOUT_PROJECT), "invalid_project", true),
-        (Form::full().with("admin", "nobody@example.com"), "invalid_admin", true),
-        (Form::full().with("submissionId", "none"), "invalid_submission", true),
+        (
+            Form::full().with_key(KEY_WITHOUT_PROJECT),
+            "invalid_project",
+            true,
+        ),
+        (
+            Form::full().with("admin", "nobody@example.com"),
+            "invalid_admin",
+            true,
+        ),
+        (
+            Form::full().with("submissionId", "none"),
+            "invalid_submission",
+            true,
+        ),
         (Form::texts(), "invalid_data", true),
         (Form::full().with("idType", "x"), "invalid_idType", true),
         (Form::full().with_key(KEY_OF_TWO), "processing_error", true),
@@ -137,9 +178,15 @@ async fn a_refusal_is_counted_by_its_code_with_the_steps_that_it_came_to() {
         let lines = output.take();
         assert_eq!(lines.len(), 1, "{code}: no images are put");
         let (line, metrics) = &lines[0];
-        assert_eq!(metrics.last(), Some(&json!([["f", code], "Requests", "Count", 1])));
+        assert_eq!(
+            metrics.last(),
+            Some(&json!([["f", code], "Requests", "Count", 1]))
+        );
         assert_eq!(line.get("ReadDuration").is_some(), reads, "{code}");
-        assert!(line.get("UploadDuration").is_none() && line.get("CommitDuration").is_none(), "{code}");
+        assert!(
+            line.get("UploadDuration").is_none() && line.get("CommitDuration").is_none(),
+            "{code}"
+        );
     }
 }
 
@@ -148,7 +195,13 @@ async fn no_line_says_who() {
     let app = App::start().await;
     let (function, output) = start(&app);
     put(&function, &Form::full()).await;
-    put(&function, &Form::full().with("submissionId", "injected").with_key("injected")).await;
+    put(
+        &function,
+        &Form::full()
+            .with("submissionId", "injected")
+            .with_key("injected"),
+    )
+    .await;
     for (line, _) in output.take() {
         let line = line.to_string();
         for who in ["demo", "example", "injected"] {
@@ -161,14 +214,23 @@ async fn no_line_says_who() {
 async fn a_line_leads_to_the_log_and_the_trace() {
     let app = App::start().await;
     let (function, output) = start(&app);
-    let invocation = Invocation::new(Form::texts().event().to_string().as_bytes(), Duration::from_secs(20));
-    let invocation = Invocation { trace: Trace::new("Root=1-5759e988-bd862e3fe1be46a994272793"), ..invocation };
+    let invocation = Invocation::new(
+        Form::texts().event().to_string().as_bytes(),
+        Duration::from_secs(20),
+    );
+    let invocation = Invocation {
+        trace: Trace::new("Root=1-5759e988-bd862e3fe1be46a994272793"),
+        ..invocation
+    };
     let request_id = invocation.request_id.clone();
     function.handle(invocation).await;
     let (line, _) = &output.take()[0];
     assert_eq!(
         (&line["requestId"], &line["xrayTraceId"]),
-        (&request_id.into(), &"1-5759e988-bd862e3fe1be46a994272793".into())
+        (
+            &request_id.into(),
+            &"1-5759e988-bd862e3fe1be46a994272793".into()
+        )
     );
 }
 
@@ -186,5 +248,8 @@ async fn objects_that_can_not_be_deleted_are_counted() {
     });
     assert_eq!(put(&function, &Form::full()).await.row(), SUCCESS);
     let lines = output.take();
-    assert_eq!(lines.last().unwrap().1, [json!([["f"], "CleanupFailures", "Count", 1])]);
+    assert_eq!(
+        lines.last().unwrap().1,
+        [json!([["f"], "CleanupFailures", "Count", 1])]
+    );
 }

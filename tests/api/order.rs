@@ -13,16 +13,34 @@ struct Defect {
     fields: &'static [(&'static str, Option<&'static str>)],
 }
 
-const fn fields(row: Row, name: &'static str, fields: &'static [(&'static str, Option<&'static str>)]) -> Defect {
-    Defect { row, name, key: None, fields }
+const fn fields(
+    row: Row,
+    name: &'static str,
+    fields: &'static [(&'static str, Option<&'static str>)],
+) -> Defect {
+    Defect {
+        row,
+        name,
+        key: None,
+        fields,
+    }
 }
 
 const fn key(row: Row, name: &'static str, key: Option<&'static str>) -> Defect {
-    Defect { row, name, key: Some(key), fields: &[] }
+    Defect {
+        row,
+        name,
+        key: Some(key),
+        fields: &[],
+    }
 }
 
-const NO_IMAGES: &[(&str, Option<&str>)] =
-    &[("idImage", None), ("idBackImage", None), ("selfieImage", None), ("addressImage", None)];
+const NO_IMAGES: &[(&str, Option<&str>)] = &[
+    ("idImage", None),
+    ("idBackImage", None),
+    ("selfieImage", None),
+    ("addressImage", None),
+];
 
 const DEFECTS: &[Defect] = &[
     fields(ROW_1, "not Base64", &[("addressImage", Some("?"))]),
@@ -32,9 +50,21 @@ const DEFECTS: &[Defect] = &[
     fields(ROW_2, "no admin", &[("admin", None)]),
     key(ROW_3, "a key without project", Some(KEY_WITHOUT_PROJECT)),
     key(ROW_4, "a closed project", Some(CLOSED_KEY)),
-    fields(ROW_5, "nobody's account", &[("admin", Some("nobody@example.com"))]),
-    fields(ROW_6, "no such submission", &[("submissionId", Some("none"))]),
-    fields(ROW_6, "another project's submission", &[("submissionId", Some("closed-submission"))]),
+    fields(
+        ROW_5,
+        "nobody's account",
+        &[("admin", Some("nobody@example.com"))],
+    ),
+    fields(
+        ROW_6,
+        "no such submission",
+        &[("submissionId", Some("none"))],
+    ),
+    fields(
+        ROW_6,
+        "another project's submission",
+        &[("submissionId", Some("closed-submission"))],
+    ),
     fields(ROW_7, "no image", NO_IMAGES),
     fields(ROW_8, "no type", &[("idType", None)]),
     fields(ROW_9, "a wrong type", &[("idType", Some("x"))]),
@@ -48,7 +78,9 @@ impl Defect {
         for (name, value) in self.fields {
             form = match value {
                 // Twice, since another defect may have taken the field out.
-                Some(_) if *name == "again" => form.and("submissionId", "x").and("submissionId", "x"),
+                Some(_) if *name == "again" => {
+                    form.and("submissionId", "x").and("submissionId", "x")
+                }
                 Some(value) => form.with(name, *value),
                 None => form.without(name),
             };
@@ -58,7 +90,10 @@ impl Defect {
 
     /// Two defects of one place, or a missing type without an ID image, can't occur together.
     fn excludes(&self, other: &Self) -> bool {
-        let same_field = self.fields.iter().any(|(name, _)| other.fields.iter().any(|(other, _)| name == other));
+        let same_field = self
+            .fields
+            .iter()
+            .any(|(name, _)| other.fields.iter().any(|(other, _)| name == other));
         let no_type = self.row == ROW_7 && other.row == ROW_8;
         (self.key.is_some() && other.key.is_some()) || same_field || no_type
     }
@@ -69,9 +104,17 @@ async fn of_two_rows_the_earlier_wins() {
     let app = App::start().await;
     let mut pairs = 0;
     for (i, first) in DEFECTS.iter().enumerate() {
-        for second in DEFECTS[i + 1..].iter().filter(|second| second.row != first.row && !first.excludes(second)) {
+        for second in DEFECTS[i + 1..]
+            .iter()
+            .filter(|second| second.row != first.row && !first.excludes(second))
+        {
             let form = first.apply(second.apply(Form::full()));
-            app.assert_refused(&form, first.row, &format!("{} and {}", first.name, second.name)).await;
+            app.assert_refused(
+                &form,
+                first.row,
+                &format!("{} and {}", first.name, second.name),
+            )
+            .await;
             pairs += 1;
         }
     }
@@ -86,7 +129,11 @@ async fn rows_before_a_fault_win_over_it() {
     for (form, row, why) in [
         (two_projects().with("selfieImage", "?"), ROW_1, "not Base64"),
         (two_projects().without("admin"), ROW_2, "no admin"),
-        (two_projects().with("admin", "nobody@example.com"), ROW_10, "nobody's account, of which project?"),
+        (
+            two_projects().with("admin", "nobody@example.com"),
+            ROW_10,
+            "nobody's account, of which project?",
+        ),
         (Form::texts().with_key(KEY_OF_TWO), ROW_10, "no image"),
     ] {
         app.assert_refused(&form, row, why).await;
@@ -100,9 +147,17 @@ async fn rows_before_a_fault_win_over_it() {
     });
     for (form, row, why) in [
         (Form::full(), ROW_10, "the fault alone"),
-        (Form::full().with_key(KEY_WITHOUT_PROJECT), ROW_3, "a key without project"),
+        (
+            Form::full().with_key(KEY_WITHOUT_PROJECT),
+            ROW_3,
+            "a key without project",
+        ),
         (Form::full().with_key(CLOSED_KEY), ROW_4, "a closed project"),
-        (Form::full().with("admin", "nobody@example.com"), ROW_5, "nobody's account"),
+        (
+            Form::full().with("admin", "nobody@example.com"),
+            ROW_5,
+            "nobody's account",
+        ),
         (Form::texts(), ROW_10, "no image"),
     ] {
         app.assert_refused(&form, row, why).await;

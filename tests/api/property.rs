@@ -11,9 +11,16 @@ use crate::images;
 
 /// Runs a property over one app, in whose bucket there must be nothing in the end.
 fn never_stored<S: Strategy>(strategy: &S, form: impl Fn(S::Value) -> Form) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let app = runtime.block_on(App::start());
-    let mut runner = TestRunner::new(Config { cases: 512, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: 512,
+        failure_persistence: None,
+        ..Config::default()
+    });
     let run = runner.run(strategy, |value| {
         let answer = runtime.block_on(app.put(&form(value)));
         prop_assert_eq!(answer.row(), ROW_1);
@@ -24,8 +31,13 @@ fn never_stored<S: Strategy>(strategy: &S, form: impl Fn(S::Value) -> Form) {
 }
 
 fn image() -> impl Strategy<Value = Vec<u8>> {
-    (any::<bool>(), 100usize..3000, any::<u64>())
-        .prop_map(|(jpeg, size, seed)| if jpeg { images::jpeg(size, seed) } else { images::png(size, seed) })
+    (any::<bool>(), 100usize..3000, any::<u64>()).prop_map(|(jpeg, size, seed)| {
+        if jpeg {
+            images::jpeg(size, seed)
+        } else {
+            images::png(size, seed)
+        }
+    })
 }
 
 #[test]
@@ -34,16 +46,25 @@ fn base64_with_one_blank_or_foreign_character_inside_is_never_stored() {
         Just(" ".to_owned()),
         Just("\t".to_owned()),
         any::<char>()
-            .prop_filter("foreign", |c| !c.is_ascii_alphanumeric() && !"+/=\r\n".contains(*c))
+            .prop_filter("foreign", |c| !c.is_ascii_alphanumeric()
+                && !"+/=\r\n".contains(*c))
             .prop_map(String::from),
     ];
-    never_stored(&(image(), any::<prop::sample::Index>(), foreign, any::<bool>()), |(image, at, foreign, replace)| {
-        let text = BASE64_STANDARD.encode(image);
-        // Inside: a blank before the first or behind the last character is around it.
-        let at = 1 + at.index(text.len() - 2);
-        let rest = &text[at + usize::from(replace)..];
-        Form::selfie(&[]).with("selfieImage", format!("{}{foreign}{rest}", &text[..at]))
-    });
+    never_stored(
+        &(
+            image(),
+            any::<prop::sample::Index>(),
+            foreign,
+            any::<bool>(),
+        ),
+        |(image, at, foreign, replace)| {
+            let text = BASE64_STANDARD.encode(image);
+            // Inside: a blank before the first or behind the last character is around it.
+            let at = 1 + at.index(text.len() - 2);
+            let rest = &text[at + usize::from(replace)..];
+            Form::selfie(&[]).with("selfieImage", format!("{}{foreign}{rest}", &text[..at]))
+        },
+    );
 }
 
 #[test]
@@ -57,7 +78,10 @@ fn an_image_cut_anywhere_before_its_end_is_never_stored() {
 fn a_base64_text_cut_anywhere_is_never_stored() {
     never_stored(&(image(), any::<prop::sample::Index>()), |(image, at)| {
         // What is cut off stands for at least one byte.
-        let text = BASE64_STANDARD.encode(&image).trim_end_matches('=').to_owned();
+        let text = BASE64_STANDARD
+            .encode(&image)
+            .trim_end_matches('=')
+            .to_owned();
         Form::selfie(&[]).with("selfieImage", &text[..=at.index(text.len() - 1)])
     });
 }
@@ -134,8 +158,10 @@ fn json_value() -> impl Strategy<Value = serde_json::Value> {
     leaf.prop_recursive(3, 12, 4, |value| {
         prop_oneof![
             prop::collection::vec(value.clone(), 0..4).prop_map(Into::into),
-            prop::collection::hash_map(any::<String>(), value, 0..4)
-                .prop_map(|members| members.into_iter().collect::<serde_json::Map<_, _>>().into()),
+            prop::collection::hash_map(any::<String>(), value, 0..4).prop_map(|members| members
+                .into_iter()
+                .collect::<serde_json::Map<_, _>>()
+                .into()),
         ]
     })
 }
@@ -143,24 +169,36 @@ fn json_value() -> impl Strategy<Value = serde_json::Value> {
 /// A text as a JSON string, some of its characters escaped that need not be.
 fn escape(text: &str, choices: &[u8]) -> String {
     let choices = choices.iter().cycle();
-    text.chars().zip(choices).fold(String::new(), |mut json, (character, choice)| {
-        match (choice, character) {
-            (0, _) => json.extend(character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
-            (1, '/') => json.push_str("\\/"),
-            _ => {
-                let quoted = serde_json::to_string(&character).unwrap();
-                json.push_str(&quoted[1..quoted.len() - 1]);
+    text.chars()
+        .zip(choices)
+        .fold(String::new(), |mut json, (character, choice)| {
+            match (choice, character) {
+                (0, _) => json.extend(
+                    character
+                        .encode_utf16(&mut [0; 2])
+                        .iter()
+                        .map(|unit| format!("\\u{unit:04x}")),
+                ),
+                (1, '/') => json.push_str("\\/"),
+                _ => {
+                    let quoted = serde_json::to_string(&character).unwrap();
+                    json.push_str(&quoted[1..quoted.len() - 1]);
+                }
             }
-        }
-        json
-    })
+            json
+        })
 }
 
 /// The contents of a body's fields as another parser reads them.
 fn multer_reads(body: Vec<u8>, boundary: &str) -> Vec<Vec<u8>> {
-    let stream = futures_util::stream::once(async move { Ok::<_, std::io::Error>(bytes::Bytes::from(body)) });
+    let stream =
+        futures_util::stream::once(
+            async move { Ok::<_, std::io::Error>(bytes::Bytes::from(body)) },
+        );
     let mut multipart = multer::Multipart::new(stream, boundary);
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let mut contents = Vec::new();
         while let Some(field) = multipart.next_field().await.unwrap() {

@@ -4,15 +4,28 @@ use serde_json::Value;
 
 use crate::helpers::*;
 
-const ROWS: [Row; 10] = [ROW_1, ROW_2, ROW_3, ROW_4, ROW_5, ROW_6, ROW_7, ROW_8, ROW_9, ROW_10];
+const ROWS: [Row; 10] = [
+    ROW_1, ROW_2, ROW_3, ROW_4, ROW_5, ROW_6, ROW_7, ROW_8, ROW_9, ROW_10,
+];
 
 fn samples(prefix: &str) -> Vec<(String, Value)> {
-    let files = std::fs::read_dir("events").unwrap().map(|entry| entry.unwrap().path());
-    let files = files.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix));
+    let files = std::fs::read_dir("events")
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| {
+        path.file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with(prefix)
+    });
     let mut samples: Vec<_> = files
         .map(|path| {
             let event = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            (path.file_stem().unwrap().to_str().unwrap().to_owned(), event)
+            (
+                path.file_stem().unwrap().to_str().unwrap().to_owned(),
+                event,
+            )
         })
         .collect();
     samples.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -28,8 +41,16 @@ async fn put_requests_succeed_and_store_the_drawings() {
         let before = app.image(SUBMISSION, "idImage").await;
         assert_eq!(app.invoke(&event).await.row(), SUCCESS, "{name}");
         let drawn = |file: &str| std::fs::read(format!("events/images/{file}")).unwrap();
-        assert_eq!(app.image(SUBMISSION, "selfieImage").await, Some(drawn("selfie.jpg")), "{name}");
-        let front = if name.ends_with("one") { before } else { Some(drawn("front.jpg")) };
+        assert_eq!(
+            app.image(SUBMISSION, "selfieImage").await,
+            Some(drawn("selfie.jpg")),
+            "{name}"
+        );
+        let front = if name.ends_with("one") {
+            before
+        } else {
+            Some(drawn("front.jpg"))
+        };
         assert_eq!(app.image(SUBMISSION, "idImage").await, front, "{name}");
     }
 }

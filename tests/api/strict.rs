@@ -16,12 +16,21 @@ async fn base64_that_would_decode_to_something_else() {
         (form(text.replace('+', " ")), "+ became a blank"),
         (form(text.replacen("AAAA", "AA AA", 1)), "a blank inside"),
         (form(text.replacen("AAAA", "AA\tAA", 1)), "a tab inside"),
-        (form(BASE64_URL_SAFE.encode(&image)), "the URL-safe alphabet"),
+        (
+            form(BASE64_URL_SAFE.encode(&image)),
+            "the URL-safe alphabet",
+        ),
         (form(text.replace('+', "%2B")), "URL-encoded"),
         (form(format!("{text}=")), "too much padding"),
         (form(format!("{text}{text}")), "two texts in a row"),
-        (form(format!("data:text/plain;base64,{text}")), "not a data URL of an image"),
-        (form(format!("data:image/png,{text}")), "not a data URL of Base64"),
+        (
+            form(format!("data:text/plain;base64,{text}")),
+            "not a data URL of an image",
+        ),
+        (
+            form(format!("data:image/png,{text}")),
+            "not a data URL of Base64",
+        ),
         (form(format!("\u{feff}{text}")), "a byte order mark"),
         (form(hex::encode(&image)), "hex"),
     ] {
@@ -42,13 +51,18 @@ async fn images_that_are_none() {
         (b"RIFF\x1A\x00\x00\x00WEBPVP8L".to_vec(), "a WebP"),
         (b"\x00\x00\x00\x18ftypheic".to_vec(), "a HEIC"),
         (b"%PDF-1.7\n%%EOF".to_vec(), "a PDF"),
-        (b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec(), "an SVG"),
+        (
+            b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec(),
+            "an SVG",
+        ),
         (BASE64_STANDARD.encode(&png).into_bytes(), "Base64 twice"),
         (vec![0], "one byte"),
     ] {
-        app.assert_refused(&Form::full().with_image("addressImage", &image), ROW_1, why).await;
+        app.assert_refused(&Form::full().with_image("addressImage", &image), ROW_1, why)
+            .await;
         let declared = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(&image));
-        app.assert_refused(&Form::full().with("addressImage", declared), ROW_1, why).await;
+        app.assert_refused(&Form::full().with("addressImage", declared), ROW_1, why)
+            .await;
     }
 }
 
@@ -56,7 +70,8 @@ async fn images_that_are_none() {
 async fn one_bad_image_of_four_stores_none() {
     let app = App::start().await;
     for field in ["idImage", "idBackImage", "selfieImage", "addressImage"] {
-        app.assert_refused(&Form::full().with(field, "aGVsbG8="), ROW_1, field).await;
+        app.assert_refused(&Form::full().with(field, "aGVsbG8="), ROW_1, field)
+            .await;
     }
     assert!(app.objects().await.is_empty());
 }
@@ -70,15 +85,28 @@ async fn bodies_that_are_no_form() {
     let half = &form[..form.len() / 2];
     for (content_type, body, why) in [
         ("", &form[..], "no content type"),
-        ("application/x-www-form-urlencoded", b"submissionId=1", "another form"),
+        (
+            "application/x-www-form-urlencoded",
+            b"submissionId=1",
+            "another form",
+        ),
         ("application/json", b"{}", "JSON"),
-        ("multipart/mixed; boundary=test-boundary", &form, "another multipart"),
+        (
+            "multipart/mixed; boundary=test-boundary",
+            &form,
+            "another multipart",
+        ),
         ("multipart/form-data", &form, "no boundary"),
-        ("multipart/form-data; boundary=other", &form, "another boundary"),
+        (
+            "multipart/form-data; boundary=other",
+            &form,
+            "another boundary",
+        ),
         (&multipart, b"", "empty"),
         (&multipart, unclosed, "no closing boundary"),
         (&multipart, half, "half a form"),
     ] {
-        app.assert_event_refused(&event(Some(KEY), content_type, body), ROW_1, why).await;
+        app.assert_event_refused(&event(Some(KEY), content_type, body), ROW_1, why)
+            .await;
     }
 }

@@ -19,40 +19,123 @@ async fn each_row_is_answered_and_stores_nothing() {
     for (form, row, why) in [
         (form().with("idImage", cut), ROW_1, "a cut image"),
         (form().with("selfieImage", "?"), ROW_1, "not Base64"),
-        (form().with("selfieImage", "R0lGODlhAQABAAAAACw="), ROW_1, "a GIF"),
+        (
+            form().with("selfieImage", "R0lGODlhAQABAAAAACw="),
+            ROW_1,
+            "a GIF",
+        ),
         (form().and("admin", ADMIN), ROW_1, "a repeated text"),
-        (form().and("idImage", ""), ROW_1, "a repeated image, even if empty"),
+        (
+            form().and("idImage", ""),
+            ROW_1,
+            "a repeated image, even if empty",
+        ),
         (form().with("admin", b"\xFF".to_vec()), ROW_1, "not UTF-8"),
         (form().with("admin", "a".repeat(257)), ROW_1, "too long"),
-        (form().with("submissionId", "a".repeat(257)), ROW_1, "too long"),
+        (
+            form().with("submissionId", "a".repeat(257)),
+            ROW_1,
+            "too long",
+        ),
         (form().with("idType", "a".repeat(257)), ROW_1, "too long"),
         (form().without_key(), ROW_2, "no key"),
         (form().with_key(""), ROW_2, "an empty key"),
         (form().with_key(" "), ROW_2, "a blank key"),
         (form().without("submissionId"), ROW_2, "no submission"),
-        (form().with("submissionId", ""), ROW_2, "an empty submission"),
-        (form().with("submissionId", " \t\r\n"), ROW_2, "a blank submission"),
+        (
+            form().with("submissionId", ""),
+            ROW_2,
+            "an empty submission",
+        ),
+        (
+            form().with("submissionId", " \t\r\n"),
+            ROW_2,
+            "a blank submission",
+        ),
         (form().without("admin"), ROW_2, "no admin"),
         (form().with("admin", "\u{3000}"), ROW_2, "a blank admin"),
-        (form().with_key(KEY_WITHOUT_PROJECT), ROW_3, "a key without project"),
-        (form().with_key(&KEY.to_uppercase()), ROW_3, "keys are compared to the letter"),
+        (
+            form().with_key(KEY_WITHOUT_PROJECT),
+            ROW_3,
+            "a key without project",
+        ),
+        (
+            form().with_key(&KEY.to_uppercase()),
+            ROW_3,
+            "keys are compared to the letter",
+        ),
         (form().with_key(CLOSED_KEY), ROW_4, "a closed project"),
-        (form().with("admin", "nobody@example.com"), ROW_5, "nobody's account"),
-        (form().with("admin", "dmin@example.com"), ROW_5, "a part of an account"),
-        (form().with("submissionId", "none"), ROW_6, "no such submission"),
-        (form().with("submissionId", "a".repeat(256)), ROW_6, "no such submission, of the longest ID"),
-        (form().with("submissionId", "closed-submission"), ROW_6, "another project's submission"),
+        (
+            form().with("admin", "nobody@example.com"),
+            ROW_5,
+            "nobody's account",
+        ),
+        (
+            form().with("admin", "dmin@example.com"),
+            ROW_5,
+            "a part of an account",
+        ),
+        (
+            form().with("submissionId", "none"),
+            ROW_6,
+            "no such submission",
+        ),
+        (
+            form().with("submissionId", "a".repeat(256)),
+            ROW_6,
+            "no such submission, of the longest ID",
+        ),
+        (
+            form().with("submissionId", "closed-submission"),
+            ROW_6,
+            "another project's submission",
+        ),
         (Form::texts(), ROW_7, "no image"),
-        (Form::texts().with("selfieImage", ""), ROW_7, "an empty image"),
-        (Form::texts().with("selfieImage", " \r\n"), ROW_7, "a blank image"),
-        (Form::texts().with("unknown", "aGVsbG8="), ROW_7, "no documented image"),
+        (
+            Form::texts().with("selfieImage", ""),
+            ROW_7,
+            "an empty image",
+        ),
+        (
+            Form::texts().with("selfieImage", " \r\n"),
+            ROW_7,
+            "a blank image",
+        ),
+        (
+            Form::texts().with("unknown", "aGVsbG8="),
+            ROW_7,
+            "no documented image",
+        ),
         (form().without("idType"), ROW_8, "no type of the ID"),
         (form().with("idType", " "), ROW_8, "a blank type of the ID"),
-        (form().without("idType").without("idImage"), ROW_8, "no type of the ID's back"),
-        (form().with("idType", "library_card"), ROW_9, "a type that isn't documented"),
-        (form().with("idType", "Passport"), ROW_9, "types are compared to the letter"),
-        (form().without("idImage").without("idBackImage").with("idType", "x"), ROW_9, "without an ID image too"),
-        (form().with("submissionId", "nobodys-submission"), ROW_6, "a record that is nobody's"),
+        (
+            form().without("idType").without("idImage"),
+            ROW_8,
+            "no type of the ID's back",
+        ),
+        (
+            form().with("idType", "library_card"),
+            ROW_9,
+            "a type that isn't documented",
+        ),
+        (
+            form().with("idType", "Passport"),
+            ROW_9,
+            "types are compared to the letter",
+        ),
+        (
+            form()
+                .without("idImage")
+                .without("idBackImage")
+                .with("idType", "x"),
+            ROW_9,
+            "without an ID image too",
+        ),
+        (
+            form().with("submissionId", "nobodys-submission"),
+            ROW_6,
+            "a record that is nobody's",
+        ),
         (form().with_key(KEY_OF_TWO), ROW_10, "a key of two projects"),
     ] {
         app.assert_refused(&form, row, why).await;
@@ -72,7 +155,11 @@ async fn every_id_type_is_accepted_and_stored_with_an_id_image() {
         "aadhaar",
         "pancard",
     ] {
-        assert_eq!(app.put(&Form::full().with("idType", id_type)).await.row(), SUCCESS, "{id_type}");
+        assert_eq!(
+            app.put(&Form::full().with("idType", id_type)).await.row(),
+            SUCCESS,
+            "{id_type}"
+        );
         assert_eq!(app.record(SUBMISSION).await["idType"], id_type);
     }
 }
@@ -82,13 +169,34 @@ async fn details_name_the_field_and_never_echo() {
     let app = App::start().await;
     let secret = "s3cret@example.com";
     for (form, detail) in [
-        (Form::full().with("idImage", "YQ=="), "idImage: not a complete JPEG or PNG"),
-        (Form::full().with("selfieImage", secret), "selfieImage: not Base64 of the standard alphabet"),
-        (Form::full().and("admin", secret), "admin: sent more than once"),
-        (Form::full().with("admin", secret), "admin: not an administrator of the project"),
-        (Form::full().with("submissionId", secret), "submissionId: no such submission in the project"),
-        (Form::full().with("idType", secret), "idType: not one of the documented types"),
-        (Form::full().with_key(KEY_OF_TWO), "a fault on our side, please try again"),
+        (
+            Form::full().with("idImage", "YQ=="),
+            "idImage: not a complete JPEG or PNG",
+        ),
+        (
+            Form::full().with("selfieImage", secret),
+            "selfieImage: not Base64 of the standard alphabet",
+        ),
+        (
+            Form::full().and("admin", secret),
+            "admin: sent more than once",
+        ),
+        (
+            Form::full().with("admin", secret),
+            "admin: not an administrator of the project",
+        ),
+        (
+            Form::full().with("submissionId", secret),
+            "submissionId: no such submission in the project",
+        ),
+        (
+            Form::full().with("idType", secret),
+            "idType: not one of the documented types",
+        ),
+        (
+            Form::full().with_key(KEY_OF_TWO),
+            "a fault on our side, please try again",
+        ),
     ] {
         assert_eq!(app.put(&form).await.detail.as_deref(), Some(detail));
     }

@@ -16,14 +16,30 @@ async fn tables_have_the_declared_keys_indexes_and_names() {
     let template = template();
     let config = &app.stack.config;
     let prefix = config.projects_table.strip_suffix("projects").unwrap();
-    for (resource, table) in
-        [("ProjectsTable", &config.projects_table), ("SubmissionsTable", &config.submissions_table)]
-    {
+    for (resource, table) in [
+        ("ProjectsTable", &config.projects_table),
+        ("SubmissionsTable", &config.submissions_table),
+    ] {
         let declared = &template["Resources"][resource]["Properties"];
-        assert_eq!(declared["TableName"].as_str().unwrap().replace("${Prefix}", prefix), *table);
+        assert_eq!(
+            declared["TableName"]
+                .as_str()
+                .unwrap()
+                .replace("${Prefix}", prefix),
+            *table
+        );
 
-        let made =
-            app.stack.endpoints.dynamodb().describe_table().table_name(table).send().await.unwrap().table.unwrap();
+        let made = app
+            .stack
+            .endpoints
+            .dynamodb()
+            .describe_table()
+            .table_name(table)
+            .send()
+            .await
+            .unwrap()
+            .table
+            .unwrap();
         let keys = |keys: &[aws_sdk_dynamodb::types::KeySchemaElement]| -> Value {
             keys.iter()
                 .map(|key| json!({ "AttributeName": key.attribute_name, "KeyType": key.key_type.as_str() }))
@@ -33,51 +49,107 @@ async fn tables_have_the_declared_keys_indexes_and_names() {
         let attributes = made.attribute_definitions().iter();
         let attributes = attributes
             .map(|a| json!({ "AttributeName": a.attribute_name, "AttributeType": a.attribute_type.as_str() }));
-        assert_eq!(attributes.collect::<Value>(), declared["AttributeDefinitions"]);
+        assert_eq!(
+            attributes.collect::<Value>(),
+            declared["AttributeDefinitions"]
+        );
         let indexes = made.global_secondary_indexes().iter().map(|index| {
-            let projection = index.projection().unwrap().projection_type().unwrap().as_str();
+            let projection = index
+                .projection()
+                .unwrap()
+                .projection_type()
+                .unwrap()
+                .as_str();
             json!({
                 "IndexName": index.index_name,
                 "KeySchema": keys(index.key_schema()),
                 "Projection": { "ProjectionType": projection },
             })
         });
-        let declared_indexes = declared.get("GlobalSecondaryIndexes").cloned().unwrap_or_else(|| json!([]));
+        let declared_indexes = declared
+            .get("GlobalSecondaryIndexes")
+            .cloned()
+            .unwrap_or_else(|| json!([]));
         assert_eq!(indexes.collect::<Value>(), declared_indexes);
-        assert_eq!(made.billing_mode_summary().unwrap().billing_mode().unwrap().as_str(), declared["BillingMode"]);
+        assert_eq!(
+            made.billing_mode_summary()
+                .unwrap()
+                .billing_mode()
+                .unwrap()
+                .as_str(),
+            declared["BillingMode"]
+        );
     }
 }
 
 #[tokio::test]
 async fn the_bucket_has_the_declared_name() {
     let app = App::start().await;
-    let prefix = app.stack.config.projects_table.strip_suffix("projects").unwrap();
-    let name = template()["Resources"]["ImagesBucket"]["Properties"]["BucketName"].as_str().unwrap().to_owned();
+    let prefix = app
+        .stack
+        .config
+        .projects_table
+        .strip_suffix("projects")
+        .unwrap();
+    let name = template()["Resources"]["ImagesBucket"]["Properties"]["BucketName"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let name = name
         .replace("${Prefix}", prefix)
         .replace("${AWS::AccountId}", "000000000000")
         .replace("${AWS::Region}", "us-east-1");
     assert_eq!(app.stack.config.images_bucket, name);
-    let buckets = app.stack.endpoints.s3().list_buckets().send().await.unwrap();
-    assert!(buckets.buckets().iter().any(|bucket| bucket.name() == Some(&name)));
+    let buckets = app
+        .stack
+        .endpoints
+        .s3()
+        .list_buckets()
+        .send()
+        .await
+        .unwrap();
+    assert!(
+        buckets
+            .buckets()
+            .iter()
+            .any(|bucket| bucket.name() == Some(&name))
+    );
 }
 
 #[test]
 fn the_gateway_and_the_function_have_the_declared_numbers() {
     let template = template();
     let default = |name: &str| template["Parameters"][name]["Default"].as_u64().unwrap();
-    assert_eq!(u64::from(local::gateway::default_rate().burst_size().get()), default("RequestsPerSecond"));
+    assert_eq!(
+        u64::from(local::gateway::default_rate().burst_size().get()),
+        default("RequestsPerSecond")
+    );
     assert_eq!(put_image::function::TIMEOUT.as_secs(), default("Timeout"));
-    assert_eq!(template["Parameters"]["Timeout"]["MinValue"], default("Timeout"));
-    assert!(template["Resources"]["Api"]["Properties"].get("BinaryMediaTypes").is_none());
-    assert_eq!(template["Resources"]["Api"]["Properties"]["StageName"], "v3");
+    assert_eq!(
+        template["Parameters"]["Timeout"]["MinValue"],
+        default("Timeout")
+    );
+    assert!(
+        template["Resources"]["Api"]["Properties"]
+            .get("BinaryMediaTypes")
+            .is_none()
+    );
+    assert_eq!(
+        template["Resources"]["Api"]["Properties"]["StageName"],
+        "v3"
+    );
 }
 
 #[test]
 fn the_function_may_do_what_it_does_and_nothing_else() {
     let template = template();
-    let policies = template["Resources"]["PutImageRole"]["Properties"]["Policies"].as_array().unwrap().clone();
-    let statements = policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+    let policies = template["Resources"]["PutImageRole"]["Properties"]["Policies"]
+        .as_array()
+        .unwrap()
+        .clone();
+    let statements = policies
+        .iter()
+        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
     let actions: Vec<&Value> = statements.map(|statement| &statement["Action"]).collect();
     let needed = [
         "dynamodb:Query",
@@ -97,17 +169,27 @@ fn the_function_may_do_what_it_does_and_nothing_else() {
 #[test]
 fn alarms_watch_what_the_function_writes() {
     let template = template();
-    let namespace = &template["Resources"]["PutImageFunction"]["Properties"]["Environment"]["Variables"];
+    let namespace =
+        &template["Resources"]["PutImageFunction"]["Properties"]["Environment"]["Variables"];
     assert_eq!(namespace["METRICS_NAMESPACE"], "PutImage");
     let alarms = template["Resources"].as_object().unwrap().values();
-    let alarms =
-        alarms.filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm").map(|alarm| &alarm["Properties"]);
+    let alarms = alarms
+        .filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm")
+        .map(|alarm| &alarm["Properties"]);
     let stats = alarms.flat_map(|alarm| match alarm["Metrics"].as_array() {
-        Some(metrics) => metrics.iter().map(|metric| &metric["MetricStat"]["Metric"]).collect(),
+        Some(metrics) => metrics
+            .iter()
+            .map(|metric| &metric["MetricStat"]["Metric"])
+            .collect(),
         None => vec![alarm],
     });
-    let ours = stats.filter(|metric| metric["Namespace"] == "PutImage").map(|metric| metric["MetricName"].as_str());
-    assert_eq!(ours.collect::<Vec<_>>(), ["CleanupFailures", "Requests", "Requests", "Requests"].map(Some));
+    let ours = stats
+        .filter(|metric| metric["Namespace"] == "PutImage")
+        .map(|metric| metric["MetricName"].as_str());
+    assert_eq!(
+        ours.collect::<Vec<_>>(),
+        ["CleanupFailures", "Requests", "Requests", "Requests"].map(Some)
+    );
 }
 
 #[test]
@@ -116,14 +198,23 @@ fn the_gateways_own_errors_are_the_contracts() {
     let responses = &template["Resources"]["Api"]["Properties"]["GatewayResponses"];
     for (name, row) in [
         ("REQUEST_TOO_LARGE", (413, ROW_1.1)),
-        ("QUOTA_EXCEEDED", (429, r#"{"message":"Too Many Requests"}"#)),
+        (
+            "QUOTA_EXCEEDED",
+            (429, r#"{"message":"Too Many Requests"}"#),
+        ),
         ("INTEGRATION_FAILURE", (504, ROW_10.1)),
         ("INTEGRATION_TIMEOUT", (504, ROW_10.1)),
     ] {
         assert_eq!(responses[name]["StatusCode"], row.0, "{name}");
-        assert_eq!(responses[name]["ResponseTemplates"]["application/json"], row.1, "{name}");
+        assert_eq!(
+            responses[name]["ResponseTemplates"]["application/json"], row.1,
+            "{name}"
+        );
     }
-    assert_eq!(responses["DEFAULT_5XX"]["ResponseTemplates"]["application/json"], ROW_10.1);
+    assert_eq!(
+        responses["DEFAULT_5XX"]["ResponseTemplates"]["application/json"],
+        ROW_10.1
+    );
 }
 
 /// The settings of the tools that run the function beside the local stack.
@@ -132,9 +223,15 @@ fn the_local_settings_name_what_the_local_stack_makes() {
     let config = local::schema::config("");
     let env = std::fs::read_to_string("events/local.env").unwrap();
     let sam: Value = serde_json::from_slice(&std::fs::read("events/local.json").unwrap()).unwrap();
-    let endpoints = Endpoints { dynamodb: "http://127.0.0.1:8000".to_owned(), s3: "http://127.0.0.1:8014".to_owned() };
+    let endpoints = Endpoints {
+        dynamodb: "http://127.0.0.1:8000".to_owned(),
+        s3: "http://127.0.0.1:8014".to_owned(),
+    };
     for (name, value) in endpoints.variables(&config) {
-        assert!(env.lines().any(|line| line == format!("{name}={value}")), "{name} in local.env");
+        assert!(
+            env.lines().any(|line| line == format!("{name}={value}")),
+            "{name} in local.env"
+        );
         assert_eq!(sam["Parameters"][name], value, "{name} in local.json");
     }
 }

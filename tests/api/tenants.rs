@@ -7,7 +7,9 @@ use crate::helpers::*;
 #[tokio::test]
 async fn another_projects_submission_is_like_none() {
     let app = App::start().await;
-    let of_other = app.put(&Form::full().with("submissionId", "closed-submission")).await;
+    let of_other = app
+        .put(&Form::full().with("submissionId", "closed-submission"))
+        .await;
     let of_none = app.put(&Form::full().with("submissionId", "none")).await;
     assert_eq!(of_other.row(), of_none.row());
     assert_eq!(of_other.detail, of_none.detail);
@@ -34,7 +36,10 @@ async fn only_what_belongs_together_is_carried_out() {
         submissions: vec![submission("a"), submission("b")],
         keys_without_project: Vec::new(),
     };
-    records.seed(&app.stack.endpoints.records(app.stack.config.clone())).await.unwrap();
+    records
+        .seed(&app.stack.endpoints.records(app.stack.config.clone()))
+        .await
+        .unwrap();
     for key in ["a", "b", "without-a-project", "of-a-closed-project"] {
         for admin in ["a", "b", "nobody"] {
             let mut of_foreign_and_none = Vec::new();
@@ -54,13 +59,23 @@ async fn only_what_belongs_together_is_carried_out() {
                 };
                 assert_eq!(answer.row(), expected, "{key} {admin} {submission}");
                 let after = app.stored().await;
-                assert_eq!(after == before, expected != SUCCESS, "{key} {admin} {submission}");
+                assert_eq!(
+                    after == before,
+                    expected != SUCCESS,
+                    "{key} {admin} {submission}"
+                );
                 // Only the key's own submission and what is under its prefix have changed.
                 let own = format!("project-{key}/submission-{key}/");
                 let own_record = format!("\"submissionId\":\"submission-{key}\"");
                 let others = |stored: Stored| -> (Vec<_>, Vec<_>) {
-                    let records = stored.records.into_iter().filter(|record| !record.contains(&own_record));
-                    let objects = stored.objects.into_iter().filter(|(name, _)| !name.starts_with(&own));
+                    let records = stored
+                        .records
+                        .into_iter()
+                        .filter(|record| !record.contains(&own_record));
+                    let objects = stored
+                        .objects
+                        .into_iter()
+                        .filter(|(name, _)| !name.starts_with(&own));
                     (records.collect(), objects.collect())
                 };
                 assert_eq!(others(after), others(before));
@@ -69,7 +84,11 @@ async fn only_what_belongs_together_is_carried_out() {
                 }
             }
             of_foreign_and_none.dedup();
-            assert_eq!(of_foreign_and_none.len(), 1, "{key} {admin}: another project's is told from none");
+            assert_eq!(
+                of_foreign_and_none.len(),
+                1,
+                "{key} {admin}: another project's is told from none"
+            );
         }
     }
 }
@@ -77,27 +96,56 @@ async fn only_what_belongs_together_is_carried_out() {
 #[tokio::test]
 async fn a_project_without_administrators_lets_nobody_in() {
     let app = App::start().await;
-    let (admins, removed) = ("REMOVE admins", AttributeValue::S("demo-project".to_owned()));
-    let update = app.stack.endpoints.dynamodb().update_item().table_name(&app.stack.config.projects_table);
-    update.key("projectId", removed).update_expression(admins).send().await.unwrap();
-    app.assert_refused(&Form::full(), ROW_5, "no administrators").await;
+    let (admins, removed) = (
+        "REMOVE admins",
+        AttributeValue::S("demo-project".to_owned()),
+    );
+    let update = app
+        .stack
+        .endpoints
+        .dynamodb()
+        .update_item()
+        .table_name(&app.stack.config.projects_table);
+    update
+        .key("projectId", removed)
+        .update_expression(admins)
+        .send()
+        .await
+        .unwrap();
+    app.assert_refused(&Form::full(), ROW_5, "no administrators")
+        .await;
 }
 
 #[tokio::test]
 async fn two_projects_with_one_key_are_a_fault() {
     let app = App::start().await;
-    app.assert_refused(&Form::full().with_key(KEY_OF_TWO), ROW_10, "whose submission is it?").await;
+    app.assert_refused(
+        &Form::full().with_key(KEY_OF_TWO),
+        ROW_10,
+        "whose submission is it?",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_key_is_stored_only_as_its_hash() {
     let app = App::start().await;
-    let scan = app.stack.endpoints.dynamodb().scan().table_name(&app.stack.config.projects_table);
+    let scan = app
+        .stack
+        .endpoints
+        .dynamodb()
+        .scan()
+        .table_name(&app.stack.config.projects_table);
     let items = scan.send().await.unwrap().items.unwrap();
     assert_eq!(items.len(), 4);
     for item in items {
         assert!(!format!("{item:?}").contains("demo-key"));
         let hash = item["apiKeyHash"].as_s().unwrap();
-        assert!(hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
+        assert!(
+            hash.len() == 64
+                && hash
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        );
     }
 }

@@ -35,11 +35,20 @@ async fn its_id_is_in_every_line_of_the_request() {
     let id = "1-00000000-000000000000000000000001";
     let header = format!("Root={id};Parent={PARENT};Sampled=0");
     let invocation = Invocation::new(Form::full().event().to_string().as_bytes(), TIMEOUT);
-    app.function.handle(Invocation { trace: Trace::new(&header), ..invocation }).await;
+    app.function
+        .handle(Invocation {
+            trace: Trace::new(&header),
+            ..invocation
+        })
+        .await;
     app.function.clean_up().await;
     let lines = LOG.lines_with(id);
     for text in replaced.iter().map(String::as_str).chain(["\"put image\""]) {
-        assert_eq!(lines.iter().filter(|line| line.contains(text)).count(), 1, "{text}: {lines:?}");
+        assert_eq!(
+            lines.iter().filter(|line| line.contains(text)).count(),
+            1,
+            "{text}: {lines:?}"
+        );
     }
     for line in lines {
         let line: Value = serde_json::from_str(&line).unwrap();
@@ -50,21 +59,45 @@ async fn its_id_is_in_every_line_of_the_request() {
 
 /// The documents that the daemon gets, without what differs from run to run.
 fn receive(daemon: &UdpSocket, count: usize) -> BTreeMap<String, Vec<Value>> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs_f64();
     let mut calls: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for _ in 0..count {
         let mut datagram = [0; 4096];
         let length = daemon.recv(&mut datagram).expect("another subsegment");
         let text = std::str::from_utf8(&datagram[..length]).unwrap();
-        let document = text.strip_prefix("{\"format\":\"json\",\"version\":1}\n").unwrap();
+        let document = text
+            .strip_prefix("{\"format\":\"json\",\"version\":1}\n")
+            .unwrap();
         let document: Value = serde_json::from_str(document).unwrap();
-        assert_eq!((&document["type"], &document["namespace"]), (&"subsegment".into(), &"aws".into()));
-        assert_eq!((&document["trace_id"], &document["parent_id"]), (&ID.into(), &PARENT.into()));
+        assert_eq!(
+            (&document["type"], &document["namespace"]),
+            (&"subsegment".into(), &"aws".into())
+        );
+        assert_eq!(
+            (&document["trace_id"], &document["parent_id"]),
+            (&ID.into(), &PARENT.into())
+        );
         let id = document["id"].as_str().unwrap();
-        assert!(id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
-        let (start, end) = (document["start_time"].as_f64().unwrap(), document["end_time"].as_f64().unwrap());
-        assert!(start <= end && now - 60.0 < start && end < now + 60.0, "{document}");
-        let call = format!("{} {}", document["name"].as_str().unwrap(), document["aws"]["operation"].as_str().unwrap());
+        assert!(
+            id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{id}"
+        );
+        let (start, end) = (
+            document["start_time"].as_f64().unwrap(),
+            document["end_time"].as_f64().unwrap(),
+        );
+        assert!(
+            start <= end && now - 60.0 < start && end < now + 60.0,
+            "{document}"
+        );
+        let call = format!(
+            "{} {}",
+            document["name"].as_str().unwrap(),
+            document["aws"]["operation"].as_str().unwrap()
+        );
         calls.entry(call).or_default().push(document);
     }
     calls
@@ -74,10 +107,20 @@ fn receive(daemon: &UdpSocket, count: usize) -> BTreeMap<String, Vec<Value>> {
 async fn the_daemon_gets_a_subsegment_of_each_call() {
     let app = App::start().await;
     let daemon = UdpSocket::bind("127.0.0.1:0").unwrap();
-    daemon.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    daemon
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
     let address = daemon.local_addr().unwrap().to_string();
-    let variables = [("AWS_XRAY_DAEMON_ADDRESS", OsStr::new(&address)), ("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR"))];
-    let lambda = Lambda::start(env!("CARGO_BIN_EXE_put-image"), &app.behind_faults, &app.stack.config, variables);
+    let variables = [
+        ("AWS_XRAY_DAEMON_ADDRESS", OsStr::new(&address)),
+        ("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR")),
+    ];
+    let lambda = Lambda::start(
+        env!("CARGO_BIN_EXE_put-image"),
+        &app.behind_faults,
+        &app.stack.config,
+        variables,
+    );
     let lambda = lambda.await.unwrap();
     let put = async || {
         let status = status(&lambda, &Form::full().event().to_string()).await;
@@ -85,19 +128,34 @@ async fn the_daemon_gets_a_subsegment_of_each_call() {
         status
     };
     let counts = |calls: &BTreeMap<String, Vec<Value>>| -> Vec<(String, usize)> {
-        calls.iter().map(|(call, documents)| (call.clone(), documents.len())).collect()
+        calls
+            .iter()
+            .map(|(call, documents)| (call.clone(), documents.len()))
+            .collect()
     };
     let expected = |calls: &[(&str, usize)]| -> Vec<(String, usize)> {
-        calls.iter().map(|(call, count)| ((*call).to_owned(), *count)).collect()
+        calls
+            .iter()
+            .map(|(call, count)| ((*call).to_owned(), *count))
+            .collect()
     };
-    let first = [("DynamoDB GetItem", 1), ("DynamoDB Query", 1), ("DynamoDB UpdateItem", 1), ("S3 PutObject", 4)];
+    let first = [
+        ("DynamoDB GetItem", 1),
+        ("DynamoDB Query", 1),
+        ("DynamoDB UpdateItem", 1),
+        ("S3 PutObject", 4),
+    ];
 
     assert_eq!(put().await, Some(200));
     let calls = receive(&daemon, 7);
     assert_eq!(counts(&calls), expected(&first));
     for document in calls.values().flatten() {
         assert_eq!(document["http"]["response"]["status"], 200);
-        assert_eq!((&document["error"], &document["fault"]), (&false.into(), &false.into()), "{document}");
+        assert_eq!(
+            (&document["error"], &document["fault"]),
+            (&false.into(), &false.into()),
+            "{document}"
+        );
     }
 
     assert_eq!(put().await, Some(200));
@@ -108,16 +166,31 @@ async fn the_daemon_gets_a_subsegment_of_each_call() {
 
     // One that is refused, and one that gets no answer, after its retries.
     for (operation, end, status, error, fault) in [
-        (Operation::Query, End::Error(400, "AccessDeniedException"), json!(400), true, false),
+        (
+            Operation::Query,
+            End::Error(400, "AccessDeniedException"),
+            json!(400),
+            true,
+            false,
+        ),
         (Operation::Query, End::Cut, Value::Null, false, true),
     ] {
         app.faults.clear();
-        app.faults.inject(Fault { operation, when: When::Always, takes_effect: false, end });
+        app.faults.inject(Fault {
+            operation,
+            when: When::Always,
+            takes_effect: false,
+            end,
+        });
         assert_eq!(put().await, Some(500));
         let calls = receive(&daemon, 2);
         let query = &calls["DynamoDB Query"][0];
         assert_eq!(query["http"]["response"]["status"], status);
-        assert_eq!((&query["error"], &query["fault"]), (&error.into(), &fault.into()), "{query}");
+        assert_eq!(
+            (&query["error"], &query["fault"]),
+            (&error.into(), &fault.into()),
+            "{query}"
+        );
     }
 }
 
@@ -125,7 +198,10 @@ async fn the_daemon_gets_a_subsegment_of_each_call() {
 async fn calls_to_storage_carry_it() {
     let runtime_api = server::bind(0, "the Runtime API", "").await.unwrap();
     let storage = server::bind(0, "storage", "").await.unwrap();
-    let mut command = binary(&server::url(&runtime_api).unwrap(), &server::url(&storage).unwrap());
+    let mut command = binary(
+        &server::url(&runtime_api).unwrap(),
+        &server::url(&storage).unwrap(),
+    );
     let _function = command.env("AWS_LAMBDA_LOG_LEVEL", "OFF").spawn().unwrap();
     let event = Form::full().event().to_string();
     let serve_event = async {
@@ -143,7 +219,10 @@ async fn calls_to_storage_carry_it() {
     let find_call = async {
         loop {
             let (head, _) = read(&mut BufReader::new(storage.accept().await.unwrap().0)).await;
-            if let Some(trace) = head.lines().find_map(|line| line.strip_prefix("x-amzn-trace-id: ")) {
+            if let Some(trace) = head
+                .lines()
+                .find_map(|line| line.strip_prefix("x-amzn-trace-id: "))
+            {
                 return trace.to_owned();
             }
         }

@@ -46,7 +46,12 @@ async fn the_first_request_needs_no_new_connection() {
     let warm = connections.load(Ordering::SeqCst);
     assert!(warm > 0);
     assert_eq!(app.stored().await, before, "warming up changes nothing");
-    let answer = invoke(&Function::new(storage), &Form::full().event(), Duration::from_secs(20)).await;
+    let answer = invoke(
+        &Function::new(storage),
+        &Form::full().event(),
+        Duration::from_secs(20),
+    )
+    .await;
     assert_eq!(answer.row(), SUCCESS);
     assert_eq!(connections.load(Ordering::SeqCst), warm);
 }
@@ -54,12 +59,31 @@ async fn the_first_request_needs_no_new_connection() {
 #[tokio::test]
 async fn a_failed_warm_up_leaves_the_storage_usable() {
     let app = App::start().await;
-    let missing = put_image::config::Config { images_bucket: "no-such-bucket".to_owned(), ..app.stack.config.clone() };
+    let missing = put_image::config::Config {
+        images_bucket: "no-such-bucket".to_owned(),
+        ..app.stack.config.clone()
+    };
     let storage = app.stack.endpoints.storage(missing, Limits::default());
-    assert!(storage.warm_up().await.unwrap_err().to_string().starts_with("GetBucketLocation: 404"));
+    assert!(
+        storage
+            .warm_up()
+            .await
+            .unwrap_err()
+            .to_string()
+            .starts_with("GetBucketLocation: 404")
+    );
     let url = nowhere().await;
-    let nowhere = Endpoints { dynamodb: url.clone(), s3: url };
-    assert!(nowhere.storage(app.stack.config.clone(), Limits::default()).warm_up().await.is_err());
+    let nowhere = Endpoints {
+        dynamodb: url.clone(),
+        s3: url,
+    };
+    assert!(
+        nowhere
+            .storage(app.stack.config.clone(), Limits::default())
+            .warm_up()
+            .await
+            .is_err()
+    );
     // The submission is none, which was found by reading.
     let event = Form::full().with("submissionId", "x").event();
     let answer = invoke(&Function::new(storage), &event, Duration::from_secs(20)).await;
@@ -72,6 +96,9 @@ async fn a_failed_warm_up_is_logged() {
     let output = command.output().await.unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
     // It went on to ask for an event, which can't be had here either.
-    assert!(log.contains("not warmed up") && log.lines().last().unwrap().contains("ERROR"), "{log}");
+    assert!(
+        log.contains("not warmed up") && log.lines().last().unwrap().contains("ERROR"),
+        "{log}"
+    );
     assert!(!output.status.success());
 }

@@ -28,7 +28,11 @@ async fn main() -> Result<(), Error> {
     let sdk = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
     let storage = Storage {
         dynamodb: aws_sdk_dynamodb::Client::new(&sdk),
-        s3: aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build()),
+        s3: aws_sdk_s3::Client::from_conf(
+            aws_sdk_s3::config::Builder::from(&sdk)
+                .force_path_style(true)
+                .build(),
+        ),
         projects: env::var("PROJECTS_TABLE")?,
         submissions: env::var("SUBMISSIONS_TABLE")?,
         bucket: env::var("IMAGES_BUCKET")?,
@@ -37,9 +41,14 @@ async fn main() -> Result<(), Error> {
     run(service_fn(async move |request| {
         let (status, body) = match put(storage, request).await {
             Ok(()) => (200, r#"{"message":"complete to update image."}"#.to_owned()),
-            Err(error) => (400, serde_json::json!({ "message": error.to_string() }).to_string()),
+            Err(error) => (
+                400,
+                serde_json::json!({ "message": error.to_string() }).to_string(),
+            ),
         };
-        let response = Response::builder().status(status).header("content-type", "application/json");
+        let response = Response::builder()
+            .status(status)
+            .header("content-type", "application/json");
         Ok::<_, Error>(response.body(body)?)
     }))
     .await
@@ -74,12 +83,18 @@ async fn put(storage: &Storage, request: Request) -> Result<(), Error> {
         .table_name(&storage.projects)
         .index_name("apiKeyHash-index")
         .key_condition_expression("apiKeyHash = :hash")
-        .expression_attribute_values(":hash", AttributeValue::S(hex::encode(Sha256::digest(&api_key))))
+        .expression_attribute_values(
+            ":hash",
+            AttributeValue::S(hex::encode(Sha256::digest(&api_key))),
+        )
         .send()
         .await?;
     let project = projects.items().first().ok_or("no project")?;
     let admin = text("admin")?;
-    let admins = project.get("admins").and_then(|admins| admins.as_ss().ok()).ok_or("no admins")?;
+    let admins = project
+        .get("admins")
+        .and_then(|admins| admins.as_ss().ok())
+        .ok_or("no admins")?;
     if !admins.contains(&admin) {
         return Err("not an admin".into());
     }
@@ -98,8 +113,15 @@ async fn put(storage: &Storage, request: Request) -> Result<(), Error> {
 
     let project_id = project["projectId"].as_s().map_err(|_| "no project ID")?;
     let uploads = images.into_iter().map(|(field, image)| {
-        let extension = if image.starts_with(b"\x89PNG") { "png" } else { "jpg" };
-        let key = format!("{project_id}/{submission_id}/{field}/{}.{extension}", Uuid::new_v4());
+        let extension = if image.starts_with(b"\x89PNG") {
+            "png"
+        } else {
+            "jpg"
+        };
+        let key = format!(
+            "{project_id}/{submission_id}/{field}/{}.{extension}",
+            Uuid::new_v4()
+        );
         async move {
             let sha256 = hex::encode(Sha256::digest(&image));
             let size = image.len();
@@ -108,14 +130,23 @@ async fn put(storage: &Storage, request: Request) -> Result<(), Error> {
                 .put_object()
                 .bucket(&storage.bucket)
                 .key(&key)
-                .content_type(if extension == "png" { "image/png" } else { "image/jpeg" })
+                .content_type(if extension == "png" {
+                    "image/png"
+                } else {
+                    "image/jpeg"
+                })
                 .checksum_algorithm(ChecksumAlgorithm::Sha256)
                 .body(ByteStream::from(image))
                 .send()
                 .await?;
-            let attributes = [("key", key), ("sha256", sha256)].map(|(name, text)| (name, AttributeValue::S(text)));
-            let attributes = attributes.into_iter().chain([("size", AttributeValue::N(size.to_string()))]);
-            let attributes = attributes.map(|(name, value)| (name.to_owned(), value)).collect();
+            let attributes = [("key", key), ("sha256", sha256)]
+                .map(|(name, text)| (name, AttributeValue::S(text)));
+            let attributes = attributes
+                .into_iter()
+                .chain([("size", AttributeValue::N(size.to_string()))]);
+            let attributes = attributes
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect();
             Ok::<_, Error>((field, AttributeValue::M(attributes)))
         }
     });
@@ -127,7 +158,10 @@ async fn put(storage: &Storage, request: Request) -> Result<(), Error> {
         .table_name(&storage.submissions)
         .key("submissionId", AttributeValue::S(submission_id.clone()))
         .condition_expression("attribute_exists(submissionId)");
-    let set: Vec<String> = uploaded.iter().map(|(field, _)| format!("{field} = :{field}")).collect();
+    let set: Vec<String> = uploaded
+        .iter()
+        .map(|(field, _)| format!("{field} = :{field}"))
+        .collect();
     for (field, image) in uploaded {
         update = update.expression_attribute_values(format!(":{field}"), image);
     }
@@ -137,8 +171,17 @@ async fn put(storage: &Storage, request: Request) -> Result<(), Error> {
         .send()
         .await?;
     let replaced = updated.attributes.unwrap_or_default();
-    let replaced = replaced.values().filter_map(|image| image.as_m().ok()?.get("key")?.as_s().ok());
-    let deletions = replaced.map(|key| storage.s3.delete_object().bucket(&storage.bucket).key(key).send());
+    let replaced = replaced
+        .values()
+        .filter_map(|image| image.as_m().ok()?.get("key")?.as_s().ok());
+    let deletions = replaced.map(|key| {
+        storage
+            .s3
+            .delete_object()
+            .bucket(&storage.bucket)
+            .key(key)
+            .send()
+    });
     try_join_all(deletions).await?;
     Ok(())
 }

@@ -22,7 +22,11 @@ use crate::measure::{Bench, measure};
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let given: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
-    let binaries = if given.is_empty() { build_both()? } else { given };
+    let binaries = if given.is_empty() {
+        build_both()?
+    } else {
+        given
+    };
     let bench = Bench::new().await?;
     let mut figures = Vec::new();
     for binary in &binaries {
@@ -35,22 +39,31 @@ async fn main() -> Result<(), Error> {
 
 /// Ours, and the one that it is measured against.
 fn build_both() -> Result<Vec<PathBuf>, Error> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()?;
     let straightforward = root.join("benches/straightforward");
-    Ok(vec![build(&root, &["--package", "put-image"], "put-image")?, build(&straightforward, &[], "straightforward")?])
+    Ok(vec![
+        build(&root, &["--package", "put-image"], "put-image")?,
+        build(&straightforward, &[], "straightforward")?,
+    ])
 }
 
 /// Builds a binary of a workspace in the release profile. Returns its path.
 fn build(workspace: &Path, options: &[&str], name: &str) -> Result<PathBuf, Error> {
     let mut cargo = Command::new("cargo");
     // What cargo told this program of its own package would make it build others anew.
-    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_")) {
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_"))
+    {
         if name != "CARGO_HOME" {
             cargo.env_remove(name);
         }
     }
-    let status =
-        cargo.args(["build", "--release", "--locked", "--bin", name]).args(options).current_dir(workspace).status()?;
+    let status = cargo
+        .args(["build", "--release", "--locked", "--bin", name])
+        .args(options)
+        .current_dir(workspace)
+        .status()?;
     if !status.success() {
         return Err(format!("can't build {name}").into());
     }

@@ -86,7 +86,14 @@ impl Bench {
         let seed = &mut 7;
         let images = (0..4).map(|_| jpeg(1_100_000, seed)).collect();
         let small = vec![jpeg(300_000, seed)];
-        Ok(Self { stack, tls, authorities, images, small, _folder: folder })
+        Ok(Self {
+            stack,
+            tls,
+            authorities,
+            images,
+            small,
+            _folder: folder,
+        })
     }
 
     async fn start(&self, binary: &Path, endpoints: &Endpoints) -> Result<Lambda, Error> {
@@ -94,7 +101,12 @@ impl Bench {
     }
 
     /// Starts a binary that sends its subsegments to this daemon.
-    async fn start_traced(&self, binary: &Path, endpoints: &Endpoints, daemon: &str) -> Result<Lambda, Error> {
+    async fn start_traced(
+        &self,
+        binary: &Path,
+        endpoints: &Endpoints,
+        daemon: &str,
+    ) -> Result<Lambda, Error> {
         let variables = [
             ("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR")),
             ("AWS_XRAY_DAEMON_ADDRESS", OsStr::new(daemon)),
@@ -106,7 +118,10 @@ impl Bench {
     /// A submission without images.
     async fn new_submission(&self, id: &str) -> Result<(), Error> {
         let records = self.stack.endpoints.records(self.stack.config.clone());
-        records.create_submission(id, Some("demo-project")).await.map(|_created| ())
+        records
+            .create_submission(id, Some("demo-project"))
+            .await
+            .map(|_created| ())
     }
 }
 
@@ -137,7 +152,10 @@ pub(crate) async fn measure(bench: &Bench, binary: &Path) -> Result<Figures, Err
         size: size(binary)?,
         init: [init, tls_init],
         latency: [latency, tls_latency],
-        cpu: [cpu(bench, binary, plain, &event).await?, cpu(bench, binary, &bench.tls, &event).await?],
+        cpu: [
+            cpu(bench, binary, plain, &event).await?,
+            cpu(bench, binary, &bench.tls, &event).await?,
+        ],
         traced_cpu: traced_cpu(bench, binary, &event).await?,
         small_cpu: cpu(bench, binary, plain, &small).await?,
         memory: memory(bench, binary, &event).await?,
@@ -146,7 +164,10 @@ pub(crate) async fn measure(bench: &Bench, binary: &Path) -> Result<Figures, Err
 }
 
 fn size(binary: &Path) -> Result<(usize, usize), Error> {
-    let compressed = Command::new("gzip").args(["-9", "-c"]).arg(binary).output()?;
+    let compressed = Command::new("gzip")
+        .args(["-9", "-c"])
+        .arg(binary)
+        .output()?;
     Ok((std::fs::read(binary)?.len(), compressed.stdout.len()))
 }
 
@@ -168,7 +189,12 @@ async fn latency(
     Ok((median(inits), (median(firsts), median(laters))))
 }
 
-async fn cpu(bench: &Bench, binary: &Path, endpoints: &Endpoints, event: &Bytes) -> Result<Duration, Error> {
+async fn cpu(
+    bench: &Bench,
+    binary: &Path,
+    endpoints: &Endpoints,
+    event: &Bytes,
+) -> Result<Duration, Error> {
     let lambda = bench.start(binary, endpoints).await?;
     request(&lambda, event).await?;
     let before = lambda.cpu().unwrap_or_default();
@@ -179,13 +205,20 @@ async fn cpu(bench: &Bench, binary: &Path, endpoints: &Endpoints, event: &Bytes)
 }
 
 /// Without and with a daemon that takes subsegments, by turns.
-async fn traced_cpu(bench: &Bench, binary: &Path, event: &Bytes) -> Result<(Duration, Duration), Error> {
+async fn traced_cpu(
+    bench: &Bench,
+    binary: &Path,
+    event: &Bytes,
+) -> Result<(Duration, Duration), Error> {
     const TURNS: u32 = 6;
     let daemon = UdpSocket::bind("127.0.0.1:0").await?;
     let address = daemon.local_addr()?.to_string();
     tokio::spawn(async move { while daemon.recv(&mut [0; 4096]).await.is_ok() {} });
     let endpoints = &bench.stack.endpoints;
-    let lambdas = [bench.start(binary, endpoints).await?, bench.start_traced(binary, endpoints, &address).await?];
+    let lambdas = [
+        bench.start(binary, endpoints).await?,
+        bench.start_traced(binary, endpoints, &address).await?,
+    ];
     let mut cpu = [Duration::ZERO; 2];
     for lambda in &lambdas {
         request(lambda, event).await?;
@@ -219,14 +252,24 @@ async fn memory(bench: &Bench, binary: &Path, event: &Bytes) -> Result<[u64; 3],
 /// First puts without and with delays, by turns: each is to a submission of its own.
 async fn first_put(bench: &Bench, binary: &Path) -> Result<(Duration, Duration), Error> {
     let faults = Faults::new(1);
-    let endpoints = faults.in_front_of(&bench.stack.endpoints, &bench.stack.config.submissions_table).await?;
+    let endpoints = faults
+        .in_front_of(
+            &bench.stack.endpoints,
+            &bench.stack.config.submissions_table,
+        )
+        .await?;
     let lambda = bench.start(binary, &endpoints).await?;
     request(&lambda, &Put::default().event(&bench.images).into()).await?;
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for i in 0..2 * STARTS {
         let submission_id = format!("first-put-{i}-{}", lambda.id().unwrap_or_default());
         bench.new_submission(&submission_id).await?;
-        let event = Put { submission_id: &submission_id, ..Put::default() }.event(&bench.images).into();
+        let event = Put {
+            submission_id: &submission_id,
+            ..Put::default()
+        }
+        .event(&bench.images)
+        .into();
         faults.clear();
         if i % 2 == 0 {
             without.push(request(&lambda, &event).await?);
@@ -234,7 +277,12 @@ async fn first_put(bench: &Bench, binary: &Path) -> Result<(Duration, Duration),
         }
         let delays = [Query, GetItem, UpdateItem].map(|operation| (operation, DYNAMODB_DELAY));
         for (operation, delay) in delays.into_iter().chain([(PutObject, S3_DELAY)]) {
-            faults.inject(Fault { operation, when: When::Always, takes_effect: true, end: End::Late(delay) });
+            faults.inject(Fault {
+                operation,
+                when: When::Always,
+                takes_effect: true,
+                end: End::Late(delay),
+            });
         }
         with.push(request(&lambda, &event).await?);
     }

@@ -28,11 +28,16 @@ impl Tls {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
-        let certificate = CertificateParams::new(["localhost".to_owned()])?.signed_by(&key, &authority)?;
+        let certificate =
+            CertificateParams::new(["localhost".to_owned()])?.signed_by(&key, &authority)?;
         let key = PrivateKeyDer::try_from(key.serialize_der())?;
-        let config =
-            ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key)?;
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), authority: authority.pem() })
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)?;
+        Ok(Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            authority: authority.pem(),
+        })
     }
 
     /// Writes the system's authorities and ours into a file: a function has as many to read as in Lambda.
