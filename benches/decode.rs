@@ -13,16 +13,15 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, Simd, general_purpose::GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use lambda_http::request::LambdaRequest;
-use local::noise::{Put, jpeg};
-use memchr::memmem;
+use local::images::jpeg;
+use local::noise::Put;
 use multer::Multipart;
-use put_image::event::Event;
-use put_image::request::Request;
+use put_image::form::Form;
 
 /// Sizes of the event in bytes, about.
 const SIZES: [usize; 4] = [64 << 10, 512 << 10, 2 << 20, 5_870_000];
@@ -33,20 +32,21 @@ const TURNS: usize = 101;
 type Images = Vec<Bytes>;
 
 /// A way from an event to its images.
-type Path = fn(BytesMut) -> Images;
+type Path = fn(Bytes) -> Images;
 
 fn main() {
     divan::main();
     println!("\nRatios at {} bytes, medians of {TURNS} turns:", SIZES[3]);
-    for (name, event, floor) in [
-        ("text", text_event(SIZES[3]), floor_text as Path),
-        ("Base64", base64_event(SIZES[3]), floor_base64),
-    ] {
+    let events = [
+        ("text", text_event(SIZES[3])),
+        ("Base64", base64_event(SIZES[3])),
+    ];
+    for (name, event) in events {
         let mut times = [const { Vec::new() }; 3];
         for _ in 0..TURNS {
-            for (times, path) in times.iter_mut().zip([ours, floor, straightforward]) {
+            for (times, path) in times.iter_mut().zip([ours as Path, floor, straightforward]) {
                 // As the runtime hands it over.
-                let event = BytesMut::from(&event[..]);
+                let event = Bytes::from(event.clone());
                 let start = Instant::now();
                 drop(black_box(path(black_box(event))));
                 times.push(start.elapsed());
@@ -68,9 +68,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 fn images(event_size: usize) -> Vec<Vec<u8>> {
-    let seed = &mut 7;
     (0..4)
-        .map(|_| jpeg(event_size / 4 * 3 / 4 - 250, seed))
+        .map(|seed| jpeg(event_size / 4 * 3 / 4 - 250, seed))
         .collect()
 }
 
@@ -85,10 +84,10 @@ fn base64_event(size: usize) -> Vec<u8> {
 }
 
 fn measure(bencher: Bencher<'_, '_>, event: &[u8], path: Path) {
-    assert_eq!(path(event.into()).len(), 4);
+    assert_eq!(path(event.to_vec().into()).len(), 4);
     bencher
         .counter(BytesCount::new(event.len()))
-        .with_inputs(|| BytesMut::from(event))
+        .with_inputs(|| Bytes::from(event.to_vec()))
         .bench_values(|event| path(black_box(event)));
 }
 
@@ -99,7 +98,7 @@ fn text_ours(bencher: Bencher<'_, '_>, size: usize) {
 
 #[divan::bench(args = SIZES)]
 fn text_floor(bencher: Bencher<'_, '_>, size: usize) {
-    measure(bencher, &text_event(size), floor_text);
+    measure(bencher, &text_event(size), floor);
 }
 
 #[divan::bench(args = SIZES)]
@@ -114,7 +113,7 @@ fn base64_ours(bencher: Bencher<'_, '_>, size: usize) {
 
 #[divan::bench(args = SIZES)]
 fn base64_floor(bencher: Bencher<'_, '_>, size: usize) {
-    measure(bencher, &base64_event(size), floor_base64);
+    measure(bencher, &base64_event(size), floor);
 }
 
 #[divan::bench(args = SIZES)]
@@ -122,80 +121,67 @@ fn base64_straightforward(bencher: Bencher<'_, '_>, size: usize) {
     measure(bencher, &base64_event(size), straightforward);
 }
 
-fn ours(event: BytesMut) -> Images {
-    let request = Request::parse(Event::parse(event)).expect("a good request");
-    request
-        .images
-        .into_iter()
-        .map(|(_, image)| image.bytes().clone())
+fn ours(event: Bytes) -> Images {
+    let (content_type, body) = request(&event);
+    drop(event);
+    let form = Form::read(&content_type, body).now_or_never();
+    let form = form.expect("a body in memory").expect("a good form");
+    form.images
+        .values()
+        .map(|image| image.bytes().clone())
         .collect()
 }
 
-/// One pass over the JSON string, one over the text for the boundaries, one decoding. It takes all for granted:
-/// that the body comes last, that nothing but `\r\n` and `\"` is escaped, that the form is as ours, that
-/// what is decoded are images.
-fn floor_text(event: BytesMut) -> Images {
-    let body = body(&event);
-    let mut text = Vec::with_capacity(body.len());
-    let mut rest = body;
-    while let Some(at) = memchr::memchr2(b'\\', b'"', rest) {
-        text.extend_from_slice(&rest[..at]);
-        if rest[at] == b'"' {
-            break;
-        }
-        text.push(match rest[at + 1] {
-            b'r' => b'\r',
-            b'n' => b'\n',
-            other => other,
-        });
-        rest = &rest[at + 2..];
-    }
-    floor_form(&text)
-}
-
-fn floor_base64(event: BytesMut) -> Images {
-    let body = body(&event);
-    let end = memchr::memchr(b'"', body).expect("the body's end");
-    floor_form(&simd().decode(&body[..end]).expect("Base64"))
-}
-
-fn body(event: &[u8]) -> &[u8] {
-    const START: &[u8] = b"\"body\":\"";
-    &event[memmem::find(event, START).expect("a body") + START.len()..]
-}
-
-fn floor_form(text: &[u8]) -> Images {
-    let simd = simd();
-    let mut starts = memmem::find_iter(text, b"------noise").peekable();
+/// What the crates themselves cost, with nothing checked: `lambda_http`'s request, multer's chunks, base64's SIMD engine.
+fn floor(event: Bytes) -> Images {
+    let (content_type, body) = request(&event);
+    drop(event);
+    let boundary = multer::parse_boundary(content_type).expect("a form");
+    let simd = Simd::standard(
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    let mut form = Multipart::new(
+        stream::once(async { Ok::<_, std::io::Error>(body) }),
+        boundary,
+    );
     let mut images = Vec::new();
-    while let (Some(start), Some(end)) = (starts.next(), starts.peek()) {
-        let part = &text[start..*end - 2];
-        let content = memmem::find(part, b"\r\n\r\n").expect("a header's end") + 4;
-        if part[..content].ends_with(b"Image\"\r\n\r\n") {
-            images.push(simd.decode(&part[content..]).expect("Base64").into());
+    let read = async {
+        while let Some(mut field) = form.next_field().await.expect("a field") {
+            let is_image = field.name().is_some_and(|name| name.ends_with("Image"));
+            let content = field
+                .chunk()
+                .await
+                .expect("its content")
+                .expect("its content");
+            if is_image {
+                images.push(simd.decode(&content).expect("Base64").into());
+            }
         }
-    }
+    };
+    read.now_or_never().expect("a body in memory");
     images
 }
 
-fn simd() -> Simd {
-    Simd::standard(
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-    )
-}
-
-fn straightforward(event: BytesMut) -> Images {
-    let request: lambda_http::Request = serde_json::from_slice::<LambdaRequest>(&event)
+/// The request of an event, as `lambda_http` makes it.
+fn request(event: &Bytes) -> (String, Bytes) {
+    let request: lambda_http::Request = serde_json::from_slice::<LambdaRequest>(event)
         .expect("an event")
         .into();
-    let boundary =
-        multer::parse_boundary(request.headers()["content-type"].to_str().expect("text"))
-            .expect("a form");
+    let content_type = request.headers()["content-type"]
+        .to_str()
+        .expect("text")
+        .to_owned();
     let body = match request.into_body() {
-        lambda_http::Body::Text(text) => text.into_bytes(),
-        lambda_http::Body::Binary(bytes) => bytes,
-        _ => Vec::new(),
+        lambda_http::Body::Text(text) => text.into(),
+        lambda_http::Body::Binary(bytes) => bytes.into(),
+        _ => Bytes::new(),
     };
+    (content_type, body)
+}
+
+fn straightforward(event: Bytes) -> Images {
+    let (content_type, body) = request(&event);
+    let boundary = multer::parse_boundary(content_type).expect("a form");
     let mut form = Multipart::new(
         stream::once(async { Ok::<_, std::io::Error>(body) }),
         boundary,
@@ -210,6 +196,6 @@ fn straightforward(event: BytesMut) -> Images {
             }
         }
     };
-    futures_util::FutureExt::now_or_never(read).expect("a body in memory");
+    read.now_or_never().expect("a body in memory");
     images
 }

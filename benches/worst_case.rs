@@ -1,11 +1,17 @@
-//! The worst input of each kind at growing sizes: time has to grow with the size and no faster, so that the
-//! throughput stays the same. `cargo bench --bench worst_case`
+//! The worst input of each kind at growing sizes: time has to grow with the size and no faster, so that the throughput
+//! stays the same. Then PNGs, which are inflated. `cargo bench --bench worst_case`
+
+#![allow(clippy::expect_used, reason = "what is measured is known to be good")]
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use put_image::base64_text;
-use put_image::event::Event;
-use put_image::{jpeg, multipart, png};
+use futures_util::FutureExt as _;
+use local::images::png_chunk;
+use miniz_oxide::deflate::compress_to_vec_zlib;
+use png::{BitDepth, ColorType, Compression, Encoder, Filter};
+use put_image::form::Form;
+use put_image::image::png::MAX_INFLATED;
+use put_image::image::{base64, jpeg, png as image_png};
 
 const SIZES: [usize; 4] = [64 << 10, 512 << 10, 2 << 20, 6 << 20];
 
@@ -25,26 +31,13 @@ fn measure<T>(bencher: Bencher<'_, '_>, input: &[u8], work: impl Fn(&[u8]) -> T 
         .bench(|| work(black_box(input)));
 }
 
-/// Each character of the body escaped.
-#[divan::bench(args = SIZES)]
-fn event_of_escapes(bencher: Bencher<'_, '_>, size: usize) {
-    let event = repeated(br#"{"headers":{},"body":""#, br"\u0041", size, br#""}"#);
-    measure(bencher, &event, |event| {
-        Event::parse(event.into()).into_request().is_ok()
-    });
-}
-
-/// Nothing but headers.
-#[divan::bench(args = SIZES)]
-fn event_of_headers(bencher: Bencher<'_, '_>, size: usize) {
-    // Each takes up 16 bytes.
-    let headers = (0..size / 16)
-        .map(|i| format!("\"x-{i:07}\":\"v\","))
-        .collect::<Vec<_>>()
-        .concat();
-    let event = format!(r#"{{"headers":{{{headers}"content-type":""}},"body":""}}"#);
-    measure(bencher, event.as_bytes(), |event| {
-        Event::parse(event.into()).into_request().is_ok()
+fn measure_form(bencher: Bencher<'_, '_>, form: &[u8]) {
+    measure(bencher, form, |form| {
+        let form = Form::read(
+            "multipart/form-data; boundary=boundary",
+            form.to_vec().into(),
+        );
+        form.now_or_never().expect("a body in memory").is_ok()
     });
 }
 
@@ -52,67 +45,129 @@ fn event_of_headers(bencher: Bencher<'_, '_>, size: usize) {
 #[divan::bench(args = SIZES)]
 fn form_of_look_alikes(bencher: Bencher<'_, '_>, size: usize) {
     let start = b"--boundary\r\nContent-Disposition: form-data; name=a\r\n\r\n";
-    let form = repeated(start, b"\r\n--boundar", size, b"\r\n--boundary--");
-    measure(bencher, &form, |form| {
-        multipart::parts("multipart/form-data; boundary=boundary", form).is_ok()
-    });
+    measure_form(
+        bencher,
+        &repeated(start, b"\r\n--boundar", size, b"\r\n--boundary--"),
+    );
 }
 
 /// One part full of boundaries inside lines.
 #[divan::bench(args = SIZES)]
 fn form_of_boundaries_inside_lines(bencher: Bencher<'_, '_>, size: usize) {
-    let start = b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n";
-    let form = repeated(start, b"x--b", size, b"\r\n--b--");
-    measure(bencher, &form, |form| {
-        multipart::parts("multipart/form-data; boundary=b", form).is_ok()
-    });
+    let start = b"--boundary\r\nContent-Disposition: form-data; name=a\r\n\r\n";
+    measure_form(
+        bencher,
+        &repeated(start, b"x--boundary", size, b"\r\n--boundary--"),
+    );
 }
 
 /// A line break after each character.
 #[divan::bench(args = SIZES)]
 fn base64_of_line_breaks(bencher: Bencher<'_, '_>, size: usize) {
-    let text = repeated(b"", b"A\n", size, b"");
-    measure(bencher, &text, |text| {
-        base64_text::decode(text.into()).is_ok()
+    measure(bencher, &repeated(b"", b"A\n", size, b""), |text| {
+        base64::decode(text).is_ok()
     });
 }
 
 /// A scan of stuffed bytes and restart markers.
 #[divan::bench(args = SIZES)]
 fn jpeg_of_stuffing(bencher: Bencher<'_, '_>, size: usize) {
-    let head = b"\xFF\xD8\xFF\xC0\x00\x0B\x08\x00\x02\x00\x03\x01\x01\x11\x00\xFF\xDA\x00\x08\x01\x01\x00\x00\x3F\x00";
-    let image = repeated(head, b"\xFF\x00\xFF\xD0", size, b"\xFF\xD9");
-    assert!(jpeg::dimensions(&image).is_some());
-    measure(bencher, &image, jpeg::dimensions);
+    let whole = local::images::jpeg(200, 1);
+    let scan = memchr::memmem::find(&whole, b"\xFF\xDA").expect("a scan") + 10;
+    let image = repeated(&whole[..scan], b"\xFF\x00\xFF\xD0", size, b"\xFF\xD9");
+    assert!(jpeg::check(&image).is_ok());
+    measure(bencher, &image, jpeg::check);
 }
 
 /// The smallest segments.
 #[divan::bench(args = SIZES)]
 fn jpeg_of_segments(bencher: Bencher<'_, '_>, size: usize) {
     let image = repeated(b"\xFF\xD8", b"\xFF\xFE\x00\x02", size, b"\xFF\xD9");
-    measure(bencher, &image, jpeg::dimensions);
+    measure(bencher, &image, jpeg::check);
 }
 
 /// The smallest chunks.
 #[divan::bench(args = SIZES)]
 fn png_of_chunks(bencher: Bencher<'_, '_>, size: usize) {
-    let chunk = |kind: &[u8], data: &[u8]| {
-        let checked = [kind, data].concat();
-        let length = u32::try_from(data.len()).unwrap_or_default().to_be_bytes();
-        [
-            &length[..],
-            &checked,
-            &crc32fast::hash(&checked).to_be_bytes(),
-        ]
-        .concat()
-    };
-    let start = [
-        b"\x89PNG\r\n\x1A\n",
-        &chunk(b"IHDR", &[0, 0, 0, 3, 0, 0, 0, 2, 8, 2, 0, 0, 0])[..],
+    let whole = local::images::png(200, 1);
+    let (start, end) = whole.split_at(8 + 25);
+    let image = repeated(start, &png_chunk(*b"tEXt", b""), size, end);
+    measure_png(bencher, &image);
+}
+
+fn measure_png(bencher: Bencher<'_, '_>, image: &[u8]) {
+    assert!(image_png::check(image, MAX_INFLATED).is_ok());
+    measure(bencher, image, |image| {
+        image_png::check(image, MAX_INFLATED)
+    });
+}
+
+/// A photo of about 1 MB: smooth, with a camera's noise.
+#[divan::bench]
+fn png_photo(bencher: Bencher<'_, '_>) {
+    let (width, height) = (720_u16, 540_u16);
+    let mut seed = 1;
+    let mut pixels = Vec::new();
+    for y in 0..height {
+        for x in 0..width {
+            let noise = local::faults::random(&mut seed).to_le_bytes();
+            for (channel, noise) in noise.into_iter().take(3).enumerate() {
+                let smooth = (usize::from(x) * (channel + 1) / 8 + usize::from(y) / 4) % 200;
+                pixels.push(u8::try_from(smooth).unwrap_or_default() + noise % 64);
+            }
+        }
+    }
+    let mut image = Vec::new();
+    let mut encoder = Encoder::new(&mut image, width.into(), height.into());
+    encoder.set_color(ColorType::Rgb);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_compression(Compression::Balanced);
+    encoder.set_filter(Filter::Adaptive);
+    let mut writer = encoder.write_header().expect("a header");
+    writer.write_image_data(&pixels).expect("an image");
+    drop(writer);
+    println!("{} bytes", image.len());
+    measure_png(bencher, &image);
+}
+
+/// An image of one colour that inflates to 64 MiB, the most that four of a request may be.
+fn bomb(width: u32, height: u32) -> Vec<u8> {
+    let size = [
+        &width.to_be_bytes()[..],
+        &height.to_be_bytes(),
+        &[1, 0, 0, 0, 0],
     ]
     .concat();
-    let end = [chunk(b"IDAT", b"data"), chunk(b"IEND", b"")].concat();
-    let image = repeated(&start, &chunk(b"tEXt", b""), size, &end);
-    assert!(png::dimensions(&image).is_some());
-    measure(bencher, &image, png::dimensions);
+    let row = 1 + width.div_ceil(8);
+    let rows = vec![0; row as usize * height as usize];
+    let data = png_chunk(*b"IDAT", &compress_to_vec_zlib(&rows, 9));
+    let (head, end) = (png_chunk(*b"IHDR", &size), png_chunk(*b"IEND", b""));
+    [&b"\x89PNG\r\n\x1A\n"[..], &head, &data, &end].concat()
+}
+
+/// Four at once: long rows, and rows of one pixel.
+#[divan::bench(args = [(80_000_000, 1), (1, 33_000_000)])]
+fn png_bombs(bencher: Bencher<'_, '_>, (width, height): (u32, u32)) {
+    let image = bomb(width, height);
+    assert!(image_png::check(&image, MAX_INFLATED / 4).is_ok());
+    bencher.bench(|| {
+        (0..4)
+            .map(|_| image_png::check(black_box(&image), MAX_INFLATED / 4))
+            .collect::<Vec<_>>()
+    });
+}
+
+/// Four at once, each of text chunks that inflate to 64 MiB.
+#[divan::bench]
+fn png_text_bombs(bencher: Bencher<'_, '_>) {
+    let text = [&b"a\0\0"[..], &compress_to_vec_zlib(&vec![0; 1 << 20], 9)].concat();
+    let whole = local::images::png(200, 1);
+    let (start, end) = whole.split_at(8 + 25);
+    let image = [start, &png_chunk(*b"zTXt", &text).repeat(63), end].concat();
+    assert!(image_png::check(&image, MAX_INFLATED / 4).is_ok());
+    bencher.bench(|| {
+        (0..4)
+            .map(|_| image_png::check(black_box(&image), MAX_INFLATED / 4))
+            .collect::<Vec<_>>()
+    });
 }

@@ -1,26 +1,40 @@
-//! When a request must be done. Lambda kills a function at its timeout without an answer, so that the
-//! caller knows nothing and what was uploaded stays behind: the work ends before that.
+//! When a request must be done. Lambda kills a function at its timeout without an answer, so that the caller knows
+//! nothing and uploads stay behind. So the work ends before that.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Instant, timeout_at};
 
-/// The time kept back at the end, for finding out what a commit did, answering, and cleaning up.
+/// The function's timeout, as the template sets it by default; also where nothing else ends a request.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The time kept back at the end, to find out what a commit did, to answer and to clean up.
 pub const RESERVE: Duration = Duration::from_secs(3);
 
-/// The points in time that one request has to keep to.
+/// The points in time that one request keeps to.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     /// Reads, uploads and the commit end here.
     work: Instant,
-    /// Reading back a commit ends here: the answer is given.
+    /// Reading back a commit ends here, and the answer is given.
     answer: Instant,
     /// Cleaning up ends here.
     clean_up: Instant,
 }
 
 impl Deadline {
-    /// The deadline of a request that is killed after `remaining`.
+    /// Returns the deadline of a request that is killed at a time, as Lambda's context says it.
+    ///
+    /// `cargo lambda watch` sends ten minutes after 1970 began, which is no deadline: the request then has [`TIMEOUT`].
+    #[must_use]
+    pub fn at(killed: SystemTime) -> Self {
+        if killed < UNIX_EPOCH + Duration::from_hours(24) {
+            return Self::after(TIMEOUT);
+        }
+        Self::after(killed.duration_since(SystemTime::now()).unwrap_or_default())
+    }
+
+    /// Returns the deadline of a request that is killed after `remaining`.
     #[must_use]
     pub fn after(remaining: Duration) -> Self {
         let end = Instant::now() + remaining;
@@ -32,43 +46,61 @@ impl Deadline {
         }
     }
 
-    /// Does a piece of work, unless its time is up first.
+    /// Runs a step of the work. If the deadline has passed, the step is never polled.
     ///
     /// # Errors
     ///
-    /// [`TimeIsUp`], also if it was up before the work began: then nothing of it is done.
-    pub async fn work<T>(&self, work: impl Future<Output = T>) -> Result<T, TimeIsUp> {
-        until(self.work, work).await
+    /// [`DeadlinePassed`] if the step didn't end in time.
+    pub async fn work<T>(
+        &self,
+        step: &'static str,
+        work: impl Future<Output = T>,
+    ) -> Result<T, DeadlinePassed> {
+        until(self.work, step, work).await
     }
 
-    /// Does what has to be done before the answer. See [`Deadline::work`].
+    /// Runs what has to be done before the answer, like [`Deadline::work`].
     ///
     /// # Errors
     ///
-    /// [`TimeIsUp`].
-    pub async fn before_answer<T>(&self, work: impl Future<Output = T>) -> Result<T, TimeIsUp> {
-        until(self.answer, work).await
+    /// [`DeadlinePassed`].
+    pub async fn before_answer<T>(
+        &self,
+        step: &'static str,
+        work: impl Future<Output = T>,
+    ) -> Result<T, DeadlinePassed> {
+        until(self.answer, step, work).await
     }
 
-    /// Does what may be left undone. See [`Deadline::work`].
+    /// Runs what may be left undone, like [`Deadline::work`].
     ///
     /// # Errors
     ///
-    /// [`TimeIsUp`].
-    pub async fn clean_up<T>(&self, work: impl Future<Output = T>) -> Result<T, TimeIsUp> {
-        until(self.clean_up, work).await
+    /// [`DeadlinePassed`].
+    pub async fn clean_up<T>(
+        &self,
+        step: &'static str,
+        work: impl Future<Output = T>,
+    ) -> Result<T, DeadlinePassed> {
+        until(self.clean_up, step, work).await
     }
 }
 
-async fn until<T>(end: Instant, work: impl Future<Output = T>) -> Result<T, TimeIsUp> {
-    // `timeout_at` would poll the work once even if its time is up, and so perhaps send a request.
+async fn until<T>(
+    end: Instant,
+    step: &'static str,
+    work: impl Future<Output = T>,
+) -> Result<T, DeadlinePassed> {
+    // `timeout_at` polls once even if the time has passed, and so could send a request.
     if Instant::now() >= end {
-        return Err(TimeIsUp);
+        return Err(DeadlinePassed(step));
     }
-    timeout_at(end, work).await.map_err(|_| TimeIsUp)
+    timeout_at(end, work)
+        .await
+        .map_err(|_elapsed| DeadlinePassed(step))
 }
 
-/// The work was cut off by the deadline, or never begun.
+/// The deadline passed before a step was done, or had begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the time before the function's timeout is up")]
-pub struct TimeIsUp;
+#[error("{0}: the deadline before the function's timeout has passed")]
+pub struct DeadlinePassed(&'static str);

@@ -1,41 +1,19 @@
 //! `PUT /Image`: puts identity-check images to a submission, all of them or none.
 //!
-//! Data flows one way, and each module knows only the ones before it:
-//!
-//! [`json`], [`base64_text`] → [`event`] → [`parameters`], [`multipart`] → [`form`] → [`jpeg`], [`png`] → [`image`]
-//! → [`request`] → [`records`] → [`checks`] → [`upload`] → [`commit`] → [`response`].
-//!
-//! [`put`] is that flow in one function, [`function`] is what Lambda calls by way of [`runtime`], [`storage`]
-//! holds the clients, [`memory`] sets the allocator, and [`error`] has every answer that is not a success. What an
-//! operator sees of it is [`summary`], [`metrics`] and [`trace`].
+//! A request goes one way, and [`handler`] reads as that way: [`form`] → [`storage`]'s records → [`checks`] → upload →
+//! commit → answer. [`domain`] and [`image`] have the types that are valid once they exist, [`error`] every answer that
+//! is not a success, [`deadline`] the time that each step has, and [`telemetry`] what an operator sees.
 
 #![forbid(unsafe_code)]
 
-pub mod base64_text;
 pub mod checks;
-pub mod commit;
 pub mod config;
 pub mod deadline;
+pub mod domain;
 pub mod error;
-pub mod event;
-pub mod field;
 pub mod form;
-pub mod function;
+pub mod handler;
+mod http;
 pub mod image;
-pub mod jpeg;
-pub mod json;
-pub mod logging;
-pub mod memory;
-pub mod metrics;
-pub mod multipart;
-pub mod parameters;
-pub mod png;
-pub mod put;
-pub mod records;
-pub mod request;
-pub mod response;
-pub mod runtime;
 pub mod storage;
-pub mod summary;
-pub mod trace;
-pub mod upload;
+pub mod telemetry;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use put_image::form::MAX_TEXT;
+use put_image::domain::MAX_TEXT;
 
 /// Registers projects, keys and submissions of PUT /Image, shows them, and sweeps what a crash left over.
 ///

@@ -145,7 +145,7 @@ fn rotation(project: &str, plan: &UsagePlan) -> String {
 fn hand_over(api_key: &NewKey, plan: Option<&UsagePlan>) -> Result<(), Error> {
     match plan {
         None => {
-            eprintln!("Without --usage-plan, API Gateway is not told of the key, and answers 403.")
+            eprintln!("Without --usage-plan, API Gateway is not told of the key, and answers 403.");
         }
         Some(_) => eprintln!("API Gateway keeps the key: who may read its keys there, has it."),
     }

@@ -1,6 +1,6 @@
 //! The keys that the function writes objects under: `{projectId}/{submissionId}/{field}/{unique}.{jpg|png}`.
 
-use put_image::field::{Field, ImageField};
+use put_image::domain::ImageField;
 use uuid::Uuid;
 
 /// A key, taken apart. IDs may hold slashes, so that where the project's ID ends can't always be told.
@@ -18,9 +18,9 @@ impl<'a> ObjectKey<'a> {
         let (rest, name) = key.rsplit_once('/')?;
         let (owner, field) = rest.rsplit_once('/')?;
         let (unique, extension) = name.split_once('.')?;
-        let Some(Field::Image(field)) = Field::from_name(field.as_bytes()) else {
-            return None;
-        };
+        let field = ImageField::ALL
+            .into_iter()
+            .find(|known| known.name() == field)?;
         // Random, and in the one form in which it is written: a hash in hex is not.
         let is_ours = |uuid: Uuid| uuid.get_version_num() == 4 && uuid.to_string() == unique;
         let ours = Uuid::parse_str(unique).is_ok_and(is_ours) && matches!(extension, "jpg" | "png");
@@ -39,7 +39,7 @@ impl<'a> ObjectKey<'a> {
 
 #[cfg(test)]
 mod tests {
-    use put_image::field::ImageField;
+    use put_image::domain::ImageField;
 
     use super::ObjectKey;
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use put_image::event::ApiKey;
+use put_image::domain::ApiKey;
 
 use crate::table::{Created, text};
 use crate::{Error, Records};
@@ -52,9 +52,8 @@ impl NewKey {
 
     /// What the function finds the project by.
     fn hash(&self) -> Result<String, Error> {
-        Ok(ApiKey::new(&self.0)
-            .ok_or("an API key can't be empty")?
-            .hash())
+        let key = ApiKey::parse(&self.0).ok_or("an API key can't be empty")?;
+        Ok(key.hash().to_string())
     }
 }
 

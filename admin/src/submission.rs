@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use put_image::field::ImageField;
+use put_image::domain::ImageField;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 

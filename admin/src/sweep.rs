@@ -15,10 +15,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::Object;
 use futures_util::stream::{self, StreamExt as _};
-use put_image::field::ImageField;
-use put_image::records::Item;
+use put_image::domain::ImageField;
 
 use crate::object_key::ObjectKey;
+use crate::table::Item;
 use crate::{Error, Records, failed};
 
 /// What is younger may be of a request that is not committed yet. A request takes half a minute at most.

@@ -1,12 +1,16 @@
 //! Items of a table whose key is one text: read, and made where there is none.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::{Client, error::SdkError};
-use put_image::records::Item;
 use serde_json::{Number, Value};
 
 use crate::{Error, failed};
+
+/// A DynamoDB item.
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// Whether there was already one of that ID; if so, nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,11 +20,13 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use local::faults::{End, Fault, Faults, Operation, When};
-use local::noise::{Put, jpeg};
+use local::function::invoke_and_clean_up;
+use local::images::jpeg;
+use local::noise::Put;
 use local::stack::Stack;
 use local::{schema, server};
-use put_image::event::ApiKey;
-use put_image::function::{Invocation, TIMEOUT};
+use put_image::deadline::TIMEOUT;
+use put_image::domain::ApiKey;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -58,16 +60,11 @@ impl App {
 
     /// Puts images of noise to the demo submission. Returns their contents.
     async fn put(&self, images: usize, seed: u64) -> Vec<Vec<u8>> {
-        let images: Vec<_> = (0..images).map(|_| jpeg(2000, &mut { seed })).collect();
+        let images: Vec<_> = (0..images).map(|_| jpeg(2000, seed)).collect();
         let function = self.stack.function();
-        let response = function
-            .handle(Invocation::new(
-                Put::default().event(&images).as_bytes(),
-                TIMEOUT,
-            ))
-            .await;
-        assert_eq!(response.status_code, 200, "{}", response.body);
-        function.clean_up().await;
+        let event = Put::default().event(&images);
+        let response = invoke_and_clean_up(&function, event.as_bytes(), TIMEOUT);
+        assert_eq!(response.await.unwrap()["statusCode"], 200);
         images
     }
 
@@ -187,7 +184,7 @@ async fn a_key_is_printed_once_and_stored_as_its_hash() {
         api_key.len() == 40 && api_key.bytes().all(|byte| byte.is_ascii_hexdigit()),
         "{api_key}"
     );
-    let hash = |key: &str| AttributeValue::S(ApiKey::new(key).unwrap().hash());
+    let hash = |key: &str| AttributeValue::S(ApiKey::parse(key).unwrap().hash().to_string());
     let project = app.project("acme").await;
     assert_eq!(
         project.keys().collect::<Vec<_>>(),
@@ -307,10 +304,8 @@ async fn a_submissions_images_are_shown_and_saved() {
         ..Put::default()
     }
     .event(&others);
-    let response = function
-        .handle(Invocation::new(event.as_bytes(), TIMEOUT))
-        .await;
-    assert_eq!(response.status_code, 200, "{}", response.body);
+    let response = invoke_and_clean_up(&function, event.as_bytes(), TIMEOUT);
+    assert_eq!(response.await.unwrap()["statusCode"], 200);
     let update = app
         .records
         .dynamodb
@@ -615,7 +610,7 @@ async fn a_lost_answer_does_not_lose_a_key() {
     let hash = app.project("demo-project").await["apiKeyHash"].clone();
     assert_eq!(
         hash,
-        AttributeValue::S(ApiKey::new(new.reveal()).unwrap().hash())
+        AttributeValue::S(ApiKey::parse(new.reveal()).unwrap().hash().to_string())
     );
 
     faults.clear();
@@ -713,12 +708,12 @@ async fn a_key_of_which_api_gateways_answer_was_lost_is_put_on_the_plan() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let hash = ApiKey::new(&String::from_utf8(output.stdout).unwrap())
+    let hash = ApiKey::parse(&String::from_utf8(output.stdout).unwrap())
         .unwrap()
         .hash();
     assert_eq!(
         app.project("acme").await["apiKeyHash"],
-        AttributeValue::S(hash)
+        AttributeValue::S(hash.to_string())
     );
     assert_eq!(
         *calls.lock().unwrap(),

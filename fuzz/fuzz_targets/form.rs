@@ -1,31 +1,61 @@
-//! A multipart body to its parts: what is found lies in the body, and written anew it is found again.
+//! A multipart body to a form: it is read at once, and what is accepted is what stands in the body.
 
 #![no_main]
 
+use futures_util::FutureExt as _;
 use libfuzzer_sys::fuzz_target;
 use put_image::form::Form;
-use put_image::multipart::{MAX_PARTS, parts};
 
 const TYPE: &str = "multipart/form-data; boundary=b";
 
 fuzz_target!(|body: &[u8]| {
-    let Ok(found) = parts(TYPE, body) else {
-        assert!(Form::parse(TYPE, body).is_err());
+    let read = |body: Vec<u8>| {
+        Form::read(TYPE, body.into())
+            .now_or_never()
+            .expect("a body in memory is read at once")
+    };
+    let Ok(form) = read(body.to_vec()) else {
         return;
     };
-    assert!(found.len() <= MAX_PARTS);
-    let mut again = Vec::new();
-    for part in &found {
-        again.extend_from_slice(b"--b\r\nContent-Disposition: form-data; name=\"");
-        // Unquoted, a name may end with a backslash; before a quote that is refused.
-        again.extend_from_slice(part.name.strip_suffix(b"\\").unwrap_or(part.name));
-        again.extend_from_slice(b"\"\r\n\r\n");
-        again.extend_from_slice(&body[part.content.clone()]);
-        again.extend_from_slice(b"\r\n");
+    // Without its closing boundary it is no form any more.
+    let ends: Vec<usize> = body
+        .windows(5)
+        .enumerate()
+        .filter(|(_, window)| *window == b"--b--")
+        .map(|(at, _)| at)
+        .collect();
+    assert!(!ends.is_empty());
+    if let [end] = ends[..] {
+        assert!(read(body[..end].to_vec()).is_err());
     }
-    again.extend_from_slice(b"--b--");
-    let second = parts(TYPE, &again).unwrap();
-    let contents = found.iter().map(|part| &body[part.content.clone()]);
-    assert!(contents.eq(second.iter().map(|part| &again[part.content.clone()])));
-    let _ = Form::parse(TYPE, body);
+    let stands_there = |text: &str| {
+        body.windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
+    if let Some(id) = &form.submission_id {
+        assert!(stands_there(id.as_str()));
+    }
+    if let Some(admin) = &form.admin {
+        assert!(stands_there(admin.as_str()));
+    }
+    // Written anew, it is read as it was.
+    let mut again = Vec::new();
+    let mut part = |name: &str, value: &str| {
+        again.extend(
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+                .bytes(),
+        );
+    };
+    if let Some(id) = &form.submission_id {
+        part("submissionId", id.as_str());
+    }
+    if let Some(admin) = &form.admin {
+        part("admin", admin.as_str());
+    }
+    again.extend(b"--b--");
+    let second = read(again).expect("a form");
+    assert_eq!(
+        (second.submission_id, second.admin),
+        (form.submission_id, form.admin)
+    );
 });

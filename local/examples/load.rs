@@ -8,17 +8,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use std::time::Instant;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::faults::{End, Fault, Faults, Operation, When, unit};
+use local::faults::{self, End, Fault, Faults, Operation, When, unit};
+use local::images::jpeg;
 use local::lambda::Lambda;
-use local::noise::{Put, jpeg};
+use local::noise::Put;
 use local::records::Records;
 use local::stack::Stack;
 use local::{Error, schema, server};
-use put_image::function::TIMEOUT;
+use put_image::deadline::TIMEOUT;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -84,7 +85,8 @@ async fn main() -> Result<ExitCode, Error> {
     let binary = std::env::args_os()
         .nth(1)
         .ok_or("name the function's binary")?;
-    let lambda = Lambda::start(&binary, &through_faults, &stack.config, log).await?;
+    let lambda =
+        Lambda::start(&binary, &through_faults, &stack.config, log, Stdio::inherit).await?;
 
     let mut random = 1;
     let (mut puts, mut bad, mut wrong) = (0, 0, 0);
@@ -96,9 +98,11 @@ async fn main() -> Result<ExitCode, Error> {
         let remaining = f64::from(u32::try_from(PUTS - puts)?)
             / f64::from(u32::try_from(PUTS + BAD - puts - bad)?);
         let good = unit(&mut random) < remaining;
-        let images: Vec<Vec<u8>> = (0..4).map(|_| jpeg(IMAGE, &mut random)).collect();
+        let images: Vec<Vec<u8>> = (0..4)
+            .map(|_| jpeg(IMAGE, faults::random(&mut random)))
+            .collect();
         let event = put((!good).then_some(bad % 4)).event(&images);
-        let response: Value = serde_json::from_slice(&lambda.invoke(event, TIMEOUT).await?)?;
+        let response: Value = serde_json::from_slice(&lambda.invoke(event, TIMEOUT).await??)?;
         let status = response["statusCode"].as_u64().unwrap_or_default();
         *answers.entry(status).or_default() += 1;
         let hashes: Vec<String> = images

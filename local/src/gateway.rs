@@ -16,8 +16,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use put_image::event::ApiKey;
-use put_image::function::{Function, Invocation};
+use put_image::domain::ApiKey;
+use put_image::handler::App;
 use put_image::storage::API_KEY_INDEX;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use crate::definition::{Answer, Definition};
 use crate::event::{Received, rest};
-use crate::{Error, server};
+use crate::{Error, function, server};
 
 /// The largest body that API Gateway takes (its quota "Payload size").
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -52,7 +52,7 @@ pub const fn default_rate() -> Quota {
 #[derive(Debug)]
 pub struct Gateway {
     definition: Definition,
-    function: Arc<Function>,
+    function: Arc<App>,
     function_timeout: Duration,
     keys: Keys,
     rate: DefaultDirectRateLimiter,
@@ -77,7 +77,7 @@ impl Gateway {
     ///
     /// If the definition lacks something.
     pub fn new(
-        function: Arc<Function>,
+        function: Arc<App>,
         function_timeout: Duration,
         keys: Keys,
         rate: Quota,
@@ -168,33 +168,25 @@ impl Gateway {
         if event.len() > MAX_EVENT {
             return Err(definition.too_large.clone());
         }
-        let function = Arc::clone(&self.function);
-        let invocation = Invocation::new(event.as_bytes(), self.function_timeout);
+        let app = Arc::clone(&self.function);
+        let context = function::context(self.function_timeout);
         // In a task of its own: like Lambda, it goes on when the client goes away or time is up.
-        let invocation = tokio::spawn(async move { function.handle(invocation).await });
-        let response = match timeout(INTEGRATION_TIMEOUT, invocation).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(_panicked)) => return Err(definition.failed.clone()),
+        let invocation =
+            tokio::spawn(async move { function::invoke(&app, event.as_bytes(), context).await });
+        let invoked = match timeout(INTEGRATION_TIMEOUT, invocation).await {
+            Ok(Ok(Ok(invoked))) => invoked,
+            Ok(_) => return Err(definition.failed.clone()),
             Err(_elapsed) => return Err(definition.timed_out.clone()),
         };
-        let function = Arc::clone(&self.function);
-        tokio::spawn(async move { function.clean_up().await });
-        let headers = response
-            .headers
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
-        Ok(Answer {
-            status: response.status_code,
-            headers,
-            body: response.body.into(),
-        })
+        let app = Arc::clone(&self.function);
+        tokio::spawn(async move { app.clean_up(invoked.leftovers).await });
+        Answer::from_function(&invoked.response).ok_or_else(|| definition.failed.clone())
     }
 }
 
 impl Keys {
     async fn contains(&self, text: &str) -> bool {
-        let Some(key) = ApiKey::new(text) else {
+        let Some(key) = ApiKey::parse(text) else {
             return false;
         };
         if self.known.contains(text.trim()) {
@@ -206,7 +198,7 @@ impl Keys {
             .table_name(&self.projects_table)
             .index_name(API_KEY_INDEX)
             .key_condition_expression("apiKeyHash = :hash")
-            .expression_attribute_values(":hash", AttributeValue::S(key.hash()))
+            .expression_attribute_values(":hash", AttributeValue::S(key.hash().to_string()))
             .send()
             .await;
         found.is_ok_and(|found| found.count > 0)
@@ -283,6 +275,27 @@ impl Answer {
             headers,
             body: Bytes::from_static(br#"{"message":"Bad Request"}"#),
         }
+    }
+
+    /// What the gateway makes of a function's response of payload 1.0: AWS, "Lambda proxy integrations in API Gateway",
+    /// output format. The headers under both names are merged.
+    fn from_function(response: &Value) -> Option<Self> {
+        let mut headers = Vec::new();
+        for (name, value) in response["headers"].as_object()? {
+            headers.push((name.clone(), value.as_str()?.to_owned()));
+        }
+        for (name, values) in response["multiValueHeaders"].as_object()? {
+            for value in values.as_array()? {
+                headers.push((name.clone(), value.as_str()?.to_owned()));
+            }
+        }
+        let status = response["statusCode"].as_u64()?.try_into().ok()?;
+        let body = response["body"].as_str()?.to_owned().into();
+        Some(Self {
+            status,
+            headers,
+            body,
+        })
     }
 
     fn into_response(self, otherwise: &Self) -> Response<Full<Bytes>> {

@@ -3,13 +3,16 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use put_image::event::Event;
-use put_image::function::{Invocation, TIMEOUT};
-use put_image::request::Request;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Body, Request};
+use put_image::deadline::TIMEOUT;
+use put_image::domain::SubmissionId;
+use put_image::form::Form;
 use serde::de::IgnoredAny;
 
 use crate::Error;
 use crate::cli::Invoke;
+use crate::function::invoke_and_clean_up;
 use crate::records::Records;
 use crate::schema;
 use crate::stack::{Data, Ports, Stack, Taken};
@@ -20,9 +23,9 @@ use crate::stack::{Data, Ports, Stack, Taken};
 ///
 /// A sentence: the event can't be read, or the stack doesn't start.
 pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
-    let json = std::fs::read_to_string(&options.event)
+    let json = std::fs::read(&options.event)
         .map_err(|error| format!("can't read the event {}: {error}", options.event.display()))?;
-    serde_json::from_str::<IgnoredAny>(&json)
+    serde_json::from_slice::<IgnoredAny>(&json)
         .map_err(|error| format!("{} is not JSON: {error}", options.event.display()))?;
     let stack = match Data::take(&options.data.data) {
         Ok(data) => {
@@ -43,24 +46,37 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
         }
         Err(Taken::Other(error)) => return Err(error),
     };
-    let function = stack.function();
-    let response = function
-        .handle(Invocation::new(json.as_bytes(), TIMEOUT))
-        .await;
-    function.clean_up().await;
+    let response = invoke_and_clean_up(&stack.function(), &json, TIMEOUT).await?;
     let response_json = serde_json::to_string_pretty(&response)? + "\n";
-    let left = match Request::parse(Event::parse(json.as_bytes().into())) {
-        Ok(request) => list(&stack, &request.submission_id).await?,
-        Err(_) => String::new(),
+    let left = match submission_id(&json).await {
+        Some(id) => list(&stack, id.as_str()).await?,
+        None => String::new(),
     };
     // A reader that has read enough and is gone doesn't change how the event ended.
     let _ = std::io::stdout().write_all(response_json.as_bytes());
     let _ = std::io::stderr().write_all(left.as_bytes());
-    Ok(match response.status_code {
+    Ok(match response["statusCode"].as_u64().unwrap_or_default() {
         200..300 => ExitCode::SUCCESS,
         400..500 => ExitCode::from(4),
         _ => ExitCode::from(5),
     })
+}
+
+/// The submission that an event is about, if it can be read.
+async fn submission_id(event: &[u8]) -> Option<SubmissionId> {
+    let request: Request = serde_json::from_slice::<LambdaRequest>(event).ok()?.into();
+    let content_type = request
+        .headers()
+        .get("content-type")?
+        .to_str()
+        .ok()?
+        .to_owned();
+    let body = match request.into_body() {
+        Body::Text(text) => text.into(),
+        Body::Binary(bytes) => bytes.into(),
+        _ => return None,
+    };
+    Form::read(&content_type, body).await.ok()?.submission_id
 }
 
 /// The record of a submission and the objects under it, to read.

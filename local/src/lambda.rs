@@ -29,6 +29,13 @@ use crate::{Error, server};
 pub const TRACE: &str =
     "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
+/// What Lambda says of the function in its environment.
+pub const VARIABLES: [(&str, &str); 3] = [
+    ("AWS_LAMBDA_FUNCTION_NAME", "put-image"),
+    ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+    ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+];
+
 /// What stands before the Runtime API's paths.
 const PREFIX: &str = "/2018-06-01/runtime/";
 
@@ -53,7 +60,7 @@ struct Invocation {
 }
 
 impl Lambda {
-    /// Starts a binary over a storage, with further environment variables.
+    /// Starts a binary over a storage, with further environment variables. What it prints goes to `output`.
     ///
     /// # Errors
     ///
@@ -63,6 +70,7 @@ impl Lambda {
         endpoints: &Endpoints,
         config: &Config,
         variables: impl IntoIterator<Item = (&'a str, &'a OsStr)>,
+        output: fn() -> Stdio,
     ) -> Result<Self, Error> {
         let listener = server::bind(0, "the Runtime API", "").await?;
         let address = listener.local_addr()?.to_string();
@@ -77,15 +85,13 @@ impl Lambda {
         let started = Instant::now();
         let process = Command::new(binary.as_ref())
             .env_clear()
-            .envs([
-                ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
-                ("AWS_LAMBDA_FUNCTION_NAME", "put-image"),
-                ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
-                ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-            ])
+            .env("AWS_LAMBDA_RUNTIME_API", address)
+            .envs(VARIABLES)
             .envs(endpoints.variables(config))
             .envs(variables)
             .stdin(Stdio::null())
+            .stdout(output())
+            .stderr(output())
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("can't start {}: {error}", binary.as_ref().display()))?;
@@ -98,12 +104,16 @@ impl Lambda {
         })
     }
 
-    /// Has the function handle an event, given as JSON. Returns its response as JSON.
+    /// Has the function handle an event, given as JSON. Returns its response as JSON, or what it reports instead of one.
     ///
     /// # Errors
     ///
-    /// What the function reports instead of a response, or that it is gone.
-    pub async fn invoke(&self, event: impl Into<Bytes>, timeout: Duration) -> Result<Bytes, Error> {
+    /// If the function is gone.
+    pub async fn invoke(
+        &self,
+        event: impl Into<Bytes>,
+        timeout: Duration,
+    ) -> Result<Result<Bytes, String>, Error> {
         let (answer, answered) = oneshot::channel();
         let invocation = Invocation {
             event: event.into(),
@@ -115,7 +125,7 @@ impl Lambda {
             .send(invocation)
             .await
             .map_err(|_| "the Runtime API has ended")?;
-        Ok(answered.await.map_err(|_| "the function has ended")??)
+        Ok(answered.await.map_err(|_| "the function has ended")?)
     }
 
     /// Waits until the function asks for its first event. Returns the time since its process was started.
@@ -145,6 +155,18 @@ impl Lambda {
             .wait_for(|asked| *asked > invoked)
             .await?;
         Ok(())
+    }
+
+    /// Ends the process. Returns what it printed, if its output is piped.
+    ///
+    /// # Errors
+    ///
+    /// If the process can't be ended.
+    pub async fn end(mut self) -> Result<String, Error> {
+        self.process.start_kill()?;
+        let output = self.process.wait_with_output().await?;
+        let printed = [output.stdout, output.stderr].concat();
+        Ok(String::from_utf8_lossy(&printed).into_owned())
     }
 
     /// The ID of the process.

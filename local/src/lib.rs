@@ -2,7 +2,7 @@
 //!
 //! [`server`] runs real wire servers of DynamoDB and S3, [`schema`] makes in them what the template
 //! declares, [`records`] fills it, [`gateway`] does what API Gateway does for the route of the [`definition`] and
-//! turns a request into an [`event`], and [`stack`] puts them together. For tests, [`faults`] breaks the wire,
+//! turns a request into an [`event`] for the [`function`], and [`stack`] puts them together. For tests, [`faults`] breaks the wire,
 //! and [`lambda`] runs the function's own binary. Nothing of this is deployed.
 
 pub mod cli;
@@ -10,7 +10,9 @@ pub mod clients;
 pub mod definition;
 pub mod event;
 pub mod faults;
+pub mod function;
 pub mod gateway;
+pub mod images;
 pub mod invoke;
 pub mod lambda;
 pub mod noise;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use local::cli::{Cli, Command};
 use local::{invoke, serve};
-use put_image::logging::{self, LevelFilter};
+use put_image::telemetry::logging::{self, LevelFilter};
 
 #[tokio::main]
 async fn main() -> ExitCode {

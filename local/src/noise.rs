@@ -6,11 +6,10 @@ use std::net::Ipv4Addr;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
-use put_image::field::ImageField;
+use put_image::domain::ImageField;
 use serde_json::Value;
 
 use crate::event::{Received, rest};
-use crate::faults::random;
 
 /// The boundary of the forms.
 const BOUNDARY: &str = "----noise";
@@ -98,24 +97,4 @@ fn event(form: &str) -> Value {
         source: Ipv4Addr::LOCALHOST.into(),
         body: form.as_bytes(),
     })
-}
-
-/// A JPEG of this many bytes, at least 100, whose scan is noise.
-pub fn jpeg(size: usize, seed: &mut u64) -> Vec<u8> {
-    const HEAD: &[u8] =
-        b"\xFF\xD8\xFF\xC0\x00\x0B\x08\x00\x02\x00\x03\x01\x01\x11\x00\xFF\xDA\x00\x08\x01\x01\x00\x00\x3F\x00";
-    let mut image = HEAD.to_vec();
-    while image.len() < size - 2 {
-        for byte in random(seed).to_le_bytes() {
-            image.push(byte);
-            // A byte of 0xFF is stuffed, as in a real scan.
-            if byte == 0xFF {
-                image.push(0);
-            }
-        }
-    }
-    image.truncate(size - 3);
-    // What was cut might have been a stuffed byte's second half.
-    image.extend(b"\0\xFF\xD9");
-    image
 }

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType,
 };
 use put_image::config::Config;
-use put_image::storage::API_KEY_INDEX;
+use put_image::storage::{API_KEY_INDEX, PREVIOUS_API_KEY_INDEX};
 
 use crate::Error;
 use crate::clients::Endpoints;
@@ -37,21 +37,15 @@ pub async fn create(endpoints: &Endpoints, config: &Config) -> Result<(), Error>
         .table_names
         .unwrap_or_default();
     if !existing.contains(&config.projects_table) {
-        let by_key = GlobalSecondaryIndex::builder()
-            .index_name(API_KEY_INDEX)
-            .key_schema(hash_key("apiKeyHash")?)
-            .projection(
-                Projection::builder()
-                    .projection_type(ProjectionType::All)
-                    .build(),
-            );
         let projects = dynamodb
             .create_table()
             .table_name(&config.projects_table)
             .key_schema(hash_key("projectId")?)
             .attribute_definitions(string("projectId")?)
             .attribute_definitions(string("apiKeyHash")?)
-            .global_secondary_indexes(by_key.build()?);
+            .attribute_definitions(string("previousApiKeyHash")?)
+            .global_secondary_indexes(index(API_KEY_INDEX, "apiKeyHash")?)
+            .global_secondary_indexes(index(PREVIOUS_API_KEY_INDEX, "previousApiKeyHash")?);
         projects
             .billing_mode(BillingMode::PayPerRequest)
             .send()
@@ -80,6 +74,16 @@ pub async fn create(endpoints: &Endpoints, config: &Config) -> Result<(), Error>
             .await?;
     }
     Ok(())
+}
+
+/// An index by an attribute that has all attributes.
+fn index(name: &str, attribute: &str) -> Result<GlobalSecondaryIndex, Error> {
+    let all = Projection::builder().projection_type(ProjectionType::All);
+    Ok(GlobalSecondaryIndex::builder()
+        .index_name(name)
+        .key_schema(hash_key(attribute)?)
+        .projection(all.build())
+        .build()?)
 }
 
 fn hash_key(name: &str) -> Result<KeySchemaElement, Error> {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use put_image::config::Config;
-use put_image::function::{Function, TIMEOUT};
+use put_image::deadline::TIMEOUT;
+use put_image::handler::App;
 use put_image::storage::Limits;
 
 use crate::clients::Endpoints;
@@ -165,8 +166,8 @@ impl Stack {
 
     /// A function over this stack.
     #[must_use]
-    pub fn function(&self) -> Function {
-        Function::new(
+    pub fn function(&self) -> App {
+        App::new(
             self.endpoints
                 .storage(self.config.clone(), Limits::default()),
         )

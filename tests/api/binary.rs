@@ -1,27 +1,39 @@
 //! The binary as Lambda runs it.
 
 use std::ffi::OsStr;
+use std::process::Stdio;
 
 use local::faults::Operation;
 use local::lambda::Lambda;
-use put_image::function::TIMEOUT;
+use put_image::deadline::TIMEOUT;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::helpers::*;
-use crate::images;
+use local::images;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_put-image");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_put-image");
 
 async fn start(app: &App) -> Lambda {
     let log = [("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR"))];
-    Lambda::start(BINARY, &app.behind_faults, &app.stack.config, log)
-        .await
-        .unwrap()
+    Lambda::start(
+        BINARY,
+        &app.behind_faults,
+        &app.stack.config,
+        log,
+        Stdio::inherit,
+    )
+    .await
+    .unwrap()
 }
 
 /// The status of a process' answer; `None` if it gives none.
 pub async fn status(lambda: &Lambda, event: &str) -> Option<u16> {
-    let response = lambda.invoke(event.to_owned(), TIMEOUT).await.ok()?;
+    let response = lambda
+        .invoke(event.to_owned(), TIMEOUT)
+        .await
+        .unwrap()
+        .ok()?;
     Some(Answer::from_response(&serde_json::from_slice(&response).unwrap()).status)
 }
 
@@ -75,26 +87,73 @@ async fn it_answers_before_it_deletes_what_was_replaced() {
     assert_eq!(app.objects().await.len(), 4);
 }
 
+/// Events that no gateway writes end as a function error, and nothing of them gets into the log at any level or to
+/// whoever asked; the next request is served.
 #[tokio::test]
 async fn it_survives_what_is_no_event() {
+    const SECRET: &str = "s3cret";
     let app = App::start().await;
-    let lambda = start(&app).await;
-    for event in [
-        "null",
-        "[]",
-        "{}",
-        "\"\"",
-        "0",
-        "{\"body\":1}",
-        "",
-        "{",
-        "nonsense",
-        r#"{"\ud83d":0}"#,
+    let log = [("AWS_LAMBDA_LOG_LEVEL", OsStr::new("TRACE"))];
+    let lambda = Lambda::start(
+        BINARY,
+        &app.behind_faults,
+        &app.stack.config,
+        log,
+        Stdio::piped,
+    );
+    let lambda = lambda.await.unwrap();
+    let good = Form::full().with("comment", SECRET).event();
+    let with = |name: &str, value: Value| {
+        let mut event = good.clone();
+        event[name] = value;
+        event.to_string()
+    };
+    let sqs =
+        json!({ "Records": [{ "messageId": SECRET, "body": SECRET, "eventSource": "aws:sqs" }] });
+    for (event, why) in [
+        (String::new(), "empty"),
+        (format!("{{\"{SECRET}"), "not JSON"),
+        (format!("{SECRET} is not JSON"), "not JSON at all"),
+        ("null".to_owned(), "null"),
+        (format!("[\"{SECRET}\"]"), "a list"),
+        (format!("\"{SECRET}\\ud83d\""), "half a character"),
+        (sqs.to_string(), "another service's event"),
+        (
+            with("body", json!({ SECRET: SECRET })),
+            "a body that is no text",
+        ),
+        (
+            with("isBase64Encoded", json!(true)),
+            "text that claims to be Base64",
+        ),
+        (with("isBase64Encoded", json!(SECRET)), "a text for a flag"),
+        (
+            with("headers", json!({ "host": format!("{SECRET}:x") })),
+            "an odd Host",
+        ),
+        (with("headers", json!(SECRET)), "a text for headers"),
+        (
+            with("requestContext", json!({ "stage": SECRET })),
+            "no method",
+        ),
     ] {
-        assert_eq!(status(&lambda, event).await, Some(400), "{event}");
+        let error = lambda.invoke(event, TIMEOUT).await.unwrap().unwrap_err();
+        assert!(!error.contains(SECRET), "{why}: {error}");
+        assert_eq!(status(&lambda, &good.to_string()).await, Some(200), "{why}");
     }
-    assert_eq!(
-        status(&lambda, &Form::full().event().to_string()).await,
-        Some(200)
+    let log = lambda.end().await.unwrap();
+    for private in [
+        SECRET,
+        KEY,
+        "example.com",
+        "idImage\"",
+        "iVBORw0KGgo",
+        "/9j/",
+    ] {
+        assert!(!log.contains(private), "{private}: {log}");
+    }
+    assert!(
+        log.contains("user handler panicked") && log.contains("put image"),
+        "{log}"
     );
 }

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::gateway::serve;
 use crate::helpers::*;
-use crate::images;
+use local::images;
 
 const FIELDS: [&str; 4] = ["idImage", "idBackImage", "selfieImage", "addressImage"];
 

@@ -6,10 +6,8 @@ use std::sync::LazyLock;
 
 use jsonschema::Validator;
 use local::definition::{Definition, OPENAPI, resolve};
-use put_image::checks::IdType;
-use put_image::field::{Field, ImageField, TextField};
-use put_image::form::MAX_TEXT;
-use put_image::multipart::MAX_PARTS;
+use put_image::domain::{Field, IdType, MAX_TEXT};
+use put_image::form::MAX_PARTS;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
@@ -86,16 +84,16 @@ fn every_row_is_an_example_and_no_other_answer_is_declared() {
         member(content, &["examples", name, "value"]).clone()
     };
     let rows = [
-        ("invalid-payload", ROW_1),
-        ("missing-data", ROW_2),
-        ("unknown-project", ROW_3),
-        ("inactive-project", ROW_4),
-        ("invalid-admin", ROW_5),
-        ("invalid-submission", ROW_6),
-        ("no-image", ROW_7),
-        ("missing-id-type", ROW_8),
-        ("invalid-id-type", ROW_9),
-        ("processing-error", ROW_10),
+        ("invalid-payload", INVALID_PAYLOAD),
+        ("missing-data", MISSING_DATA),
+        ("unknown-project", UNKNOWN_PROJECT),
+        ("inactive-project", INACTIVE_PROJECT),
+        ("invalid-admin", INVALID_ADMIN),
+        ("invalid-submission", INVALID_SUBMISSION),
+        ("no-image", NO_IMAGES),
+        ("missing-id-type", MISSING_ID_TYPE),
+        ("invalid-id-type", INVALID_ID_TYPE),
+        ("processing-error", PROCESSING_ERROR),
     ];
     for (name, (status, body)) in rows {
         let body: Value = serde_json::from_str(body).unwrap();
@@ -117,11 +115,7 @@ fn every_row_is_an_example_and_no_other_answer_is_declared() {
 #[test]
 fn the_forms_fields_and_limits_are_the_codes() {
     let form = member(&DOCUMENT, &["components", "schemas", "PutImageForm"]);
-    let fields = TextField::ALL
-        .map(Field::Text)
-        .into_iter()
-        .chain(ImageField::ALL.map(Field::Image));
-    let mut names: Vec<&str> = fields.map(Field::name).collect();
+    let mut names = Field::ALL.map(Field::name);
     names.sort_unstable();
     assert_eq!(
         form["properties"]
@@ -140,7 +134,7 @@ fn the_forms_fields_and_limits_are_the_codes() {
     assert!(
         id_types
             .iter()
-            .all(|name| IdType::from_name(name.as_str().unwrap()).is_some())
+            .all(|name| name.as_str().unwrap().parse::<IdType>().is_ok())
     );
     let body = member(operation(), &["requestBody"]);
     let description = body["description"].as_str().unwrap().replace(',', "");

@@ -6,13 +6,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::clients::Endpoints;
 use local::faults::{End, Fault, Operation, When};
-use put_image::function::Function;
+use put_image::handler::App as Function;
 use put_image::storage::Limits;
 use tokio::time::timeout;
 
 use crate::helpers::*;
-use crate::images;
 use crate::log::LOG;
+use local::images;
 
 /// Errors that are worth a retry, and those that aren't.
 const TRANSIENT: [(Operation, End); 14] = [
@@ -140,8 +140,12 @@ async fn a_fault_that_lasts_is_a_processing_error_and_changes_nothing() {
     for (operation, end) in lasting.filter(|fault| !unknown(fault)) {
         let app = app_with_images().await;
         app.faults.inject(fault(operation, When::Always, end));
-        app.assert_refused(&other_images(), ROW_10, &format!("{operation:?} {end:?}"))
-            .await;
+        app.assert_refused(
+            &other_images(),
+            PROCESSING_ERROR,
+            &format!("{operation:?} {end:?}"),
+        )
+        .await;
     }
 }
 
@@ -151,7 +155,7 @@ async fn final_faults_are_not_retried() {
         let app = App::start_with(SHORT, 0).await;
         app.faults.inject(fault(operation, When::Always, end));
         let form = Form::selfie(&images::png(300, 1));
-        app.assert_refused(&form, ROW_10, &format!("{operation:?} {end:?}"))
+        app.assert_refused(&form, PROCESSING_ERROR, &format!("{operation:?} {end:?}"))
             .await;
         assert_eq!(app.faults.hits().len(), 1, "{operation:?} {end:?}");
     }
@@ -166,7 +170,7 @@ async fn one_of_four_uploads_fails() {
             When::Nth(nth),
             End::Error(403, "AccessDenied"),
         ));
-        app.assert_refused(&other_images(), ROW_10, "one of four")
+        app.assert_refused(&other_images(), PROCESSING_ERROR, "one of four")
             .await;
     }
 }
@@ -179,14 +183,14 @@ async fn a_missing_index_or_table_is_a_processing_error() {
     config.projects_table = config.submissions_table.clone();
     let function = Function::new(app.stack.endpoints.storage(config.clone(), SHORT));
     let answer = invoke(&function, &Form::full().event(), Duration::from_secs(20)).await;
-    assert_eq!(answer.row(), ROW_10);
+    assert_eq!(answer.row(), PROCESSING_ERROR);
     config.projects_table = "none".to_owned();
     let function = Function::new(app.stack.endpoints.storage(config, SHORT));
     assert_eq!(
         invoke(&function, &Form::full().event(), Duration::from_secs(20))
             .await
             .row(),
-        ROW_10
+        PROCESSING_ERROR
     );
     assert!(app.objects().await.is_empty());
 }
@@ -212,7 +216,7 @@ async fn refused_connections_are_a_processing_error() {
             invoke(&function, &Form::full().event(), Duration::from_secs(20))
                 .await
                 .row(),
-            ROW_10
+            PROCESSING_ERROR
         );
         assert_eq!(app.stored().await, before);
     }
@@ -269,7 +273,11 @@ async fn the_outcome_of_a_commit_stays_unknown() {
             app.faults
                 .inject(fault(Operation::GetItem, When::Nth(2), end));
         }
-        assert_eq!(app.put(&other_images()).await.row(), ROW_10, "{commit:?}");
+        assert_eq!(
+            app.put(&other_images()).await.row(),
+            PROCESSING_ERROR,
+            "{commit:?}"
+        );
         let after = app.stored().await;
         assert_eq!(after.records == before.records, !commit.takes_effect);
         assert_eq!(after.objects.len(), 8, "nothing is deleted");
@@ -336,7 +344,7 @@ async fn the_submission_goes_between_check_and_commit() {
             }
             gate.open();
         });
-        assert_eq!(answer.row(), ROW_6, "moved: {moved}");
+        assert_eq!(answer.row(), INVALID_SUBMISSION, "moved: {moved}");
         assert!(app.objects().await.is_empty(), "moved: {moved}");
         let record = app.record(SUBMISSION).await;
         assert!(record.get("idImage").is_none());
@@ -394,7 +402,7 @@ async fn a_retried_commit_does_not_bring_back_what_another_request_replaced() {
     });
     assert_eq!(
         answer.row(),
-        ROW_10,
+        PROCESSING_ERROR,
         "whether it ever took effect can't be known any more"
     );
     assert_stored(&app, &second).await;
@@ -438,7 +446,7 @@ async fn a_commit_that_arrives_late_finds_its_images() {
         .map(|nth| app.faults.hold(Operation::UpdateItem, nth))
         .collect();
     let form = other_images();
-    assert_eq!(app.put(&form).await.row(), ROW_10);
+    assert_eq!(app.put(&form).await.row(), PROCESSING_ERROR);
     gates[0].open();
     gates[0].passed().await;
     assert_stored(&app, &form).await;
@@ -451,7 +459,7 @@ async fn a_commit_that_arrives_too_late_has_no_effect() {
     let gates: Vec<_> = (1..=3)
         .map(|nth| app.faults.hold(Operation::UpdateItem, nth))
         .collect();
-    assert_eq!(app.put(&other_images()).await.row(), ROW_10);
+    assert_eq!(app.put(&other_images()).await.row(), PROCESSING_ERROR);
     let second = Form::full().with_image("idImage", &images::png(900, 21));
     let undisturbed = app.stack.function();
     assert_eq!(
@@ -479,13 +487,13 @@ async fn nothing_outlives_the_deadline() {
     };
     use Operation::{DeleteObject, GetItem, PutObject, Query, UpdateItem};
     for (operations, row, left) in [
-        (&[(Query, When::Always)][..], ROW_10, 4),
-        (&[(GetItem, When::Always)], ROW_10, 4),
-        (&[(PutObject, When::Always)], ROW_10, 4),
-        (&[(UpdateItem, When::Always)], ROW_10, 8),
+        (&[(Query, When::Always)][..], PROCESSING_ERROR, 4),
+        (&[(GetItem, When::Always)], PROCESSING_ERROR, 4),
+        (&[(PutObject, When::Always)], PROCESSING_ERROR, 4),
+        (&[(UpdateItem, When::Always)], PROCESSING_ERROR, 8),
         (
             &[(UpdateItem, When::Always), (GetItem, When::Nth(2))],
-            ROW_10,
+            PROCESSING_ERROR,
             8,
         ),
         (&[(DeleteObject, When::Always)], SUCCESS, 8),
@@ -504,7 +512,7 @@ async fn nothing_outlives_the_deadline() {
         assert_eq!(answer.row(), row, "{operations:?}");
         assert_eq!(
             app.record(SUBMISSION).await == record,
-            row == ROW_10,
+            row == PROCESSING_ERROR,
             "{operations:?}"
         );
         assert_eq!(app.objects().await.len(), left, "{operations:?}");
@@ -544,8 +552,8 @@ fn timeouts_fit_into_the_functions_and_the_gateways() {
     assert!(limits.dynamodb_attempt < limits.dynamodb && limits.s3_attempt < limits.s3);
     // Reads, uploads, commit, one after the other.
     let work = limits.dynamodb + limits.s3 + limits.dynamodb;
-    assert!(work + put_image::deadline::RESERVE <= put_image::function::TIMEOUT);
-    assert!(put_image::function::TIMEOUT < Duration::from_secs(29));
+    assert!(work + put_image::deadline::RESERVE <= put_image::deadline::TIMEOUT);
+    assert!(put_image::deadline::TIMEOUT < Duration::from_secs(29));
 }
 
 #[tokio::test]
@@ -590,7 +598,7 @@ async fn a_panic_is_a_processing_error_and_the_next_request_is_served() {
         invoke(&function, &event, Duration::from_secs(20))
             .await
             .row(),
-        ROW_10
+        PROCESSING_ERROR
     );
     assert!(app.objects().await.is_empty());
     assert_eq!(

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::definition::assert_declared;
 use crate::helpers::*;
-use crate::images;
+use local::images;
 
 /// Serves an app's stack over HTTP. Returns the URL of the route.
 pub async fn serve(app: &App, rate: Quota) -> String {
@@ -109,7 +109,7 @@ async fn too_large() {
             .header("content-type", content_type);
         put.body(body).send()
     };
-    let row_1: Value = serde_json::from_str(ROW_1.1).unwrap();
+    let row_1: Value = serde_json::from_str(INVALID_PAYLOAD.1).unwrap();
     assert_answer(
         put(vec![b'a'; 10 * 1024 * 1024 + 1]).await.unwrap(),
         413,
@@ -144,9 +144,14 @@ async fn what_the_function_answers_reaches_the_client() {
     let response = put(form("YQ==")).await.unwrap();
     assert_eq!(
         response.headers()["x-error-detail"],
-        "selfieImage: not a complete JPEG or PNG"
+        "selfieImage: neither a JPEG nor a PNG"
     );
-    assert_answer(response, 400, serde_json::from_str(ROW_1.1).unwrap()).await;
+    assert_answer(
+        response,
+        400,
+        serde_json::from_str(INVALID_PAYLOAD.1).unwrap(),
+    )
+    .await;
     let response = Client::new()
         .put(&url)
         .header("x-api-key", KEY_WITHOUT_PROJECT)
@@ -156,7 +161,7 @@ async fn what_the_function_answers_reaches_the_client() {
     assert_answer(
         response.unwrap(),
         400,
-        serde_json::from_str(ROW_3.1).unwrap(),
+        serde_json::from_str(UNKNOWN_PROJECT.1).unwrap(),
     )
     .await;
 }
@@ -182,6 +187,11 @@ async fn a_function_that_is_out_of_time_answers() {
         .send()
         .await
         .unwrap();
-    assert_answer(response, 500, serde_json::from_str(ROW_10.1).unwrap()).await;
+    assert_answer(
+        response,
+        500,
+        serde_json::from_str(PROCESSING_ERROR.1).unwrap(),
+    )
+    .await;
     assert!(app.objects().await.is_empty());
 }

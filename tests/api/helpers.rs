@@ -8,12 +8,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use local::clients::Endpoints;
 use local::faults::Faults;
+use local::function::invoke_and_clean_up;
+use local::images;
 use local::records::Records;
 use local::stack::Stack;
-use local::{schema, server};
+use local::{lambda, schema, server};
 use put_image::config::Config;
-use put_image::function::Function;
-use put_image::function::Invocation;
+use put_image::handler::App as Function;
 use put_image::storage::Limits;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -21,7 +22,6 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::definition::assert_declared;
-use crate::images;
 use crate::log::LOG;
 
 pub const KEY: &str = "demo-key-for-the-local-stack";
@@ -227,11 +227,9 @@ impl App {
 
 /// Puts an event through a function that is ended after a time.
 pub async fn invoke(function: &Function, event: &Value, timeout: Duration) -> Answer {
-    let response = function
-        .handle(Invocation::new(event.to_string().as_bytes(), timeout))
-        .await;
-    function.clean_up().await;
-    Answer::from_response(&serde_json::to_value(response).unwrap())
+    let event = event.to_string();
+    let response = invoke_and_clean_up(function, event.as_bytes(), timeout).await;
+    Answer::from_response(&response.unwrap())
 }
 
 /// The function's binary over a Runtime API and a storage, which are where nothing may listen.
@@ -245,7 +243,7 @@ pub fn binary(runtime_api: &str, storage: &str) -> Command {
         .env_clear()
         .kill_on_drop(true)
         .envs(endpoints.variables(&schema::config("")));
-    command.env(
+    command.envs(lambda::VARIABLES).env(
         "AWS_LAMBDA_RUNTIME_API",
         runtime_api.trim_start_matches("http://"),
     );
@@ -268,43 +266,43 @@ pub struct Stored {
 pub type Row = (u16, &'static str);
 
 pub const SUCCESS: Row = (200, r#"{"message":"complete to update image."}"#);
-pub const ROW_1: Row = (
+pub const INVALID_PAYLOAD: Row = (
     400,
     r#"{"errorCode":"invalid_payload","message":"Fail to parse the input data."}"#,
 );
-pub const ROW_2: Row = (
+pub const MISSING_DATA: Row = (
     400,
     r#"{"errorCode":"missing_data","message":"Required input data is missing."}"#,
 );
-pub const ROW_3: Row = (
+pub const UNKNOWN_PROJECT: Row = (
     400,
     r#"{"errorCode":"invalid_project","message":"Cannot find project info."}"#,
 );
-pub const ROW_4: Row = (
+pub const INACTIVE_PROJECT: Row = (
     400,
     r#"{"errorCode":"invalid_project","message":"Invalid project."}"#,
 );
-pub const ROW_5: Row = (
+pub const INVALID_ADMIN: Row = (
     400,
     r#"{"errorCode":"invalid_admin","message":"Invalid admin."}"#,
 );
-pub const ROW_6: Row = (
+pub const INVALID_SUBMISSION: Row = (
     400,
     r#"{"errorCode":"invalid_submission","message":"Invalid submission."}"#,
 );
-pub const ROW_7: Row = (
+pub const NO_IMAGES: Row = (
     400,
     r#"{"errorCode":"invalid_data","message":"At least one image parameter is required."}"#,
 );
-pub const ROW_8: Row = (
+pub const MISSING_ID_TYPE: Row = (
     400,
     r#"{"errorCode":"missing_data","message":"The idType is required when submit idImage or idBackImage."}"#,
 );
-pub const ROW_9: Row = (
+pub const INVALID_ID_TYPE: Row = (
     400,
     r#"{"errorCode":"invalid_idType","message":"Invalid IdType."}"#,
 );
-pub const ROW_10: Row = (
+pub const PROCESSING_ERROR: Row = (
     500,
     r#"{"errorCode":"processing_error","message":"Failed to put image."}"#,
 );
@@ -320,25 +318,33 @@ pub struct Answer {
 impl Answer {
     /// The answer in a response, which must be one that the definition declares.
     pub fn from_response(response: &Value) -> Self {
-        assert_eq!(response["headers"]["content-type"], "application/json");
+        // Payload 1.0 has them under the one name, 2.0 under the other.
+        let header = |name: &str| {
+            let value = response["multiValueHeaders"][name].get(0);
+            let value = value.unwrap_or(&response["headers"][name]);
+            value.as_str().map(str::to_owned)
+        };
+        assert_eq!(header("content-type").as_deref(), Some("application/json"));
         assert_eq!(response["isBase64Encoded"], false);
         let answer = Self {
             status: response["statusCode"].as_u64().unwrap().try_into().unwrap(),
             body: response["body"].as_str().unwrap().to_owned(),
-            detail: response["headers"]["x-error-detail"]
-                .as_str()
-                .map(str::to_owned),
+            detail: header("x-error-detail"),
         };
         // An error, and no success, has a reason that fits into a header.
-        let detail = answer.detail.as_deref().map(|detail| {
-            !detail.is_empty() && detail.bytes().all(|b| b.is_ascii_graphic() || b == b' ')
-        });
+        let printable = |detail: &str| detail.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        let detail = answer
+            .detail
+            .as_deref()
+            .map(|detail| !detail.is_empty() && printable(detail));
         assert_eq!(detail, (answer.status != 200).then_some(true), "{answer:?}");
-        assert_declared(
-            answer.status,
-            answer.detail.as_deref(),
-            &serde_json::from_str(&answer.body).unwrap(),
+        assert_eq!(
+            header("retry-after").is_some(),
+            answer.status >= 500,
+            "{answer:?}"
         );
+        let body = serde_json::from_str(&answer.body).unwrap();
+        assert_declared(answer.status, answer.detail.as_deref(), &body);
         answer
     }
 

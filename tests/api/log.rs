@@ -4,11 +4,13 @@ use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, Once};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use put_image::event::ApiKey;
+use local::function::invoke_and_clean_up;
+use put_image::deadline::TIMEOUT;
+use put_image::domain::ApiKey;
 use tracing::level_filters::LevelFilter;
 
 use crate::helpers::*;
-use crate::images;
+use local::images;
 
 /// What the tests send and the records hold that is nobody's business: keys and their hashes, accounts,
 /// images as Base64.
@@ -26,7 +28,7 @@ static PRIVATE: LazyLock<Vec<String>> = LazyLock::new(|| {
     let hashes = records
         .projects
         .iter()
-        .map(|project| ApiKey::new(&project.api_key).unwrap().hash());
+        .map(|project| ApiKey::parse(&project.api_key).unwrap().hash().to_string());
     texts.map(str::to_owned).into_iter().chain(hashes).collect()
 });
 
@@ -46,8 +48,9 @@ pub struct Log {
 impl Log {
     /// Starts to write all log lines into this log, as the deployed function would at the level TRACE.
     pub fn start(&'static self) {
-        self.start
-            .call_once(|| put_image::logging::init_with(LevelFilter::TRACE, true, || Writer(&LOG)));
+        self.start.call_once(|| {
+            put_image::telemetry::logging::init_with(LevelFilter::TRACE, true, || Writer(&LOG));
+        });
     }
 
     /// Fails if a line has held something private so far, in whichever test.
@@ -118,15 +121,9 @@ async fn a_request_is_one_line_with_what_an_operator_looks_for() {
     );
     assert_eq!(line["selfieImage.format"], "png");
     assert!(line.get("idImage.format").is_none());
-    assert!(uuid::Uuid::parse_str(line["span"]["requestId"].as_str().unwrap()).is_ok());
     for time in ["decodeMs", "readMs", "uploadMs", "commitMs", "totalMs"] {
         assert!(line[time].is_f64(), "{time}");
     }
-    assert_eq!(
-        LOG.lines_with(line["span"]["requestId"].as_str().unwrap())
-            .len(),
-        1
-    );
 }
 
 #[tokio::test]
@@ -141,18 +138,21 @@ async fn what_a_caller_sends_is_in_no_line() {
         for field in ["submissionId", "admin", "idType", "selfieImage", "unknown"] {
             let _ = app.put(&Form::full().with(field, mark)).await;
         }
-        let _ = app.put(&Form::full().with_key(mark)).await;
+        let odd_key = Form::full().with_key(mark).event().to_string();
+        let _ = invoke_and_clean_up(&app.function, odd_key.as_bytes(), TIMEOUT).await;
         let event = event(Some(mark), mark, mark.as_bytes());
-        let _ = app.invoke(&event).await;
+        // A header with control characters makes an event that no gateway writes.
+        let event = event.to_string();
+        let _ = invoke_and_clean_up(&app.function, event.as_bytes(), TIMEOUT).await;
     }
     assert_eq!(LOG.lines_with("injected"), [""; 0]);
 }
 
 #[test]
 fn what_is_private_would_be_found() {
-    let hash = ApiKey::new(KEY).unwrap().hash();
+    let hash = ApiKey::parse(KEY).unwrap().hash().to_string();
     let images =
-        [images::png(100, 1), images::jpeg(100, 1)].map(|image| BASE64_STANDARD.encode(image));
+        [images::png(200, 1), images::jpeg(200, 1)].map(|image| BASE64_STANDARD.encode(image));
     for text in [KEY, ADMIN, &hash, &images[0], &images[1]] {
         assert!(is_private(&format!("a line with {text} in it")), "{text}");
     }
@@ -182,6 +182,6 @@ fn a_panics_message_is_not_logged() {
 #[test]
 #[ignore = "run by a_panics_message_is_not_logged"]
 fn child_that_panics() {
-    put_image::logging::init(LevelFilter::INFO);
+    put_image::telemetry::logging::init(LevelFilter::INFO);
     let _ = std::panic::catch_unwind(|| panic!("s3cret"));
 }

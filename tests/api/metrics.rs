@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use local::faults::{End, Fault, Operation, When};
-use put_image::function::{Function, Invocation};
-use put_image::metrics::Metrics;
+use local::function::context;
+use local::images;
+use put_image::deadline::TIMEOUT;
+use put_image::handler::App as Function;
 use put_image::storage::Limits;
-use put_image::trace::Trace;
+use put_image::telemetry::Metrics;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
@@ -94,7 +96,7 @@ async fn a_put_is_counted_by_code_and_its_images_by_field_and_format() {
         vec![
             json!([["f"], "Requests", "Count", 1]),
             json!([["f"], "ColdStarts", "Count", cold]),
-            json!([["f"], "EventBytes", "Bytes", null]),
+            json!([["f"], "BodyBytes", "Bytes", null]),
             json!([["f"], "DecodeDuration", "Milliseconds", null]),
             json!([["f"], "ReadDuration", "Milliseconds", null]),
             json!([["f"], "UploadDuration", "Milliseconds", null]),
@@ -124,14 +126,11 @@ async fn a_put_is_counted_by_code_and_its_images_by_field_and_format() {
         told(&lines),
         request(1).into_iter().chain(images).collect::<Vec<_>>()
     );
-    assert_eq!(
-        lines[0].0["EventBytes"],
-        Form::full().event().to_string().len()
-    );
+    assert_eq!(lines[0].0["BodyBytes"], Form::full().body().len());
     assert_eq!(lines[1].0["ImageBytes"], 900);
 
     assert_eq!(
-        put(&function, &Form::selfie(&crate::images::png(300, 1)))
+        put(&function, &Form::selfie(&images::png(300, 1)))
             .await
             .row(),
         SUCCESS
@@ -214,16 +213,14 @@ async fn no_line_says_who() {
 async fn a_line_leads_to_the_log_and_the_trace() {
     let app = App::start().await;
     let (function, output) = start(&app);
-    let invocation = Invocation::new(
-        Form::texts().event().to_string().as_bytes(),
-        Duration::from_secs(20),
-    );
-    let invocation = Invocation {
-        trace: Trace::new("Root=1-5759e988-bd862e3fe1be46a994272793"),
-        ..invocation
-    };
-    let request_id = invocation.request_id.clone();
-    function.handle(invocation).await;
+    let mut context = context(TIMEOUT);
+    let request_id = context.request_id.clone();
+    let trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0";
+    context.xray_trace_id = Some(trace.to_owned());
+    let event = Form::texts().event().to_string();
+    local::function::invoke(&function, event.as_bytes(), context)
+        .await
+        .unwrap();
     let (line, _) = &output.take()[0];
     assert_eq!(
         (&line["requestId"], &line["xrayTraceId"]),

@@ -13,7 +13,7 @@ use local::faults::{End, Fault, Operation, When, unit};
 use sha2::{Digest, Sha256};
 
 use crate::helpers::*;
-use crate::images;
+use local::images;
 
 const RUNS: u64 = 6;
 const CLIENTS: usize = 4;
@@ -135,7 +135,7 @@ async fn run(seed: u64, total: &mut Counts) {
                 let spoilt = chance(0.05);
                 let mut form = Form::texts().with("submissionId", submission);
                 for &field in &fields {
-                    let image = images::png(150, (seed * 10_000 + id as u64) * 4 + field as u64);
+                    let image = images::png(200, (seed * 10_000 + id as u64) * 4 + field as u64);
                     made_by
                         .borrow_mut()
                         .insert(hex::encode(Sha256::digest(&image)), (id, field));
@@ -146,7 +146,11 @@ async fn run(seed: u64, total: &mut Counts) {
                 }
                 let start = tick();
                 let answer = app.put(&form).await;
-                let expected: &[Row] = if spoilt { &[ROW_1] } else { &[SUCCESS, ROW_10] };
+                let expected: &[Row] = if spoilt {
+                    &[INVALID_PAYLOAD]
+                } else {
+                    &[SUCCESS, PROCESSING_ERROR]
+                };
                 assert!(answer.is(expected), "seed {seed}, put {id}: {answer:?}");
                 let put = Put {
                     submission,

@@ -35,7 +35,7 @@ const fn key(row: Row, name: &'static str, key: Option<&'static str>) -> Defect 
     }
 }
 
-const NO_IMAGES: &[(&str, Option<&str>)] = &[
+const WITHOUT_IMAGES: &[(&str, Option<&str>)] = &[
     ("idImage", None),
     ("idBackImage", None),
     ("selfieImage", None),
@@ -43,31 +43,39 @@ const NO_IMAGES: &[(&str, Option<&str>)] = &[
 ];
 
 const DEFECTS: &[Defect] = &[
-    fields(ROW_1, "not Base64", &[("addressImage", Some("?"))]),
-    fields(ROW_1, "repeated", &[("again", Some(""))]),
-    key(ROW_2, "no key", None),
-    fields(ROW_2, "no submission", &[("submissionId", None)]),
-    fields(ROW_2, "no admin", &[("admin", None)]),
-    key(ROW_3, "a key without project", Some(KEY_WITHOUT_PROJECT)),
-    key(ROW_4, "a closed project", Some(CLOSED_KEY)),
     fields(
-        ROW_5,
+        INVALID_PAYLOAD,
+        "not Base64",
+        &[("addressImage", Some("?"))],
+    ),
+    fields(INVALID_PAYLOAD, "repeated", &[("again", Some(""))]),
+    key(MISSING_DATA, "no key", None),
+    fields(MISSING_DATA, "no submission", &[("submissionId", None)]),
+    fields(MISSING_DATA, "no admin", &[("admin", None)]),
+    key(
+        UNKNOWN_PROJECT,
+        "a key without project",
+        Some(KEY_WITHOUT_PROJECT),
+    ),
+    key(INACTIVE_PROJECT, "a closed project", Some(CLOSED_KEY)),
+    fields(
+        INVALID_ADMIN,
         "nobody's account",
         &[("admin", Some("nobody@example.com"))],
     ),
     fields(
-        ROW_6,
+        INVALID_SUBMISSION,
         "no such submission",
         &[("submissionId", Some("none"))],
     ),
     fields(
-        ROW_6,
+        INVALID_SUBMISSION,
         "another project's submission",
         &[("submissionId", Some("closed-submission"))],
     ),
-    fields(ROW_7, "no image", NO_IMAGES),
-    fields(ROW_8, "no type", &[("idType", None)]),
-    fields(ROW_9, "a wrong type", &[("idType", Some("x"))]),
+    fields(NO_IMAGES, "no image", WITHOUT_IMAGES),
+    fields(MISSING_ID_TYPE, "no type", &[("idType", None)]),
+    fields(INVALID_ID_TYPE, "a wrong type", &[("idType", Some("x"))]),
 ];
 
 impl Defect {
@@ -94,7 +102,7 @@ impl Defect {
             .fields
             .iter()
             .any(|(name, _)| other.fields.iter().any(|(other, _)| name == other));
-        let no_type = self.row == ROW_7 && other.row == ROW_8;
+        let no_type = self.row == NO_IMAGES && other.row == MISSING_ID_TYPE;
         (self.key.is_some() && other.key.is_some()) || same_field || no_type
     }
 }
@@ -127,14 +135,22 @@ async fn rows_before_a_fault_win_over_it() {
     let app = App::start().await;
     let two_projects = || Form::full().with_key(KEY_OF_TWO);
     for (form, row, why) in [
-        (two_projects().with("selfieImage", "?"), ROW_1, "not Base64"),
-        (two_projects().without("admin"), ROW_2, "no admin"),
+        (
+            two_projects().with("selfieImage", "?"),
+            INVALID_PAYLOAD,
+            "not Base64",
+        ),
+        (two_projects().without("admin"), MISSING_DATA, "no admin"),
         (
             two_projects().with("admin", "nobody@example.com"),
-            ROW_10,
+            PROCESSING_ERROR,
             "nobody's account, of which project?",
         ),
-        (Form::texts().with_key(KEY_OF_TWO), ROW_10, "no image"),
+        (
+            Form::texts().with_key(KEY_OF_TWO),
+            PROCESSING_ERROR,
+            "no image",
+        ),
     ] {
         app.assert_refused(&form, row, why).await;
     }
@@ -146,19 +162,23 @@ async fn rows_before_a_fault_win_over_it() {
         end: End::Error(400, "AccessDeniedException"),
     });
     for (form, row, why) in [
-        (Form::full(), ROW_10, "the fault alone"),
+        (Form::full(), PROCESSING_ERROR, "the fault alone"),
         (
             Form::full().with_key(KEY_WITHOUT_PROJECT),
-            ROW_3,
+            UNKNOWN_PROJECT,
             "a key without project",
         ),
-        (Form::full().with_key(CLOSED_KEY), ROW_4, "a closed project"),
+        (
+            Form::full().with_key(CLOSED_KEY),
+            INACTIVE_PROJECT,
+            "a closed project",
+        ),
         (
             Form::full().with("admin", "nobody@example.com"),
-            ROW_5,
+            INVALID_ADMIN,
             "nobody's account",
         ),
-        (Form::texts(), ROW_10, "no image"),
+        (Form::texts(), PROCESSING_ERROR, "no image"),
     ] {
         app.assert_refused(&form, row, why).await;
     }

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::helpers::*;
-use crate::images;
+use local::images;
 
 #[tokio::test]
 async fn a_first_put_writes_the_documented_record() {

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use crate::helpers::*;
-use crate::images;
+use local::images;
 
 const FIELDS: [&str; 4] = ["idImage", "idBackImage", "selfieImage", "addressImage"];
 

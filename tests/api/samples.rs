@@ -5,7 +5,16 @@ use serde_json::Value;
 use crate::helpers::*;
 
 const ROWS: [Row; 10] = [
-    ROW_1, ROW_2, ROW_3, ROW_4, ROW_5, ROW_6, ROW_7, ROW_8, ROW_9, ROW_10,
+    INVALID_PAYLOAD,
+    MISSING_DATA,
+    UNKNOWN_PROJECT,
+    INACTIVE_PROJECT,
+    INVALID_ADMIN,
+    INVALID_SUBMISSION,
+    NO_IMAGES,
+    MISSING_ID_TYPE,
+    INVALID_ID_TYPE,
+    PROCESSING_ERROR,
 ];
 
 fn samples(prefix: &str) -> Vec<(String, Value)> {

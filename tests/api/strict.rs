@@ -3,7 +3,7 @@
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine as _};
 
 use crate::helpers::*;
-use crate::images;
+use local::images;
 
 #[tokio::test]
 async fn base64_that_would_decode_to_something_else() {
@@ -34,7 +34,7 @@ async fn base64_that_would_decode_to_something_else() {
         (form(format!("\u{feff}{text}")), "a byte order mark"),
         (form(hex::encode(&image)), "hex"),
     ] {
-        app.assert_refused(&form, ROW_1, why).await;
+        app.assert_refused(&form, INVALID_PAYLOAD, why).await;
     }
 }
 
@@ -58,11 +58,19 @@ async fn images_that_are_none() {
         (BASE64_STANDARD.encode(&png).into_bytes(), "Base64 twice"),
         (vec![0], "one byte"),
     ] {
-        app.assert_refused(&Form::full().with_image("addressImage", &image), ROW_1, why)
-            .await;
+        app.assert_refused(
+            &Form::full().with_image("addressImage", &image),
+            INVALID_PAYLOAD,
+            why,
+        )
+        .await;
         let declared = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(&image));
-        app.assert_refused(&Form::full().with("addressImage", declared), ROW_1, why)
-            .await;
+        app.assert_refused(
+            &Form::full().with("addressImage", declared),
+            INVALID_PAYLOAD,
+            why,
+        )
+        .await;
     }
 }
 
@@ -70,8 +78,12 @@ async fn images_that_are_none() {
 async fn one_bad_image_of_four_stores_none() {
     let app = App::start().await;
     for field in ["idImage", "idBackImage", "selfieImage", "addressImage"] {
-        app.assert_refused(&Form::full().with(field, "aGVsbG8="), ROW_1, field)
-            .await;
+        app.assert_refused(
+            &Form::full().with(field, "aGVsbG8="),
+            INVALID_PAYLOAD,
+            field,
+        )
+        .await;
     }
     assert!(app.objects().await.is_empty());
 }
@@ -106,7 +118,7 @@ async fn bodies_that_are_no_form() {
         (&multipart, unclosed, "no closing boundary"),
         (&multipart, half, "half a form"),
     ] {
-        app.assert_event_refused(&event(Some(KEY), content_type, body), ROW_1, why)
+        app.assert_event_refused(&event(Some(KEY), content_type, body), INVALID_PAYLOAD, why)
             .await;
     }
 }

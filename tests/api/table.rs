@@ -1,5 +1,7 @@
 //! The error table: each row's exact status and JSON, with nothing stored and nothing changed.
 
+use local::images;
+
 use crate::helpers::*;
 
 #[tokio::test]
@@ -17,110 +19,150 @@ async fn each_row_is_answered_and_stores_nothing() {
     let form = Form::full;
     let cut = form().fields[3].1[..400].to_vec();
     for (form, row, why) in [
-        (form().with("idImage", cut), ROW_1, "a cut image"),
-        (form().with("selfieImage", "?"), ROW_1, "not Base64"),
+        (form().with("idImage", cut), INVALID_PAYLOAD, "a cut image"),
+        (
+            form().with("selfieImage", "?"),
+            INVALID_PAYLOAD,
+            "not Base64",
+        ),
         (
             form().with("selfieImage", "R0lGODlhAQABAAAAACw="),
-            ROW_1,
+            INVALID_PAYLOAD,
             "a GIF",
         ),
-        (form().and("admin", ADMIN), ROW_1, "a repeated text"),
+        (
+            form().and("admin", ADMIN),
+            INVALID_PAYLOAD,
+            "a repeated text",
+        ),
         (
             form().and("idImage", ""),
-            ROW_1,
+            INVALID_PAYLOAD,
             "a repeated image, even if empty",
         ),
-        (form().with("admin", b"\xFF".to_vec()), ROW_1, "not UTF-8"),
-        (form().with("admin", "a".repeat(257)), ROW_1, "too long"),
         (
-            form().with("submissionId", "a".repeat(257)),
-            ROW_1,
+            form().with("admin", b"\xFF".to_vec()),
+            INVALID_PAYLOAD,
+            "not UTF-8",
+        ),
+        (
+            form().with("admin", "a".repeat(257)),
+            INVALID_PAYLOAD,
             "too long",
         ),
-        (form().with("idType", "a".repeat(257)), ROW_1, "too long"),
-        (form().without_key(), ROW_2, "no key"),
-        (form().with_key(""), ROW_2, "an empty key"),
-        (form().with_key(" "), ROW_2, "a blank key"),
-        (form().without("submissionId"), ROW_2, "no submission"),
+        (
+            form().with("submissionId", "a".repeat(257)),
+            INVALID_PAYLOAD,
+            "too long",
+        ),
+        (
+            form().with("idType", "a".repeat(257)),
+            INVALID_PAYLOAD,
+            "too long",
+        ),
+        (form().without_key(), MISSING_DATA, "no key"),
+        (form().with_key(""), MISSING_DATA, "an empty key"),
+        (form().with_key(" "), MISSING_DATA, "a blank key"),
+        (
+            form().without("submissionId"),
+            MISSING_DATA,
+            "no submission",
+        ),
         (
             form().with("submissionId", ""),
-            ROW_2,
+            MISSING_DATA,
             "an empty submission",
         ),
         (
             form().with("submissionId", " \t\r\n"),
-            ROW_2,
+            MISSING_DATA,
             "a blank submission",
         ),
-        (form().without("admin"), ROW_2, "no admin"),
-        (form().with("admin", "\u{3000}"), ROW_2, "a blank admin"),
+        (form().without("admin"), MISSING_DATA, "no admin"),
+        (
+            form().with("admin", "\u{3000}"),
+            MISSING_DATA,
+            "a blank admin",
+        ),
         (
             form().with_key(KEY_WITHOUT_PROJECT),
-            ROW_3,
+            UNKNOWN_PROJECT,
             "a key without project",
         ),
         (
             form().with_key(&KEY.to_uppercase()),
-            ROW_3,
+            UNKNOWN_PROJECT,
             "keys are compared to the letter",
         ),
-        (form().with_key(CLOSED_KEY), ROW_4, "a closed project"),
+        (
+            form().with_key(CLOSED_KEY),
+            INACTIVE_PROJECT,
+            "a closed project",
+        ),
         (
             form().with("admin", "nobody@example.com"),
-            ROW_5,
+            INVALID_ADMIN,
             "nobody's account",
         ),
         (
             form().with("admin", "dmin@example.com"),
-            ROW_5,
+            INVALID_ADMIN,
             "a part of an account",
         ),
         (
             form().with("submissionId", "none"),
-            ROW_6,
+            INVALID_SUBMISSION,
             "no such submission",
         ),
         (
             form().with("submissionId", "a".repeat(256)),
-            ROW_6,
+            INVALID_SUBMISSION,
             "no such submission, of the longest ID",
         ),
         (
             form().with("submissionId", "closed-submission"),
-            ROW_6,
+            INVALID_SUBMISSION,
             "another project's submission",
         ),
-        (Form::texts(), ROW_7, "no image"),
+        (Form::texts(), NO_IMAGES, "no image"),
         (
             Form::texts().with("selfieImage", ""),
-            ROW_7,
+            NO_IMAGES,
             "an empty image",
         ),
         (
             Form::texts().with("selfieImage", " \r\n"),
-            ROW_7,
+            NO_IMAGES,
             "a blank image",
         ),
         (
             Form::texts().with("unknown", "aGVsbG8="),
-            ROW_7,
+            NO_IMAGES,
             "no documented image",
         ),
-        (form().without("idType"), ROW_8, "no type of the ID"),
-        (form().with("idType", " "), ROW_8, "a blank type of the ID"),
+        (
+            form().without("idType"),
+            MISSING_ID_TYPE,
+            "no type of the ID",
+        ),
+        (
+            form().with("idType", " "),
+            MISSING_ID_TYPE,
+            "a blank type of the ID",
+        ),
         (
             form().without("idType").without("idImage"),
-            ROW_8,
+            MISSING_ID_TYPE,
             "no type of the ID's back",
         ),
         (
             form().with("idType", "library_card"),
-            ROW_9,
+            INVALID_ID_TYPE,
             "a type that isn't documented",
         ),
         (
             form().with("idType", "Passport"),
-            ROW_9,
+            INVALID_ID_TYPE,
             "types are compared to the letter",
         ),
         (
@@ -128,15 +170,19 @@ async fn each_row_is_answered_and_stores_nothing() {
                 .without("idImage")
                 .without("idBackImage")
                 .with("idType", "x"),
-            ROW_9,
+            INVALID_ID_TYPE,
             "without an ID image too",
         ),
         (
             form().with("submissionId", "nobodys-submission"),
-            ROW_6,
+            INVALID_SUBMISSION,
             "a record that is nobody's",
         ),
-        (form().with_key(KEY_OF_TWO), ROW_10, "a key of two projects"),
+        (
+            form().with_key(KEY_OF_TWO),
+            PROCESSING_ERROR,
+            "a key of two projects",
+        ),
     ] {
         app.assert_refused(&form, row, why).await;
     }
@@ -171,7 +217,19 @@ async fn details_name_the_field_and_never_echo() {
     for (form, detail) in [
         (
             Form::full().with("idImage", "YQ=="),
-            "idImage: not a complete JPEG or PNG",
+            "idImage: neither a JPEG nor a PNG",
+        ),
+        (
+            Form::full().with_image("idImage", b"GIF89a"),
+            "idImage: a GIF; send a JPEG or PNG",
+        ),
+        (
+            Form::full().with_image("idImage", &images::jpeg(300, 1)[..299]),
+            "idImage: the JPEG is cut off",
+        ),
+        (
+            Form::full().with_image("idImage", &images::png(300, 1)[..299]),
+            "idImage: the PNG is cut off",
         ),
         (
             Form::full().with("selfieImage", secret),

@@ -124,7 +124,7 @@ fn the_gateway_and_the_function_have_the_declared_numbers() {
         u64::from(local::gateway::default_rate().burst_size().get()),
         default("RequestsPerSecond")
     );
-    assert_eq!(put_image::function::TIMEOUT.as_secs(), default("Timeout"));
+    assert_eq!(put_image::deadline::TIMEOUT.as_secs(), default("Timeout"));
     assert_eq!(
         template["Parameters"]["Timeout"]["MinValue"],
         default("Timeout")
@@ -197,13 +197,13 @@ fn the_gateways_own_errors_are_the_contracts() {
     let template = template();
     let responses = &template["Resources"]["Api"]["Properties"]["GatewayResponses"];
     for (name, row) in [
-        ("REQUEST_TOO_LARGE", (413, ROW_1.1)),
+        ("REQUEST_TOO_LARGE", (413, INVALID_PAYLOAD.1)),
         (
             "QUOTA_EXCEEDED",
             (429, r#"{"message":"Too Many Requests"}"#),
         ),
-        ("INTEGRATION_FAILURE", (504, ROW_10.1)),
-        ("INTEGRATION_TIMEOUT", (504, ROW_10.1)),
+        ("INTEGRATION_FAILURE", (504, PROCESSING_ERROR.1)),
+        ("INTEGRATION_TIMEOUT", (504, PROCESSING_ERROR.1)),
     ] {
         assert_eq!(responses[name]["StatusCode"], row.0, "{name}");
         assert_eq!(
@@ -213,7 +213,7 @@ fn the_gateways_own_errors_are_the_contracts() {
     }
     assert_eq!(
         responses["DEFAULT_5XX"]["ResponseTemplates"]["application/json"],
-        ROW_10.1
+        PROCESSING_ERROR.1
     );
 }
 

@@ -51,10 +51,10 @@ async fn only_what_belongs_together_is_carried_out() {
                 let before = app.stored().await;
                 let answer = app.put(&form).await;
                 let expected = match (key, admin, submission) {
-                    ("without-a-project", ..) => ROW_3,
-                    ("of-a-closed-project", ..) => ROW_4,
-                    _ if admin != key => ROW_5,
-                    _ if submission != key => ROW_6,
+                    ("without-a-project", ..) => UNKNOWN_PROJECT,
+                    ("of-a-closed-project", ..) => INACTIVE_PROJECT,
+                    _ if admin != key => INVALID_ADMIN,
+                    _ if submission != key => INVALID_SUBMISSION,
                     _ => SUCCESS,
                 };
                 assert_eq!(answer.row(), expected, "{key} {admin} {submission}");
@@ -112,7 +112,7 @@ async fn a_project_without_administrators_lets_nobody_in() {
         .send()
         .await
         .unwrap();
-    app.assert_refused(&Form::full(), ROW_5, "no administrators")
+    app.assert_refused(&Form::full(), INVALID_ADMIN, "no administrators")
         .await;
 }
 
@@ -121,7 +121,7 @@ async fn two_projects_with_one_key_are_a_fault() {
     let app = App::start().await;
     app.assert_refused(
         &Form::full().with_key(KEY_OF_TWO),
-        ROW_10,
+        PROCESSING_ERROR,
         "whose submission is it?",
     )
     .await;

@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::net::UdpSocket;
+use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use local::faults::{End, Fault, Operation, When};
 use local::lambda::{Lambda, TRACE};
 use local::server;
-use put_image::function::{Invocation, TIMEOUT};
-use put_image::trace::Trace;
 use serde_json::{Value, json};
-use tokio::io::{AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 
-use crate::binary::status;
+use crate::binary::{BINARY, status};
 use crate::helpers::*;
-use crate::log::LOG;
-use crate::runtime::read;
 
 const ID: &str = "1-5759e988-bd862e3fe1be46a994272793";
 const PARENT: &str = "53995c3f42cd8ad8";
@@ -32,29 +30,52 @@ async fn its_id_is_in_every_line_of_the_request() {
         takes_effect: false,
         end: End::Error(403, "AccessDenied"),
     });
-    let id = "1-00000000-000000000000000000000001";
-    let header = format!("Root={id};Parent={PARENT};Sampled=0");
-    let invocation = Invocation::new(Form::full().event().to_string().as_bytes(), TIMEOUT);
-    app.function
-        .handle(Invocation {
-            trace: Trace::new(&header),
-            ..invocation
-        })
-        .await;
-    app.function.clean_up().await;
-    let lines = LOG.lines_with(id);
-    for text in replaced.iter().map(String::as_str).chain(["\"put image\""]) {
-        assert_eq!(
-            lines.iter().filter(|line| line.contains(text)).count(),
-            1,
-            "{text}: {lines:?}"
-        );
+    let json = [("AWS_LAMBDA_LOG_FORMAT", OsStr::new("JSON"))];
+    let lambda = Lambda::start(
+        BINARY,
+        &app.behind_faults,
+        &app.stack.config,
+        json,
+        Stdio::piped,
+    );
+    let lambda = lambda.await.unwrap();
+    assert_eq!(
+        status(&lambda, &Form::full().event().to_string()).await,
+        Some(200)
+    );
+    lambda.idle().await.unwrap();
+    let log = lambda.end().await.unwrap();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for text in replaced.iter().map(String::as_str).chain(["put image"]) {
+        let lines = lines.iter().filter(|line| line.to_string().contains(text));
+        assert_eq!(lines.count(), 1, "{text}: {log}");
     }
     for line in lines {
-        let line: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(line["span"]["xrayTraceId"], id);
-        assert!(line["span"]["requestId"].is_string());
+        assert_eq!(line["span"]["xrayTraceId"], TRACE, "{log}");
+        assert!(line["span"]["requestId"].is_string(), "{log}");
     }
+}
+
+/// Reads a request, from the function. Returns its head in lower case, and its body.
+async fn read(client: &mut BufReader<TcpStream>) -> (String, String) {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(
+            client.read_line(&mut head).await.unwrap(),
+            0,
+            "the function is gone"
+        );
+    }
+    let head = head.to_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    client.read_exact(&mut body).await.unwrap();
+    (head, String::from_utf8(body).unwrap())
 }
 
 /// The documents that the daemon gets, without what differs from run to run.
@@ -120,6 +141,7 @@ async fn the_daemon_gets_a_subsegment_of_each_call() {
         &app.behind_faults,
         &app.stack.config,
         variables,
+        Stdio::inherit,
     );
     let lambda = lambda.await.unwrap();
     let put = async || {
@@ -209,6 +231,8 @@ async fn calls_to_storage_carry_it() {
         read(&mut client).await;
         let head = format!(
             "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: one\r\nLambda-Runtime-Trace-Id: {TRACE}\r\n\
+             Lambda-Runtime-Deadline-Ms: 4000000000000\r\n\
+             Lambda-Runtime-Invoked-Function-Arn: arn\r\n\
              Content-Length: {}\r\n\r\n",
             event.len()
         );

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use local::clients::Endpoints;
 use local::server;
-use put_image::function::Function;
+use put_image::handler::App as Function;
 use put_image::storage::Limits;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
@@ -87,7 +87,7 @@ async fn a_failed_warm_up_leaves_the_storage_usable() {
     // The submission is none, which was found by reading.
     let event = Form::full().with("submissionId", "x").event();
     let answer = invoke(&Function::new(storage), &event, Duration::from_secs(20)).await;
-    assert_eq!(answer.row(), ROW_6);
+    assert_eq!(answer.row(), INVALID_SUBMISSION);
 }
 
 #[tokio::test]

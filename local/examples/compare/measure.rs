@@ -2,19 +2,20 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use local::clients::Endpoints;
 use local::faults::Operation::{GetItem, PutObject, Query, UpdateItem};
 use local::faults::{End, Fault, Faults, When};
+use local::images::jpeg;
 use local::lambda::Lambda;
-use local::noise::{Put, jpeg};
+use local::noise::Put;
 use local::records::Records;
 use local::stack::Stack;
 use local::{Error, schema, server};
-use put_image::function::TIMEOUT;
+use put_image::deadline::TIMEOUT;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::UdpSocket;
@@ -83,9 +84,8 @@ impl Bench {
             s3: tls.in_front_of(&endpoints.s3).await?,
         };
         let stack = Stack::over(endpoints, schema::config(""), Records::sample()?).await?;
-        let seed = &mut 7;
-        let images = (0..4).map(|_| jpeg(1_100_000, seed)).collect();
-        let small = vec![jpeg(300_000, seed)];
+        let images = (0..4).map(|seed| jpeg(1_100_000, seed)).collect();
+        let small = vec![jpeg(300_000, 4)];
         Ok(Self {
             stack,
             tls,
@@ -112,7 +112,14 @@ impl Bench {
             ("AWS_XRAY_DAEMON_ADDRESS", OsStr::new(daemon)),
             ("SSL_CERT_FILE", self.authorities.as_os_str()),
         ];
-        Lambda::start(binary, endpoints, &self.stack.config, variables).await
+        Lambda::start(
+            binary,
+            endpoints,
+            &self.stack.config,
+            variables,
+            Stdio::inherit,
+        )
+        .await
     }
 
     /// A submission without images.
@@ -128,7 +135,7 @@ impl Bench {
 /// Sends an event and waits until all is done. Returns the time until its answer, which must be a success.
 async fn request(lambda: &Lambda, event: &Bytes) -> Result<Duration, Error> {
     let started = Instant::now();
-    let answer = lambda.invoke(event.clone(), TIMEOUT).await?;
+    let answer = lambda.invoke(event.clone(), TIMEOUT).await??;
     let elapsed = started.elapsed();
     lambda.idle().await?;
     let answer: Value = serde_json::from_slice(&answer)?;

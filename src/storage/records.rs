@@ -1,57 +1,53 @@
-//! The records in DynamoDB, and their conversion from attributes. What the contract's section on
-//! records says of names and types stands here.
+//! The records in DynamoDB, as the contract's section on records has them, and which of their attributes are read.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::field::ImageField;
+use crate::domain::{Admin, ImageField};
 
 /// A DynamoDB item.
-pub type Item = HashMap<String, AttributeValue>;
+type Item = HashMap<String, AttributeValue>;
 
-/// A project: whose key this is, whether it is in service, who administers it.
+/// A project: whether it is in service, and who administers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {
     /// `projectId`.
     pub id: String,
     /// Whether `status` is `active`. Anything else, or nothing, is not.
-    pub active: bool,
-    /// `admins`. A project without the attribute has none: DynamoDB can't store an empty set.
-    pub admins: Vec<String>,
+    pub is_active: bool,
+    /// `admins`, as registered. DynamoDB can't store an empty set, so a project without the attribute has none.
+    pub admins: Vec<Admin>,
 }
 
 impl Project {
-    /// The administrator who has this account, as registered; compared without regard to ASCII case.
-    #[must_use]
-    pub fn admin(&self, account: &str) -> Option<&str> {
-        self.admins
-            .iter()
-            .map(String::as_str)
-            .find(|admin| admin.eq_ignore_ascii_case(account))
-    }
+    /// The attributes that are read. `status` is a reserved word of DynamoDB's, and stands as `#status`.
+    pub(super) const PROJECTION: &str = "projectId, #status, admins";
 }
 
 impl TryFrom<Item> for Project {
     type Error = MalformedRecord;
 
     fn try_from(mut item: Item) -> Result<Self, MalformedRecord> {
-        let active =
+        let is_active =
             matches!(item.get("status"), Some(AttributeValue::S(status)) if status == "active");
         let admins = match item.remove("admins") {
             None => Vec::new(),
-            Some(AttributeValue::Ss(admins)) => admins,
+            Some(AttributeValue::Ss(admins)) => admins.into_iter().map(Admin::from).collect(),
             Some(_) => return Err(MalformedRecord("admins")),
         };
+        let Some(AttributeValue::S(id)) = item.remove("projectId") else {
+            return Err(MalformedRecord("projectId"));
+        };
         Ok(Self {
-            id: string(&mut item, "projectId")?,
-            active,
+            id,
+            is_active,
             admins,
         })
     }
 }
 
-/// A submission: whose it is and which images it has.
+/// A submission: whose it is, and which images it has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Submission {
     /// `projectId`; a record without it is nobody's.
@@ -60,19 +56,25 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// Whether it is the submission of the project with this ID.
+    /// Returns the attributes that are read.
+    pub(super) fn projection() -> String {
+        let images = ImageField::ALL.map(ImageField::name).join(", ");
+        format!("projectId, {images}")
+    }
+
+    /// Returns whether it is the submission of the project with this ID.
     #[must_use]
     pub fn is_of(&self, project_id: &str) -> bool {
         self.project_id.as_deref() == Some(project_id)
     }
 
-    /// An image's attribute as it was read, whatever is in it.
+    /// Returns an image's attribute as it was read, whatever is in it.
     #[must_use]
     pub fn image(&self, field: ImageField) -> Option<&AttributeValue> {
         self.images.get(&field)
     }
 
-    /// The object key of an image that the submission has.
+    /// Returns the object key of an image that the submission has.
     #[must_use]
     pub fn key(&self, field: ImageField) -> Option<&str> {
         let image = self.images.get(&field)?.as_m().ok()?;
@@ -82,25 +84,19 @@ impl Submission {
 
 impl From<Item> for Submission {
     fn from(mut item: Item) -> Self {
-        let images = ImageField::ALL.into_iter();
-        let images = images
+        let project_id = match item.remove("projectId") {
+            Some(AttributeValue::S(id)) => Some(id),
+            _ => None,
+        };
+        let images = ImageField::ALL
+            .into_iter()
             .filter_map(|field| Some((field, item.remove(field.name())?)))
             .collect();
-        Self {
-            project_id: string(&mut item, "projectId").ok(),
-            images,
-        }
+        Self { project_id, images }
     }
 }
 
-fn string(item: &mut Item, name: &'static str) -> Result<String, MalformedRecord> {
-    match item.remove(name) {
-        Some(AttributeValue::S(text)) => Ok(text),
-        _ => Err(MalformedRecord(name)),
-    }
-}
-
-/// A record that lacks an attribute, or has it in another type.
+/// A record lacks an attribute, or has it in another type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the record's attribute {0} is missing or of another type")]
 pub struct MalformedRecord(&'static str);

@@ -1,26 +1,23 @@
-//! The grammar that `Content-Type` and `Content-Disposition` share: a value, then `;`-separated
-//! parameters, each `name=token` or `name="quoted"` (RFC 9110, section 5.6.6; RFC 7578, section 4.2).
-//! It knows nothing of what a parameter means.
+//! The grammar that `Content-Type` and `Content-Disposition` share: a value, then parameters after `;`, each
+//! `name=token` or `name="quoted"` (RFC 9110, section 5.6.6; RFC 7578, section 4.2).
 
-/// A header value taken apart: `form-data; name="idImage"` has the value `form-data` and one
-/// parameter.
+/// A header's value and its parameters: `form-data; name="idImage"` is the value `form-data` and one parameter.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Parameters<'a> {
-    /// What stands before the first `;`, without blanks around it.
+pub struct HeaderParams<'a> {
+    /// What precedes the first `;`, without blanks around it.
     pub value: &'a [u8],
     parameters: Vec<(&'a [u8], &'a [u8])>,
 }
 
-impl<'a> Parameters<'a> {
-    /// Takes a header value apart; `None` if it doesn't follow the grammar to its end, so that a
-    /// parameter can't hide in another one's value.
+impl<'a> HeaderParams<'a> {
+    /// Parses a header; `None` unless all of it follows the grammar, so that no parameter can hide in another's value.
     ///
     /// ```
-    /// use put_image::parameters::Parameters;
+    /// use put_image::form::header_params::HeaderParams;
     ///
-    /// let disposition = Parameters::parse(br#"form-data; filename="x; name=evil "; name="good""#).unwrap();
+    /// let disposition = HeaderParams::parse(br#"form-data; filename="x; name=evil "; name="good""#).unwrap();
     /// assert_eq!(disposition.only("name"), Some(&b"good"[..]));
-    /// assert_eq!(Parameters::parse(br#"form-data; name="good" evil"#), None);
+    /// assert_eq!(HeaderParams::parse(br#"form-data; name="good" evil"#), None);
     /// ```
     #[must_use]
     pub fn parse(header: &'a [u8]) -> Option<Self> {
@@ -56,7 +53,7 @@ impl<'a> Parameters<'a> {
         })
     }
 
-    /// The value of the parameter that has this name (in any case), if there is exactly one.
+    /// Returns the value of the parameter of this name, in any case, if there is exactly one.
     #[must_use]
     pub fn only(&self, name: &str) -> Option<&'a [u8]> {
         let mut values = self
@@ -67,7 +64,7 @@ impl<'a> Parameters<'a> {
         values.next().is_none().then_some(value)
     }
 
-    /// Whether a parameter has this name (in any case).
+    /// Returns whether there is a parameter of this name, in any case.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.parameters
@@ -76,14 +73,13 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// Whether the byte may stand in a token (RFC 9110, section 5.6.2).
-#[must_use]
-pub fn is_token(byte: u8) -> bool {
+/// Returns whether a token may contain the byte (RFC 9110, section 5.6.2).
+fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// An unquoted value: up to the next `;` or blank. Wider than a token, since boundaries with `=`,
-/// `/` or `:` are sent unquoted by real clients.
+/// Splits off an unquoted value, up to the next `;` or blank. It may be more than a token: real clients don't quote
+/// boundaries with `=`, `/` or `:` (`JavaMail`, for one).
 fn bare(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text
         .iter()
@@ -91,9 +87,8 @@ fn bare(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
-/// A quoted value up to its closing quote, and what follows. A backslash stands for itself, as in the
-/// Windows paths of old browsers; before a quote it is refused, since parsers differ on whether it escapes
-/// the quote and so on where the value ends.
+/// Splits off a quoted value. A backslash is itself, as in the Windows paths of old browsers. Before a quote it is
+/// refused: parsers differ on whether it escapes the quote, and so on where the value ends.
 fn unquote(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (value, rest) = text.split_at(memchr::memchr(b'"', text)?);
     (!value.ends_with(b"\\")).then_some((value, &rest[1..]))
@@ -101,11 +96,11 @@ fn unquote(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::Parameters;
+    use super::HeaderParams;
 
     #[track_caller]
     fn assert_name(header: &str, name: Option<&str>) {
-        let parsed = Parameters::parse(header.as_bytes());
+        let parsed = HeaderParams::parse(header.as_bytes());
         let found = parsed.as_ref().and_then(|p| p.only("name"));
         assert_eq!(found, name.map(str::as_bytes), "{header}");
     }

@@ -1,8 +1,7 @@
-//! Log lines to standard error, as text or as JSON (one object a line) as Lambda's logging
-//! configuration asks.
+//! Log lines on standard error, as text or as JSON, as Lambda's logging configuration asks.
 //!
-//! Only our own lines have a level that can be raised. The SDK logs whole requests
-//! below warning, with keys, e-mails and images in them: those are never written.
+//! Only our own lines have a level that can be raised. Below a warning, the SDK and `lambda_runtime` log whole requests,
+//! with keys, e-mails and images in them: those lines are never written.
 
 use std::env;
 use std::panic;
@@ -14,8 +13,11 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Starts logging to standard error, once a process. `AWS_LAMBDA_LOG_FORMAT` is `JSON` or `Text`,
-/// `AWS_LAMBDA_LOG_LEVEL` a level, without which it is the default one; both are Lambda's own.
+/// The span of an invocation, which has the IDs that each line carries. Nothing else has this target.
+const REQUEST_SPAN: &str = "lambda_runtime::layers::trace";
+
+/// Starts logging to standard error, once a process. Lambda sets `AWS_LAMBDA_LOG_FORMAT` to `JSON` or `Text` and
+/// `AWS_LAMBDA_LOG_LEVEL` to a level; without that, it is `default`.
 pub fn init(default: LevelFilter) {
     let level = env::var("AWS_LAMBDA_LOG_LEVEL")
         .ok()
@@ -31,24 +33,26 @@ pub fn init(default: LevelFilter) {
     }));
 }
 
-/// Starts logging our own lines of this level to a writer, once a process.
+/// Starts logging to a writer, once a process: our own lines from `level` on.
 pub fn init_with<W>(level: LevelFilter, json: bool, writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    let others = LevelFilter::WARN.min(level);
     let targets = Targets::new()
-        .with_default(LevelFilter::WARN)
-        .with_target("put_image", level);
+        .with_default(others)
+        .with_target("put_image", level)
+        .with_target(REQUEST_SPAN, LevelFilter::INFO);
     let text = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(writer);
-    // Lambda adds the time to a text line itself.
     let layer = if json {
         text.json()
             .flatten_event(true)
             .with_span_list(false)
             .boxed()
     } else {
+        // Lambda adds the time to a text line itself.
         text.without_time().boxed()
     };
     tracing_subscriber::registry()

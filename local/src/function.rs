@@ -1,0 +1,80 @@
+//! The function as Lambda invokes it, but in this process: an event's JSON in, the response's JSON out, by the
+//! conversions of `lambda_http` that the deployed function uses.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::FutureExt as _;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Context, LambdaEvent, Request, Service as _, service_fn};
+use put_image::handler::{App, Leftovers};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::Error;
+
+/// A response, and what the request leaves to be deleted once the response is on its way.
+#[derive(Debug)]
+pub struct Invoked {
+    /// The response, as the Runtime API would get it.
+    pub response: Value,
+    /// For [`App::clean_up`].
+    pub leftovers: Leftovers,
+}
+
+/// Returns the context of an invocation that begins now and is ended after `timeout`.
+#[must_use]
+pub fn context(timeout: Duration) -> Context {
+    let killed = (SystemTime::now() + timeout)
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let mut context = Context::default();
+    context.request_id = Uuid::new_v4().to_string();
+    context.deadline = u64::try_from(killed.as_millis()).unwrap_or(u64::MAX);
+    context
+}
+
+/// Has the function answer an event.
+///
+/// # Errors
+///
+/// What Lambda calls a function error: no gateway writes such an event.
+pub async fn invoke(app: &App, event: &[u8], context: Context) -> Result<Invoked, Error> {
+    let payload: LambdaRequest = serde_json::from_slice(event)?;
+    let leftovers = Mutex::new(None);
+    let invocation = async {
+        let mut function = Adapter::from(service_fn(async |request: Request| {
+            let answer = app.handle(request).await;
+            *leftovers.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.leftovers);
+            Ok::<_, Infallible>(answer.response)
+        }));
+        function.call(LambdaEvent::new(payload, context)).await
+    };
+    // lambda_http panics over a Host or a Base64 body that it can't read, and lambda_runtime catches it.
+    let answered = AssertUnwindSafe(invocation).catch_unwind().await;
+    let Ok(response) = answered.map_err(|_| "the event can't be converted to a request")?;
+    let leftovers = leftovers
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    Ok(Invoked {
+        response: serde_json::to_value(response)?,
+        leftovers: leftovers.ok_or("the function has not answered")?,
+    })
+}
+
+/// Has the function answer an event, and cleans up. Returns the response.
+///
+/// # Errors
+///
+/// As [`invoke`].
+pub async fn invoke_and_clean_up(
+    app: &App,
+    event: &[u8],
+    timeout: Duration,
+) -> Result<Value, Error> {
+    let invoked = invoke(app, event, context(timeout)).await?;
+    app.clean_up(invoked.leftovers).await;
+    Ok(invoked.response)
+}

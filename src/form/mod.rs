@@ -1,0 +1,159 @@
+//! The form: a `multipart/form-data` body to the documented fields. multer splits it, [`guard`] refuses what multer
+//! would be lenient about.
+
+mod guard;
+pub mod header_params;
+
+use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
+use std::future::ready;
+
+use bytes::Bytes;
+use futures_util::stream;
+use multer::Multipart;
+
+pub use self::guard::MAX_PARTS;
+use crate::domain::{
+    Admin, Field, IdType, ImageField, SubmissionId, Text, TextError, UnknownIdType,
+};
+use crate::image::png::MAX_INFLATED;
+use crate::image::{DecodeError, Image};
+
+/// The images of a request, in the contract's order.
+pub type Images = BTreeMap<ImageField, Image>;
+
+/// The documented fields of a form. An empty value counts as none.
+#[derive(Debug, Default)]
+pub struct Form {
+    /// `submissionId`.
+    pub submission_id: Option<SubmissionId>,
+    /// `admin`.
+    pub admin: Option<Admin>,
+    /// `idType`; that it is unknown is reported after the records are checked (row 9).
+    pub id_type: Option<Result<IdType, UnknownIdType>>,
+    /// The images, decoded.
+    pub images: Images,
+}
+
+impl Form {
+    /// Reads a request's body.
+    ///
+    /// # Errors
+    ///
+    /// [`FormError`] for anything that the contract's row 1 names.
+    pub async fn read(content_type: &str, body: Bytes) -> Result<Self, FormError> {
+        let boundary = guard::boundary(content_type)?;
+        if body.is_empty() {
+            return Err(FormError::NoBody);
+        }
+        guard::check_delimiters(&body, &boundary)?;
+        let delimiter = format!("--{boundary}");
+        let mut parts = Multipart::new(stream::once(ready(Ok::<_, Infallible>(body))), boundary);
+        let mut form = Self::default();
+        let mut seen = HashSet::new();
+        while let Some(mut part) = parts.next_field().await? {
+            // The body is in memory, so the first chunk is all of the part, and not a copy.
+            let content = part.chunk().await?.unwrap_or_default();
+            // An empty part without its blank line: this is the next part, with its headers.
+            if content.starts_with(delimiter.as_bytes()) {
+                return Err(FormError::PartHeaders);
+            }
+            let name = guard::name(&part)?;
+            let Some(field) = Field::ALL.into_iter().find(|field| field.resembles(name)) else {
+                continue;
+            };
+            let refuse = |problem| Err(FormError::Field { field, problem });
+            if field.name().as_bytes() != name {
+                return refuse(FieldError::Misspelt);
+            }
+            if guard::is_encoded(&part) {
+                return refuse(FieldError::Encoded);
+            }
+            if !seen.insert(field) {
+                return refuse(FieldError::Repeated);
+            }
+            if let Err(problem) = form.set(field, content.trim_ascii()) {
+                return refuse(problem);
+            }
+        }
+        Ok(form)
+    }
+
+    fn set(&mut self, field: Field, content: &[u8]) -> Result<(), FieldError> {
+        match field {
+            Field::SubmissionId => self.submission_id = Text::parse(content)?.map(Into::into),
+            Field::Admin => self.admin = Text::parse(content)?.map(Into::into),
+            Field::IdType => {
+                self.id_type = Text::parse(content)?.map(|name| name.as_str().parse());
+            }
+            Field::Image(_) if content.is_empty() => {}
+            Field::Image(field) => {
+                let inflated: u64 = self.images.values().map(Image::inflated).sum();
+                let image = Image::decode(content, MAX_INFLATED - inflated)?;
+                self.images.insert(field, image);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a body is not a form that can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FormError {
+    /// The body is empty.
+    #[error("the request has no body")]
+    NoBody,
+    /// `Content-Type` is another, or missing.
+    #[error("Content-Type is not multipart/form-data")]
+    NotMultipart,
+    /// `Content-Type` names no boundary, two, or one that no line can begin with.
+    #[error("Content-Type has no usable boundary")]
+    NoBoundary,
+    /// The body ends without the closing boundary.
+    #[error("the form has no closing boundary")]
+    NoClosingBoundary,
+    /// A boundary is not at the start of a line, or follows the closing one.
+    #[error("a boundary is not a line of its own, or the form goes on behind its end")]
+    AmbiguousBoundary,
+    /// There are more parts than [`MAX_PARTS`].
+    #[error("the form has more than {MAX_PARTS} parts")]
+    TooManyParts,
+    /// A part's headers are malformed, folded, repeated or too long.
+    #[error("a part's headers are malformed or too long")]
+    PartHeaders,
+    /// A part has no `Content-Disposition: form-data` with one `name`.
+    #[error("a part has no Content-Disposition: form-data with exactly one name")]
+    UnnamedPart,
+    /// multer can't read the form. What it says may quote the caller, and is kept for debugging alone.
+    #[error("the form is malformed")]
+    Malformed(#[from] multer::Error),
+    /// A documented field is wrong.
+    #[error("{field}: {problem}")]
+    Field {
+        /// The field.
+        field: Field,
+        /// What is wrong.
+        #[source]
+        problem: FieldError,
+    },
+}
+
+/// What is wrong with a documented field.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FieldError {
+    /// Its name differs in case, hyphens or underscores: to ignore it would lose it.
+    #[error("the field's name is spelt in another way")]
+    Misspelt,
+    /// It is sent twice.
+    #[error("sent more than once")]
+    Repeated,
+    /// A `Content-Transfer-Encoding` says that it is encoded once more.
+    #[error("has a Content-Transfer-Encoding")]
+    Encoded,
+    /// It is not a short text.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// It is not an acceptable image.
+    #[error(transparent)]
+    Image(#[from] DecodeError),
+}

@@ -1,0 +1,278 @@
+//! The handler: a request in, an answer out, whatever happens in between.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+use lambda_http::{Body, Context, Request, RequestExt as _, Response};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::checks;
+use crate::config::{Config, MissingVariable};
+use crate::deadline::Deadline;
+use crate::domain::{ApiKey, ImageField};
+use crate::error::{Error, Fault};
+use crate::form::{Form, Images};
+use crate::http::{body_bytes, gateway_key, header, response};
+use crate::image::Image;
+use crate::storage::{Commit, NewImages, Object, Storage};
+use crate::telemetry::metrics::{Ids, Metrics};
+use crate::telemetry::{RequestLog, Step};
+
+/// The function of one process.
+#[derive(Debug)]
+pub struct App {
+    storage: Storage,
+    metrics: Option<Metrics>,
+}
+
+/// What a request ended in.
+#[derive(Debug)]
+pub struct Answer {
+    /// The documented JSON.
+    pub response: Response<Body>,
+    /// What is to be deleted once the response is on its way.
+    pub leftovers: Leftovers,
+}
+
+/// Objects that a request leaves behind, which no record references. [`App::clean_up`] deletes them.
+#[derive(Debug)]
+#[must_use]
+pub struct Leftovers {
+    /// Keys to delete.
+    keys: Vec<String>,
+    /// Keys of uploads that may still arrive, even behind their deletion.
+    unanswered: Vec<String>,
+    deadline: Deadline,
+    context: Context,
+}
+
+/// A request that failed, and the uploads that it leaves behind.
+struct Failure {
+    error: Error,
+    keys: Vec<String>,
+    unanswered: Vec<String>,
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self {
+            error: error.into(),
+            keys: Vec::new(),
+            unanswered: Vec::new(),
+        }
+    }
+}
+
+impl App {
+    /// Makes the function as the environment configures it.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingVariable`] if a required variable is not set.
+    pub async fn from_env() -> Result<Self, MissingVariable> {
+        let storage = Storage::from_env(Config::from_env()?).await;
+        Ok(Self::new(storage).with_metrics(Metrics::from_env(std::io::stdout())))
+    }
+
+    /// Makes a function over its storage.
+    #[must_use]
+    pub const fn new(storage: Storage) -> Self {
+        Self {
+            storage,
+            metrics: None,
+        }
+    }
+
+    /// Has the function write metrics.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Option<Metrics>) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// Makes the storage ready for the first request.
+    pub async fn warm_up(&self) {
+        if let Err(error) = self.storage.warm_up().await {
+            tracing::warn!(%error, "not warmed up");
+        }
+    }
+
+    /// Answers a request. A panic on the way is a `processing_error`.
+    pub async fn handle(&self, request: Request) -> Answer {
+        let context = request.lambda_context();
+        let deadline = Deadline::at(context.deadline());
+        let log = RequestLog::start(request.body().len());
+        let put = AssertUnwindSafe(Box::pin(self.put(request, deadline, &log)));
+        let ended = put
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(Fault::Panicked.into()));
+        let (result, keys, unanswered) = match ended {
+            Ok(replaced) => (Ok(()), replaced, Vec::new()),
+            Err(Failure {
+                error,
+                keys,
+                unanswered,
+            }) => (Err(error), keys, unanswered),
+        };
+        let (known, elapsed) = log.end();
+        known.write_line(&result, elapsed);
+        if let Some(metrics) = &self.metrics {
+            metrics.request(ids(&context), &known, &result, elapsed);
+        }
+        let leftovers = Leftovers {
+            keys,
+            unanswered,
+            deadline,
+            context,
+        };
+        Answer {
+            response: response(&result),
+            leftovers,
+        }
+    }
+
+    /// Carries out a request. Returns the keys of the objects that it replaced.
+    async fn put(
+        &self,
+        request: Request,
+        deadline: Deadline,
+        log: &RequestLog,
+    ) -> Result<Vec<String>, Failure> {
+        let gateway_key = gateway_key(&request);
+        let (head, body) = request.into_parts();
+        let content_type = header(&head.headers, "content-type");
+        let form = Form::read(&content_type, body_bytes(body));
+        let form = log.time(Step::Decode, form).await.map_err(Error::from)?;
+
+        let api_key = ApiKey::parse(&header(&head.headers, "x-api-key"))
+            .ok_or(Error::MissingData("x-api-key"))?;
+        let submission_id = form
+            .submission_id
+            .ok_or(Error::MissingData("submissionId"))?;
+        let admin = form.admin.ok_or(Error::MissingData("admin"))?;
+        checks::gateway_key(&api_key, gateway_key.as_ref())?;
+
+        // Takes place while the records are read.
+        let hashing = hash(form.images.clone());
+        let key_hash = api_key.hash();
+        let reads = async {
+            tokio::join!(
+                self.storage.project(&key_hash),
+                self.storage.submission(&submission_id)
+            )
+        };
+        let (project, submission) = log
+            .time(Step::Read, deadline.work("read", reads))
+            .await
+            .map_err(Fault::from)?;
+        let project = checks::project(project?)?;
+        log.project(&project.id);
+        let admin = checks::admin(&project, &admin)?;
+        let submission = checks::submission(submission?, &project)?;
+        log.submission(&submission_id);
+        let id_type = checks::id_type(&form.images, form.id_type)?;
+
+        let hashed = hashing.await.map_err(|_| Fault::Panicked)?;
+        let object =
+            |(field, image, sha256)| Object::new(&project.id, &submission_id, field, image, sha256);
+        let objects: Vec<Object> = hashed.into_iter().map(object).collect();
+        log.images(&objects);
+        let keys = || objects.iter().map(|object| object.key.clone()).collect();
+        let uploaded = log
+            .time(Step::Upload, self.storage.upload(&objects, deadline))
+            .await;
+        if let Err(failed) = uploaded {
+            return Err(Failure {
+                error: failed.fault.into(),
+                keys: keys(),
+                unanswered: failed.unanswered,
+            });
+        }
+        let project_id = &project.id;
+        let new = NewImages {
+            project_id,
+            submission_id: &submission_id,
+            admin,
+            id_type,
+            objects: &objects,
+        };
+        match log
+            .time(Step::Commit, self.storage.commit(new, submission, deadline))
+            .await
+        {
+            Commit::Done(replaced) => Ok(replaced),
+            Commit::Refused(error) => Err(Failure {
+                error,
+                keys: keys(),
+                unanswered: Vec::new(),
+            }),
+            Commit::Unknown(fault) => {
+                let keys: Vec<String> = keys();
+                tracing::warn!(?keys, "whether these objects were committed is unknown");
+                Err(fault.into())
+            }
+        }
+    }
+
+    /// Deletes what a request left behind. What can't be deleted is named in the log: no record references it, and a
+    /// sweep finds it.
+    pub async fn clean_up(&self, leftovers: Leftovers) {
+        let Leftovers {
+            keys,
+            unanswered,
+            deadline,
+            context,
+        } = leftovers;
+        let deletions = keys.iter().map(|key| self.delete(key, deadline));
+        let deleted = join_all(deletions).await;
+        let mut failures = deleted.iter().filter(|deleted| !**deleted).count();
+        for key in unanswered {
+            tracing::warn!(
+                key,
+                "an upload was never answered: its object may be left over"
+            );
+            failures += 1;
+        }
+        if let Some(metrics) = &self.metrics
+            && failures > 0
+        {
+            metrics.cleanup_failures(ids(&context), failures);
+        }
+    }
+
+    /// Deletes an object; returns whether it did.
+    async fn delete(&self, key: &str, deadline: Deadline) -> bool {
+        let deletion = deadline.clean_up("delete", self.storage.delete(key));
+        let panicked = |_: Box<dyn Any + Send>| Ok(Err(Fault::Panicked));
+        let deleted = AssertUnwindSafe(deletion)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(panicked);
+        match deleted.map_err(Fault::from).flatten() {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(key, %error, "an object is left over");
+                false
+            }
+        }
+    }
+}
+
+/// Hashes the images, beside the thread that everything else runs on.
+fn hash(images: Images) -> JoinHandle<Vec<(ImageField, Image, [u8; 32])>> {
+    spawn_blocking(|| {
+        let images = images.into_iter();
+        images
+            .map(|(field, image)| (field, image.clone(), image.sha256()))
+            .collect()
+    })
+}
+
+fn ids(context: &Context) -> Ids<'_> {
+    Ids {
+        request: &context.request_id,
+        trace: context.xray_trace_id.as_deref(),
+    }
+}

@@ -1,0 +1,63 @@
+//! HTTP at the edge of the handler: what it takes from a request, and the documented responses.
+
+use bytes::Bytes;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequestContext;
+use lambda_http::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use serde_json::json;
+
+use crate::domain::ApiKey;
+use crate::error::Error;
+
+/// When a fault is worth a retry: throttling and a lost connection are usually over by then.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+/// Returns a header's value, and several by commas (RFC 9110, section 5.3): no rule of ours picks one of two.
+pub(crate) fn header(headers: &HeaderMap, name: &str) -> String {
+    let values = headers.get_all(name).iter();
+    let values: Vec<_> = values
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    values.join(",")
+}
+
+/// Returns the key by which a REST API's usage plan let the request in.
+pub(crate) fn gateway_key(request: &Request) -> Option<ApiKey> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV1(ApiGatewayProxyRequestContext { identity, .. }) => {
+            ApiKey::parse(identity.api_key.as_deref()?)
+        }
+        _ => None,
+    }
+}
+
+/// Takes the body's bytes, without a copy.
+pub(crate) fn body_bytes(body: Body) -> Bytes {
+    match body {
+        Body::Text(text) => text.into(),
+        Body::Binary(bytes) => bytes.into(),
+        _ => Bytes::new(),
+    }
+}
+
+/// Makes the documented response.
+pub(crate) fn response(result: &Result<(), Error>) -> Response<Body> {
+    let json = match result {
+        Ok(()) => json!({ "message": "complete to update image." }),
+        Err(error) => json!({ "errorCode": error.code(), "message": error.message() }),
+    };
+    let mut response = Response::new(Body::Text(json.to_string()));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    let Err(error) = result else { return response };
+    *response.status_mut() = error.status();
+    let headers = response.headers_mut();
+    if let Ok(detail) = HeaderValue::try_from(error.detail()) {
+        headers.insert("x-error-detail", detail);
+    }
+    if error.status().is_server_error() {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    }
+    response
+}

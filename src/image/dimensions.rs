@@ -1,0 +1,54 @@
+//! The size of an image.
+
+use std::num::NonZeroU32;
+
+/// The most pixels that an image may have (the contract's section on images): 100 megapixels, more than any phone's
+/// camera writes, and little enough for a reader with ordinary limits.
+pub const MAX_PIXELS: u64 = 100_000_000;
+
+/// Width and height in pixels, both above zero and together at most [`MAX_PIXELS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dimensions {
+    width: NonZeroU32,
+    height: NonZeroU32,
+}
+
+impl Dimensions {
+    /// Makes dimensions of a width and a height in pixels.
+    ///
+    /// # Errors
+    ///
+    /// [`DimensionsError`] if there is no pixel, or there are too many.
+    pub fn new(width: u32, height: u32) -> Result<Self, DimensionsError> {
+        let (Some(width), Some(height)) = (NonZeroU32::new(width), NonZeroU32::new(height)) else {
+            return Err(DimensionsError::Empty);
+        };
+        if u64::from(width.get()) * u64::from(height.get()) > MAX_PIXELS {
+            return Err(DimensionsError::TooLarge);
+        }
+        Ok(Self { width, height })
+    }
+
+    /// Returns the pixels of a row.
+    #[must_use]
+    pub const fn width(self) -> u32 {
+        self.width.get()
+    }
+
+    /// Returns the number of rows.
+    #[must_use]
+    pub const fn height(self) -> u32 {
+        self.height.get()
+    }
+}
+
+/// Why an image can't have these dimensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DimensionsError {
+    /// Width or height is zero.
+    #[error("the image has no pixels")]
+    Empty,
+    /// There are more pixels than [`MAX_PIXELS`].
+    #[error("the image has more than {} megapixels", MAX_PIXELS / 1_000_000)]
+    TooLarge,
+}

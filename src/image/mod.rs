@@ -1,0 +1,129 @@
+//! An image that a reader can open, as far as the contract's section on images says. Nothing else can be made into an
+//! [`Image`], so nothing else can be stored.
+
+pub mod base64;
+mod dimensions;
+mod foreign;
+pub mod jpeg;
+pub mod png;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use self::base64::Base64Error;
+pub use self::dimensions::{Dimensions, DimensionsError, MAX_PIXELS};
+use self::jpeg::JpegError;
+use self::png::PngError;
+
+/// A format that is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// JPEG.
+    Jpeg,
+    /// PNG.
+    Png,
+}
+
+impl Format {
+    /// Returns the media type.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+        }
+    }
+
+    /// Returns the file extension in object keys.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::Png => "png",
+        }
+    }
+}
+
+/// An acceptable image, byte for byte as sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    bytes: Bytes,
+    format: Format,
+    dimensions: Dimensions,
+    inflated: u64,
+}
+
+impl Image {
+    /// Decodes an image field's text, which has no blanks around it. A PNG may inflate to `max_inflated` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if it is not Base64, or not an acceptable JPEG or PNG.
+    pub fn decode(text: &[u8], max_inflated: u64) -> Result<Self, DecodeError> {
+        let bytes = base64::decode(text)?;
+        let (format, dimensions, inflated) = if jpeg::is_jpeg(&bytes) {
+            (Format::Jpeg, jpeg::check(&bytes)?, 0)
+        } else if png::is_png(&bytes) {
+            let (dimensions, inflated) = png::check(&bytes, max_inflated)?;
+            (Format::Png, dimensions, inflated)
+        } else {
+            return Err(foreign::name(&bytes).map_or(DecodeError::Unknown, DecodeError::Foreign));
+        };
+        Ok(Self {
+            bytes: bytes.into(),
+            format,
+            dimensions,
+            inflated,
+        })
+    }
+
+    /// Returns the file's content.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Returns the format, which the content shows.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Returns the size in pixels.
+    #[must_use]
+    pub const fn dimensions(&self) -> Dimensions {
+        self.dimensions
+    }
+
+    /// Returns the bytes that a PNG was inflated to; 0 for a JPEG.
+    #[must_use]
+    pub const fn inflated(&self) -> u64 {
+        self.inflated
+    }
+
+    /// Computes the SHA-256 of the content.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(&self.bytes).into()
+    }
+}
+
+/// Why a text is not an acceptable image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// It is not Base64.
+    #[error(transparent)]
+    Base64(#[from] Base64Error),
+    /// It is of another format, by its name and article.
+    #[error("{0}; send a JPEG or PNG")]
+    Foreign(&'static str),
+    /// It is of no format that is known here.
+    #[error("neither a JPEG nor a PNG")]
+    Unknown,
+    /// It is a JPEG that is not accepted.
+    #[error(transparent)]
+    Jpeg(#[from] JpegError),
+    /// It is a PNG that is not accepted.
+    #[error(transparent)]
+    Png(#[from] PngError),
+}

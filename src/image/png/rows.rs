@@ -1,0 +1,90 @@
+//! The rows of a PNG as they are inflated (PNG specification, sections 7 to 9): how many there are, and how long.
+
+use png::Info;
+
+use super::PngError;
+
+/// First column, first row, and the steps between columns and rows, of each pass of Adam7 (section 8.1).
+const ADAM7: [(u32, u32, u32, u32); 7] = [
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+];
+
+/// The highest filter type (section 9.2).
+const PAETH: u8 = 4;
+
+/// The rows that are still expected.
+#[derive(Debug)]
+pub(super) struct Rows {
+    /// Of each pass, the last first: its rows, and the bytes of each with its filter type.
+    passes: Vec<(u64, u64)>,
+    /// The bytes of the current row that are still expected; 0 at its start.
+    row: u64,
+}
+
+impl Rows {
+    /// Returns the rows that an image of this header has.
+    pub(super) fn expected(info: &Info<'_>) -> Self {
+        let bits = info.bits_per_pixel() as u64;
+        let pass = |columns: u32, rows: u32| {
+            (u64::from(rows), 1 + (u64::from(columns) * bits).div_ceil(8))
+        };
+        let mut passes = if info.interlaced {
+            let count =
+                |size: u32, first: u32, step: u32| size.saturating_sub(first).div_ceil(step);
+            let passes =
+                ADAM7.map(|(x, y, dx, dy)| (count(info.width, x, dx), count(info.height, y, dy)));
+            // A pass without columns has no rows either, not even their filter types.
+            let not_empty = passes
+                .into_iter()
+                .filter(|(columns, rows)| *columns > 0 && *rows > 0);
+            not_empty
+                .map(|(columns, rows)| pass(columns, rows))
+                .collect()
+        } else {
+            vec![pass(info.width, info.height)]
+        };
+        passes.reverse();
+        Self { passes, row: 0 }
+    }
+
+    /// Returns the bytes of all that is expected, before the first is taken.
+    pub(super) fn bytes(&self) -> u64 {
+        self.passes.iter().map(|(rows, length)| rows * length).sum()
+    }
+
+    /// Takes inflated data.
+    pub(super) fn take(&mut self, mut data: &[u8]) -> Result<(), PngError> {
+        while let Some(&first) = data.first() {
+            let (rows, length) = self.passes.last_mut().ok_or(PngError::Damaged)?;
+            if self.row == 0 {
+                if first > PAETH {
+                    return Err(PngError::Damaged);
+                }
+                self.row = *length;
+            }
+            let taken = data
+                .len()
+                .min(usize::try_from(self.row).unwrap_or(usize::MAX));
+            data = &data[taken..];
+            self.row -= taken as u64;
+            if self.row == 0 {
+                *rows -= 1;
+                if *rows == 0 {
+                    self.passes.pop();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether the last row has been taken.
+    pub(super) fn is_complete(&self) -> bool {
+        self.passes.is_empty()
+    }
+}

@@ -1,0 +1,262 @@
+//! The tables and the bucket: the clients with their timeouts and retries, and the reads. Uploads and the commit have
+//! modules of their own.
+
+mod attempts;
+mod commit;
+mod records;
+mod upload;
+
+use std::env;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use futures_util::future::try_join_all;
+use tokio::time::timeout;
+
+pub use self::commit::{Commit, NewImages};
+pub use self::records::{MalformedRecord, Project, Submission};
+pub use self::upload::Object;
+use crate::config::Config;
+use crate::domain::{ApiKeyHash, ImageField, SubmissionId};
+use crate::error::Fault;
+use crate::telemetry::xray::Subsegments;
+
+/// The index of projects by the hash of their key.
+pub const API_KEY_INDEX: &str = "apiKeyHash-index";
+
+/// The index of projects by the hash of the key before, which may still be let in for a while.
+pub const PREVIOUS_API_KEY_INDEX: &str = "previousApiKeyHash-index";
+
+/// How long warming up may take. A region's storage answers in some 50 ms, and Lambda ends an init phase after 10 s.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// How long calls may take, and how often they are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connecting: a millisecond or two inside a region, and two round trips more with TLS.
+    pub connect: Duration,
+    /// One attempt at a DynamoDB call, which takes some 5 ms.
+    pub dynamodb_attempt: Duration,
+    /// A DynamoDB call with its retries.
+    pub dynamodb: Duration,
+    /// One attempt at an S3 call. 4.7 MB in 5 s is 8 Mbit/s, far below what the smallest function has.
+    pub s3_attempt: Duration,
+    /// An S3 call with its retries.
+    pub s3: Duration,
+    /// The first attempt and two more, as in the SDK's standard mode.
+    pub max_attempts: u32,
+    /// The wait before the first retry; it doubles, with jitter. The SDK's second is too long for a person who waits.
+    pub initial_backoff: Duration,
+}
+
+impl Default for Limits {
+    /// Returns the limits of the deployed function. Reads, uploads and commit follow each other, so their sum must fit
+    /// into the function's timeout, less the reserve of [`crate::deadline`].
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(1),
+            dynamodb_attempt: Duration::from_secs(2),
+            dynamodb: Duration::from_secs(4),
+            s3_attempt: Duration::from_secs(5),
+            s3: Duration::from_secs(8),
+            max_attempts: 3,
+            initial_backoff: Duration::from_millis(50),
+        }
+    }
+}
+
+/// Loads the AWS SDK's usual configuration, with our HTTP client.
+pub async fn sdk_config() -> SdkConfig {
+    let tls = Provider::Rustls(CryptoMode::Ring);
+    let http = aws_smithy_http_client::Builder::new().tls_provider(tls);
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http.build_https())
+        .load()
+        .await
+}
+
+/// Returns whether buckets are addressed by path: a server that an endpoint names rarely has a host name for each.
+#[must_use]
+pub fn path_style() -> bool {
+    let endpoints = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+    endpoints
+        .iter()
+        .any(|name| env::var_os(name).is_some_and(|url| !url.is_empty()))
+}
+
+/// The tables and the bucket. Made once a process, so that connections are kept.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    dynamodb: aws_sdk_dynamodb::Client,
+    s3: aws_sdk_s3::Client,
+    config: Config,
+}
+
+impl Storage {
+    /// Makes clients that the AWS SDK's usual variables configure: region, credentials, endpoints.
+    pub async fn from_env(config: Config) -> Self {
+        let (sdk, subsegments) = (sdk_config().await, Subsegments::from_env());
+        let dynamodb =
+            aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(subsegments.clone());
+        let s3 = aws_sdk_s3::config::Builder::from(&sdk)
+            .interceptor(subsegments)
+            .force_path_style(path_style());
+        Self::new(config, Limits::default(), dynamodb, s3)
+    }
+
+    /// Makes clients of the given configurations, with our limits.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        limits: Limits,
+        dynamodb: aws_sdk_dynamodb::config::Builder,
+        s3: aws_sdk_s3::config::Builder,
+    ) -> Self {
+        let retries = RetryConfig::standard()
+            .with_max_attempts(limits.max_attempts)
+            .with_initial_backoff(limits.initial_backoff);
+        let timeouts = |attempt, operation| {
+            TimeoutConfig::builder()
+                .connect_timeout(limits.connect)
+                .operation_attempt_timeout(attempt)
+                .operation_timeout(operation)
+                .build()
+        };
+        let dynamodb = dynamodb
+            .retry_config(retries.clone())
+            .timeout_config(timeouts(limits.dynamodb_attempt, limits.dynamodb))
+            .build();
+        let s3 = s3
+            .retry_config(retries)
+            .timeout_config(timeouts(limits.s3_attempt, limits.s3))
+            .build();
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            config,
+        }
+    }
+
+    /// Opens the connections that a request with four images needs, and has the SDK resolve credentials and endpoints,
+    /// by reading nonexistent items and calling `GetBucketLocation` four times. Lambda gives a process a whole CPU
+    /// before its first request, and a share of one from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if the storage doesn't answer in time; the first request then opens its own connections.
+    pub async fn warm_up(&self) -> Result<(), Fault> {
+        let submission = self.read_submission("none");
+        let no_key = ApiKeyHash::of_no_key();
+        let project = self.project_by(API_KEY_INDEX, "apiKeyHash", &no_key);
+        let locations = ImageField::ALL.map(|_| self.bucket_location());
+        let answers = async { tokio::try_join!(project, submission, try_join_all(locations)) };
+        match timeout(WARM_UP, answers).await {
+            Ok(answers) => answers.map(drop),
+            Err(_elapsed) => Err(Fault::TimedOut("warm-up")),
+        }
+    }
+
+    async fn bucket_location(&self) -> Result<(), Fault> {
+        let bucket = &self.config.images_bucket;
+        let location = self.s3.get_bucket_location().bucket(bucket).send().await;
+        location
+            .map(drop)
+            .map_err(|error| call_failed("GetBucketLocation", error))
+    }
+
+    /// Finds the project that is registered under a key's hash, or that was until a time that is not over yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if it can't be read, or if two projects have the key: to pick one would hand a submission to the wrong
+    /// customer.
+    pub async fn project(&self, key: &ApiKeyHash) -> Result<Option<Project>, Fault> {
+        let current = self.project_by(API_KEY_INDEX, "apiKeyHash", key).await?;
+        if current.is_some() {
+            return Ok(current);
+        }
+        self.project_by(PREVIOUS_API_KEY_INDEX, "previousApiKeyHash", key)
+            .await
+    }
+
+    async fn project_by(
+        &self,
+        index: &'static str,
+        attribute: &'static str,
+        key: &ApiKeyHash,
+    ) -> Result<Option<Project>, Fault> {
+        let mut query = self
+            .dynamodb
+            .query()
+            .table_name(&self.config.projects_table)
+            .index_name(index)
+            .key_condition_expression(format!("{attribute} = :hash"))
+            .expression_attribute_values(":hash", AttributeValue::S(key.to_string()))
+            .expression_attribute_names("#status", "status")
+            .projection_expression(Project::PROJECTION);
+        if index == PREVIOUS_API_KEY_INDEX {
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
+            query = query
+                .filter_expression("previousApiKeyUntil > :now")
+                .expression_attribute_values(":now", AttributeValue::N(now.as_secs().to_string()));
+        }
+        let found = query
+            .send()
+            .await
+            .map_err(|error| call_failed("Query", error))?;
+        match <[_; 1]>::try_from(found.items.unwrap_or_default()) {
+            Ok([item]) => Ok(Some(item.try_into()?)),
+            Err(none) if none.is_empty() => Ok(None),
+            Err(_several) => Err(Fault::SharedApiKey),
+        }
+    }
+
+    /// Reads a submission. Strongly consistent: callers upload right after creating a submission.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if it can't be read.
+    pub async fn submission(&self, id: &SubmissionId) -> Result<Option<Submission>, Fault> {
+        self.read_submission(id.as_str()).await
+    }
+
+    async fn read_submission(&self, id: &str) -> Result<Option<Submission>, Fault> {
+        let found = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.config.submissions_table)
+            .key("submissionId", AttributeValue::S(id.to_owned()))
+            .projection_expression(Submission::projection())
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| call_failed("GetItem", error))?;
+        Ok(found.item.map(Submission::from))
+    }
+}
+
+/// Returns the fault that a failed call is.
+fn call_failed<E>(operation: &'static str, error: SdkError<E>) -> Fault
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    if let (Some(service), Some(response)) = (error.as_service_error(), error.raw_response()) {
+        let (status, code) = (response.status().as_u16(), service.code());
+        return Fault::Refused {
+            operation,
+            status,
+            code: code.unwrap_or("without an error code").to_owned(),
+        };
+    }
+    Fault::NoAnswer {
+        operation,
+        source: error.into(),
+    }
+}

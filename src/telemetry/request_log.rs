@@ -1,0 +1,157 @@
+//! What is known of a request, for its one log line and its metrics. A handle to it travels with the request.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::domain::{ImageField, SubmissionId};
+use crate::error::Error;
+use crate::image::Format;
+use crate::storage::Object;
+
+/// A part of the work whose time is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The form and its images.
+    Decode,
+    /// The reads of the records.
+    Read,
+    /// The uploads.
+    Upload,
+    /// The commit.
+    Commit,
+}
+
+/// A handle to what is known of a request so far.
+#[derive(Debug)]
+pub struct RequestLog {
+    started: Instant,
+    known: Mutex<Known>,
+}
+
+/// What is known of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The project's ID, once the key is known to be its.
+    pub project: Option<String>,
+    /// The submission's ID, once it is known to be the project's.
+    pub submission: Option<String>,
+    /// Bytes of the body.
+    pub body: usize,
+    /// How long the steps took that the request came to.
+    pub steps: [Option<Duration>; 4],
+    /// Format and bytes of each image that is put.
+    pub images: [Option<(Format, usize)>; 4],
+}
+
+impl RequestLog {
+    /// Starts the log of a request with a body of `body` bytes.
+    #[must_use]
+    pub fn start(body: usize) -> Self {
+        let known = Known {
+            body,
+            ..Known::default()
+        };
+        Self {
+            started: Instant::now(),
+            known: Mutex::new(known),
+        }
+    }
+
+    /// Notes the project that the key belongs to.
+    pub fn project(&self, id: &str) {
+        self.lock().project = Some(id.to_owned());
+    }
+
+    /// Notes the submission, which is the project's.
+    pub fn submission(&self, id: &SubmissionId) {
+        self.lock().submission = Some(id.as_str().to_owned());
+    }
+
+    /// Notes the images that are put.
+    pub fn images(&self, objects: &[Object]) {
+        for object in objects {
+            let image = (object.image.format(), object.image.bytes().len());
+            self.lock().images[object.field as usize] = Some(image);
+        }
+    }
+
+    /// Runs a step and notes how long it took.
+    pub async fn time<T>(&self, step: Step, work: impl Future<Output = T>) -> T {
+        let started = Instant::now();
+        let result = work.await;
+        self.lock().steps[step as usize] = Some(started.elapsed());
+        result
+    }
+
+    /// Returns what is known, and the time since the start.
+    #[must_use]
+    pub fn end(&self) -> (Known, Duration) {
+        (self.lock().clone(), self.started.elapsed())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Returns the images that are put: field, format and bytes of each.
+    pub fn images(&self) -> impl Iterator<Item = (ImageField, Format, usize)> {
+        let images = ImageField::ALL.into_iter().zip(self.images);
+        images.filter_map(|(field, image)| image.map(|(format, size)| (field, format, size)))
+    }
+
+    /// Writes the request's line.
+    pub fn write_line(&self, result: &Result<(), Error>, elapsed: Duration) {
+        let format =
+            |field: ImageField| self.images[field as usize].map(|(format, _)| format.extension());
+        let size = |field: ImageField| self.images[field as usize].map(|(_, size)| size);
+        let step = |step: Step| self.steps[step as usize].map(milliseconds);
+        let (status, code) = status_and_code(result);
+        macro_rules! log {
+            ($level:ident) => {
+                tracing::$level!(
+                    status,
+                    code,
+                    detail = result.as_ref().err().map(tracing::field::display),
+                    project = self.project,
+                    submission = self.submission,
+                    idImage.format = format(ImageField::IdImage),
+                    idImage.size = size(ImageField::IdImage),
+                    idBackImage.format = format(ImageField::IdBackImage),
+                    idBackImage.size = size(ImageField::IdBackImage),
+                    selfieImage.format = format(ImageField::SelfieImage),
+                    selfieImage.size = size(ImageField::SelfieImage),
+                    addressImage.format = format(ImageField::AddressImage),
+                    addressImage.size = size(ImageField::AddressImage),
+                    decodeMs = step(Step::Decode),
+                    readMs = step(Step::Read),
+                    uploadMs = step(Step::Upload),
+                    commitMs = step(Step::Commit),
+                    totalMs = milliseconds(elapsed),
+                    "put image"
+                )
+            };
+        }
+        if let Err(Error::Processing(_)) = result {
+            log!(error);
+        } else {
+            log!(info);
+        }
+    }
+}
+
+/// Returns a result's HTTP status, and its `errorCode` or `ok`.
+#[must_use]
+pub(super) fn status_and_code(result: &Result<(), Error>) -> (u16, &'static str) {
+    match result {
+        Ok(()) => (200, "ok"),
+        Err(error) => (error.status().as_u16(), error.code()),
+    }
+}
+
+/// Returns a duration in milliseconds, to the microsecond.
+#[must_use]
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
