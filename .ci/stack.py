@@ -42,11 +42,12 @@ apigateway, cloudformation, cloudwatch, dynamodb, iam, lambda_, logs, s3, sns = 
 
 ROW_10 = '{"errorCode":"processing_error","message":"Failed to put image."}'
 GATEWAY_RESPONSES = {
-    "REQUEST_TOO_LARGE": ("413", '{"errorCode":"invalid_payload","message":"Fail to parse the input data."}'),
-    "QUOTA_EXCEEDED": ("429", '{"message":"Too Many Requests"}'),
-    "DEFAULT_5XX": (None, ROW_10),
-    "INTEGRATION_FAILURE": ("504", ROW_10),
-    "INTEGRATION_TIMEOUT": ("504", ROW_10),
+    "REQUEST_TOO_LARGE": ("413", '{"errorCode":"invalid_payload","message":"Fail to parse the input data."}', None),
+    "THROTTLED": ("429", '{"message":"Too Many Requests"}', "'1'"),
+    "QUOTA_EXCEEDED": ("429", '{"message":"Too Many Requests"}', "'3600'"),
+    "DEFAULT_5XX": (None, ROW_10, "'1'"),
+    "INTEGRATION_FAILURE": ("504", ROW_10, "'1'"),
+    "INTEGRATION_TIMEOUT": ("504", ROW_10, "'1'"),
 }
 ACCESS_LOG = (
     "error.responseType extendedRequestId httpMethod identity.apiKeyId identity.sourceIp integration.requestId "
@@ -54,7 +55,7 @@ ACCESS_LOG = (
     "xrayTraceId"
 )
 METRICS = (
-    "CleanupFailures ColdStarts CommitDuration DecodeDuration EventBytes ImageBytes Images ReadDuration Requests "
+    "BodyBytes CleanupFailures ColdStarts CommitDuration DecodeDuration ImageBytes Images ReadDuration Requests "
     "TotalDuration UploadDuration"
 )
 ALARMS = {  # F is the function's name.
@@ -85,8 +86,8 @@ def transformed(parameters):
     return transform(template, dict(parameters), ManagedPolicyLoader(iam))
 
 
-def make(template, parameters):
-    """Makes the stack; the IDs of what moto's CloudFormation made, and each resource's properties, resolved."""
+def make(template, parameters, stack_name=STACK):
+    """Makes a stack; the IDs of what moto's CloudFormation made, and each resource's properties, resolved."""
     body = json.loads(json.dumps(template))
     (stage,) = (name for name, resource in body["Resources"].items() if resource["Type"] == "AWS::ApiGateway::Stage")
     outputs = {}
@@ -99,10 +100,10 @@ def make(template, parameters):
             body["Resources"][name] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     body["Outputs"] |= outputs
     parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
-    cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(body), Parameters=parameters)
-    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    cloudformation.create_stack(StackName=stack_name, TemplateBody=json.dumps(body), Parameters=parameters)
+    (stack,) = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
     resolved = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    made = cloudformation.list_stack_resources(StackName=STACK)["StackResourceSummaries"]
+    made = cloudformation.list_stack_resources(StackName=stack_name)["StackResourceSummaries"]
     ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in made}
     return ids, {name: json.loads(resolved[name + "Properties"]) for name in template["Resources"]}
 
@@ -123,8 +124,14 @@ def camel_case(value):
     return [camel_case(value) for value in value] if isinstance(value, list) else value
 
 
+def as_numbers(settings):
+    """A parameter of the type Number is a text where it is referred to."""
+    return [{n: int(v) if str(v).isdigit() else v for n, v in setting.items()} for setting in settings]
+
+
 def tables(ids, properties):
-    for name, attributes in (("ProjectsTable", ["projectId", "apiKeyHash"]), ("SubmissionsTable", ["submissionId"])):
+    projects = ["projectId", "apiKeyHash", "previousApiKeyHash"]
+    for name, attributes in (("ProjectsTable", projects), ("SubmissionsTable", ["submissionId"])):
         table = dynamodb.describe_table(TableName=ids[name])["Table"]
         types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in table["AttributeDefinitions"]}
         indexes = table.get("GlobalSecondaryIndexes", [])
@@ -136,7 +143,9 @@ def tables(ids, properties):
         yield f"{name}: keys of indexes", [index["KeySchema"] for index in indexes], others
         yield f"{name}: projections", [i["Projection"]["ProjectionType"] for i in indexes], ["ALL"] * len(others)
         yield f"{name}: billing", table["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST"
-        yield f"{name}: encryption", properties[name]["SSESpecification"], {"SSEEnabled": True}
+        encryption = {"SSEEnabled": True, "SSEType": "KMS"}
+        yield f"{name}: encryption", properties[name]["SSESpecification"], encryption
+        yield f"{name}: protected from deletion", properties[name]["DeletionProtectionEnabled"], True
         recovery = properties[name]["PointInTimeRecoverySpecification"]
         yield f"{name}: recovery", recovery, {"PointInTimeRecoveryEnabled": True}
 
@@ -153,8 +162,14 @@ def buckets(ids, properties):
             "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{images}"}, "StringEquals": {"aws:SourceAccount": ACCOUNT},
         },
     }
+    write_once = {
+        "Sid": "WriteOnce", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{images}/*", "Condition": {
+            "Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"},
+        },
+    }
     for name, lifecycle, others in (
-        ("ImagesBucket", {"Id": "ExpireReplacedImages", **replaced}, []),
+        ("ImagesBucket", {"Id": "ExpireReplacedImages", **replaced}, [write_once]),
         ("ImagesLogBucket", {"Id": "ExpireLogs", "ExpirationInDays": 90}, [delivery]),
     ):
         bucket, policy, arn = properties[name], properties[f"{name}Policy"], f"arn:aws:s3:::{ids[name]}"
@@ -168,7 +183,7 @@ def buckets(ids, properties):
         yield f"{name}: owner", bucket["OwnershipControls"]["Rules"], [{"ObjectOwnership": "BucketOwnerEnforced"}]
         yield f"{name}: lifecycle", bucket["LifecycleConfiguration"]["Rules"], [{"Status": "Enabled", **lifecycle}]
         yield f"{name}: policy of this bucket", policy["Bucket"], ids[name]
-        yield f"{name}: TLS only", policy["PolicyDocument"]["Statement"], [tls_only, *others]
+        yield f"{name}: policy", policy["PolicyDocument"]["Statement"], [tls_only, *others]
 
 
 def function(ids, properties):
@@ -186,7 +201,7 @@ def function(ids, properties):
     allowed = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
     table, bucket = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ci-", f"arn:aws:s3:::{ids['ImagesBucket']}"
     yield "function: what it may do", [(s["Effect"], s["Action"], s["Resource"]) for s in allowed], [
-        ("Allow", "dynamodb:Query", f"{table}projects/index/apiKeyHash-index"),
+        ("Allow", "dynamodb:Query", [f"{table}projects/index/{i}-index" for i in ("apiKeyHash", "previousApiKeyHash")]),
         ("Allow", "dynamodb:GetItem", f"{table}submissions"),
         ("Allow", "dynamodb:UpdateItem", f"{table}submissions"),
         ("Allow", "s3:PutObject", f"{bucket}/*"),
@@ -195,6 +210,19 @@ def function(ids, properties):
         ("Allow", ["logs:CreateLogStream", "logs:PutLogEvents"], LOG_GROUP + ids["LogGroup"]),
         ("Allow", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
     ]
+    conditions = {s["Sid"]: s["Condition"] for s in allowed if "Condition" in s}
+    images = ["idImage", "idBackImage", "selfieImage", "addressImage"]
+    attributes = {
+        "FindProject": ["projectId", "apiKeyHash", "previousApiKeyHash", "previousApiKeyUntil", "status", "admins"],
+        "ReadSubmission": ["submissionId", "projectId", *images],
+        "CommitImages": ["submissionId", "projectId", "idType", *images, "updatedAt", "updatedBy"],
+    }
+    for sid, names in attributes.items():
+        found = conditions[sid]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+        yield f"function: attributes of {sid}", found, names
+    for sid in ("UploadImage", "DeleteReplacedImage", "WarmUp"):
+        yield f"function: account of {sid}", conditions[sid], {"StringEquals": {"aws:ResourceAccount": ACCOUNT}}
+    yield "function: reserved concurrency", resolved.get("ReservedConcurrentExecutions"), None
     made = iam.list_role_policies(RoleName=role)["PolicyNames"]
     yield "function: its role's policies", made, [policy["PolicyName"] for policy in policies]
     yield "function: no other policies", iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"], []
@@ -210,7 +238,11 @@ def api(ids, properties, plan):
     routes = [(method, path, route.get("security")) for path, methods in paths for method, route in methods.items()]
     key = {"type": "apiKey", "name": "x-api-key", "in": "header"}
     answers = definition["x-amazon-apigateway-gateway-responses"]
-    answers = {n: (a.get("statusCode"), a["responseTemplates"]["application/json"]) for n, a in answers.items()}
+    retry_after = "gatewayresponse.header.Retry-After"
+    answers = {
+        n: (a.get("statusCode"), a["responseTemplates"]["application/json"], a["responseParameters"].get(retry_after))
+        for n, a in answers.items()
+    }
     source = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{ids['Api']}/*/PUT/Image"
     yield "API: routes, each with a key", routes, [("put", "/Image", [{"api_key": []}])]
     yield "API: where the key is", definition["securityDefinitions"], {"api_key": key}
@@ -219,6 +251,8 @@ def api(ids, properties, plan):
     yield "API: who calls the function", [p["Principal"] for p in callers], ["apigateway.amazonaws.com"]
     yield "API: by which route", [p["SourceArn"] for p in callers], [source]
     yield "API: stage", (stage["StageName"], stage["TracingEnabled"]), ("v3", True)
+    throttle = {"ResourcePath": "/*", "HttpMethod": "*", "ThrottlingRateLimit": 5000, "ThrottlingBurstLimit": 5000}
+    yield "API: throttle of all keys", as_numbers(stage["MethodSettings"]), [throttle]
     yield "API: where it logs", log["DestinationArn"], LOG_GROUP + ids["AccessLogGroup"]
     yield "API: what it logs", sorted(json.loads(log["Format"]).values()), [f"$context.{v}" for v in ACCESS_LOG.split()]
     logger = f"arn:aws:iam::{ACCOUNT}:role/{ids['ApiGatewayLogRole']}"
@@ -254,6 +288,29 @@ def operation(ids, topic):
     yield "dashboard: metrics", sorted(graphed), METRICS.split()
     functions = set(re.findall(r'FunctionName(?:\\*", "|=\\*")([^"\\]+)', json.dumps(graphs)))
     yield "dashboard: function", functions, {name}
+
+
+def own_key():
+    """A stack with a key and a reservation of one's own."""
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/own"
+    parameters = {"Prefix": "own-", "KmsKeyArn": key, "ReservedConcurrency": "50"}
+    _, properties = make(transformed(parameters), parameters, "own")
+    for name in ("ProjectsTable", "SubmissionsTable"):
+        encryption = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+        yield f"own key: {name}", properties[name]["SSESpecification"], encryption
+    (rule,) = properties["ImagesBucket"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    yield "own key: ImagesBucket", rule, {
+        "BucketKeyEnabled": True, "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key},
+    }
+    for name in ("LogGroup", "AccessLogGroup"):
+        yield f"own key: {name}", properties[name]["KmsKeyId"], key
+    (statement,) = properties["UseKmsKey"]["PolicyDocument"]["Statement"]
+    yield "own key: what the function may do", (statement["Action"], statement["Resource"]), (
+        ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], key,
+    )
+    via = [f"{service}.{REGION}.amazonaws.com" for service in ("s3", "dynamodb")]
+    yield "own key: by way of", statement["Condition"], {"StringEquals": {"kms:ViaService": via}}
+    yield "reserved concurrency", int(properties["PutImageFunction"]["ReservedConcurrentExecutions"]), 50
 
 
 def admin(plan, ids, variables):
@@ -308,7 +365,7 @@ def main():
     outlive = [name for name, resource in resources.items() if resource.get("DeletionPolicy", "Delete") != "Delete"]
     checks = [
         tables(ids, properties), buckets(ids, properties), function(ids, properties), api(ids, properties, plan),
-        operation(ids, topic), [("what outlives the stack", sorted(outlive), KEPT.split())],
+        operation(ids, topic), own_key(), [("what outlives the stack", sorted(outlive), KEPT.split())],
     ]
     if "--no-cargo" not in sys.argv:
         variables = properties["PutImageFunction"]["Environment"]["Variables"]

@@ -1,9 +1,12 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use put_image::domain::MAX_TEXT;
+use put_image::domain::Text;
+
+use crate::erase::WAIT;
 
 /// Registers projects, keys and submissions of PUT /Image, shows them, and sweeps what a crash left over.
 ///
@@ -33,7 +36,7 @@ pub enum Project {
     /// Register a project and print its new API key, of which only the hash is stored
     Create {
         /// The project's ID
-        #[arg(value_parser = project_id)]
+        #[arg(value_parser = id)]
         id: String,
         /// E-mail account of an administrator; may be given several times
         #[arg(long = "admin", required = true, value_parser = text)]
@@ -50,10 +53,13 @@ pub enum Project {
 /// A command on a project's key.
 #[derive(Debug, Subcommand)]
 pub enum Key {
-    /// Give a project a new API key and print it; from then on the old one opens nothing
+    /// Give a project a new API key and print it; from then on, or after --keep-old, the old one opens nothing
     Rotate {
         /// The project's ID
         id: String,
+        /// How long the old key still opens the project, as 90m, 48h or 7d
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        keep_old: Option<Duration>,
         /// Where the key is registered.
         #[command(flatten)]
         gateway: Gateway,
@@ -74,7 +80,7 @@ pub enum Submission {
     /// Make a submission that images can be put to
     Create {
         /// The submission's ID
-        #[arg(value_parser = text)]
+        #[arg(value_parser = id)]
         id: String,
         /// The ID of its project
         #[arg(long)]
@@ -88,25 +94,58 @@ pub enum Submission {
         #[arg(long, value_name = "DIR")]
         save: Option<PathBuf>,
     },
+    /// Erase a submission: its record, and all versions of all its images, for good
+    Erase {
+        /// The submission's ID
+        id: String,
+        /// The ID of its project: to be sure, or to go on with an erasure whose record is gone already
+        #[arg(long)]
+        project: Option<String>,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+        /// How long to wait for requests that began before, in seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = WAIT.as_secs())]
+        wait: u64,
+    },
 }
 
-/// A text that a form's field can be: the function takes no blanks around one, and no more bytes.
+/// A text as a form's field can have it.
 fn text(value: &str) -> Result<String, String> {
-    if value.is_empty() || value.trim() != value {
-        return Err(
-            "it is empty, or has blanks around it, which a form's field can't have".to_owned(),
-        );
+    match Text::parse(value.as_bytes()) {
+        Ok(Some(text)) if text.as_str() == value => Ok(value.to_owned()),
+        Ok(_) => {
+            Err("it is empty, or has blanks around it, which a form's field can't have".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
     }
-    if value.len() > MAX_TEXT {
-        return Err(format!("it is longer than {MAX_TEXT} bytes"));
-    }
-    Ok(value.to_owned())
 }
 
-/// A project's ID. With a slash, its objects could be taken for those of another project.
-fn project_id(value: &str) -> Result<String, String> {
-    if value.contains('/') {
-        return Err("it holds a slash".to_owned());
+/// An ID that keeps its objects apart from those of all others: it is a part of their keys.
+fn id(value: &str) -> Result<String, String> {
+    if value.contains('/') || value == "." || value == ".." {
+        return Err("an ID can't have a slash in it, or be . or ..".to_owned());
     }
     text(value)
+}
+
+/// A number of minutes, hours or days.
+fn duration(value: &str) -> Result<Duration, String> {
+    let (number, unit) = value.split_at(value.len().saturating_sub(1));
+    let minutes = match unit {
+        "m" => Some(1),
+        "h" => Some(60),
+        "d" => Some(24 * 60),
+        _ => None,
+    };
+    let number: Option<u64> = number.parse().ok();
+    let minutes = number
+        .zip(minutes)
+        .and_then(|(number, minutes)| number.checked_mul(minutes));
+    let seconds = minutes
+        .and_then(|minutes| minutes.checked_mul(60))
+        .filter(|seconds| *seconds > 0);
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "it is no time such as 90m, 48h or 7d".to_owned())
 }

@@ -1,17 +1,21 @@
 //! What an administrator of `PUT /Image` does: [`project`] and [`submission`] register and show records,
-//! [`usage_plan`] makes a project's key known to API Gateway, and [`sweep`] removes what a crash left over. The
-//! local stack seeds itself through the same code. Nothing of this is deployed.
+//! [`usage_plan`] makes a project's key known to API Gateway, [`sweep`] removes what a crash left over, and [`erase`]
+//! everything of a person. The local stack seeds itself through the same code. Nothing of this is deployed.
 
 use std::fmt::Display;
 
 use aws_config::SdkConfig;
+use aws_sdk_s3::types::EncodingType;
+use percent_encoding::percent_decode_str;
 use put_image::config::Config;
 use put_image::storage;
 
 use crate::table::Table;
 
 pub mod cli;
+pub mod erase;
 mod object_key;
+pub mod printable;
 pub mod project;
 pub mod submission;
 pub mod sweep;
@@ -60,6 +64,15 @@ impl Records {
             config,
         }
     }
+}
+
+/// A key as a list of the bucket gives it, which is encoded so that an odd one can't break the list's XML.
+fn listed_key(key: &str, encoding: Option<&EncodingType>) -> String {
+    if encoding != Some(&EncodingType::Url) {
+        return key.to_owned();
+    }
+    let key = key.replace('+', " ");
+    percent_decode_str(&key).decode_utf8_lossy().into_owned()
 }
 
 /// A call that failed, and all that is known of why.

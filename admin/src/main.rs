@@ -2,10 +2,12 @@
 //! is left over), and what is said about it to standard error.
 
 use std::collections::BTreeSet;
-use std::io::{Write as _, stdout};
+use std::io::{Write as _, stdin, stdout};
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use admin::cli::{self, Cli, Key, Submission};
+use admin::printable::printable;
 use admin::project::{NewKey, Project, SetKey};
 use admin::sweep::{LeftOver, Progress, Sweep};
 use admin::table::Created;
@@ -21,7 +23,7 @@ async fn main() -> ExitCode {
     match run(Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("admin: {error}");
+            eprintln!("admin: {}", printable(&error.to_string()));
             ExitCode::FAILURE
         }
     }
@@ -38,9 +40,11 @@ async fn run(cli: Cli) -> Result<(), Error> {
             admins,
             gateway,
         }) => create_project(&records, id, admins, usage_plan(gateway)).await,
-        Cli::Project(cli::Project::Key(Key::Rotate { id, gateway })) => {
-            rotate_key(&records, &id, usage_plan(gateway)).await
-        }
+        Cli::Project(cli::Project::Key(Key::Rotate {
+            id,
+            keep_old,
+            gateway,
+        })) => rotate_key(&records, &id, keep_old, usage_plan(gateway)).await,
         Cli::Submission(Submission::Create { id, project }) => {
             create_submission(&records, &id, &project).await
         }
@@ -49,11 +53,26 @@ async fn run(cli: Cli) -> Result<(), Error> {
             let submission = records.submission(&id).await?;
             let submission = submission
                 .ok_or_else(|| format!("there is no submission {id:?} in the table {table}"))?;
-            print!("{submission}");
+            print(&submission.to_string())?;
             match save {
                 Some(folder) => records.save(&submission, &folder).await,
                 None => Ok(()),
             }
+        }
+        Cli::Submission(Submission::Erase {
+            id,
+            project,
+            yes,
+            wait,
+        }) => {
+            erase(
+                &records,
+                &id,
+                project.as_deref(),
+                yes,
+                Duration::from_secs(wait),
+            )
+            .await
         }
         Cli::Sweep { delete } => sweep(&records, delete).await,
     }
@@ -100,11 +119,17 @@ async fn create_project(
 async fn rotate_key(
     records: &Records,
     project: &str,
+    keep_old: Option<Duration>,
     plan: Option<UsagePlan>,
 ) -> Result<(), Error> {
     let api_key = NewKey::generate()?;
+    let until = keep_old.map(|keep_old| SystemTime::now() + keep_old);
+    let until = until
+        .map(|until| until.duration_since(UNIX_EPOCH))
+        .transpose()?;
+    let until = until.map(|until| until.as_secs());
     let Some(plan) = plan else {
-        return match records.set_key(project, &api_key).await {
+        return match records.set_key(project, &api_key, until).await {
             SetKey::Done => hand_over(&api_key, None),
             SetKey::Refused(error) => Err(error),
             SetKey::Unknown(error) => {
@@ -114,7 +139,7 @@ async fn rotate_key(
     };
     let old = plan.keys(project).await?;
     let new = plan.add(project, &api_key).await?;
-    match records.set_key(project, &api_key).await {
+    match records.set_key(project, &api_key, until).await {
         SetKey::Done => {}
         SetKey::Refused(error) => {
             plan.remove(&new)
@@ -132,6 +157,12 @@ async fn rotate_key(
         }
     }
     hand_over(&api_key, Some(&plan))?;
+    if keep_old.is_some() {
+        eprintln!(
+            "The old key stays on the usage plan until the next rotation; the function refuses it from then on."
+        );
+        return Ok(());
+    }
     for key in old {
         plan.remove(&key).await?;
     }
@@ -166,6 +197,22 @@ async fn sweep(records: &Records, delete: Option<usize>) -> Result<(), Error> {
         &records.config.images_bucket,
     );
     eprintln!("comparing the bucket {bucket} with the table {table}");
+    // Drawn on a terminal alone.
+    let bar = ProgressBar::new_spinner();
+    let found = records.find_left_over(Sweep::now(), |progress| {
+        let Progress {
+            records,
+            objects,
+            left_over,
+            ..
+        } = progress;
+        bar.set_message(format!(
+            "{records} records, {objects} objects, {left_over} left over"
+        ));
+        bar.tick();
+    });
+    let (progress, listed) = found.await?;
+    bar.finish_and_clear();
     let Progress {
         objects,
         named,
@@ -173,7 +220,10 @@ async fn sweep(records: &Records, delete: Option<usize>) -> Result<(), Error> {
         young,
         foreign,
         left_over,
-    } = pass(records, false).await?;
+    } = progress;
+    for object in &listed {
+        print_object("left over", object)?;
+    }
     eprintln!(
         "{objects} objects: {named} named by {count} records, {young} younger than an hour, {foreign} not ours, \
          {left_over} left over"
@@ -193,7 +243,14 @@ async fn sweep(records: &Records, delete: Option<usize>) -> Result<(), Error> {
             .into());
         }
         Some(_) => {
-            let deleted = pass(records, true).await?.left_over;
+            let mut told = Ok(());
+            let tell = |object: &LeftOver| {
+                if told.is_ok() {
+                    told = print_object("deleted", object);
+                }
+            };
+            let deleted = records.delete_left_over(listed, tell).await?;
+            told?;
             eprintln!(
                 "{deleted} deleted. If the bucket keeps versions, they can be brought back for a while."
             );
@@ -203,33 +260,67 @@ async fn sweep(records: &Records, delete: Option<usize>) -> Result<(), Error> {
     Ok(())
 }
 
-/// One sweep, which prints what is left over or, if it deletes, what is deleted.
-async fn pass(records: &Records, delete: bool) -> Result<Progress, Error> {
-    // Drawn on a terminal alone.
+fn print_object(
+    what: &str,
+    LeftOver {
+        key,
+        size,
+        modified,
+    }: &LeftOver,
+) -> Result<(), Error> {
+    print(&format!("{what:9}  {size:>9} bytes  {modified}  {key}\n"))
+}
+
+/// Prints for a script or a reader, without what a terminal would follow.
+fn print(text: &str) -> Result<(), Error> {
+    Ok(stdout().write_all(printable(text).as_bytes())?)
+}
+
+async fn erase(
+    records: &Records,
+    id: &str,
+    project: Option<&str>,
+    yes: bool,
+    wait: Duration,
+) -> Result<(), Error> {
+    let erasure = records.erasure(id, project).await?;
+    let (table, bucket) = (
+        &records.config.submissions_table,
+        &records.config.images_bucket,
+    );
+    let record = if erasure.has_record {
+        "its record"
+    } else {
+        "no record any more"
+    };
+    let what = format!(
+        "the submission {id:?} of the project {:?}: {record} in the table {table}, and {} versions and delete markers in \
+         the bucket {bucket}",
+        erasure.project, erasure.versions
+    );
+    eprintln!("{}", printable(&what));
+    if !yes {
+        eprint!("This can't be undone. Erase it? Type the submission's ID: ");
+        let mut answer = String::new();
+        stdin().read_line(&mut answer)?;
+        if answer.trim() != id {
+            return Err("nothing was erased".into());
+        }
+    }
+    eprintln!("waits {} s for requests that began before", wait.as_secs());
     let bar = ProgressBar::new_spinner();
-    let swept = records.sweep(Sweep::now(delete), |progress, left_over| {
-        let Progress {
-            records,
-            objects,
-            left_over: count,
-            ..
-        } = progress;
-        bar.set_message(format!(
-            "{records} records, {objects} objects, {count} left over"
-        ));
+    let erased = records.erase(&erasure, wait, |erased| {
+        bar.set_message(format!("{erased} versions and delete markers"));
         bar.tick();
-        let Some(LeftOver {
-            key,
-            size,
-            modified,
-        }) = left_over
-        else {
-            return Ok(());
-        };
-        let done = if delete { "deleted" } else { "left over" };
-        bar.suspend(|| writeln!(stdout(), "{done}  {size:>9} bytes  {modified}  {key}"))
     });
-    let swept = swept.await;
+    let erased = erased.await?;
     bar.finish_and_clear();
-    swept
+    let record = if erasure.has_record {
+        "the record and "
+    } else {
+        ""
+    };
+    print(&format!(
+        "erased {record}{erased} versions and delete markers of {id}\n"
+    ))
 }

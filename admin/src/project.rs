@@ -82,11 +82,22 @@ impl Records {
             .await
     }
 
-    /// Gives a project another key. From then on the old one is nobody's.
-    pub async fn set_key(&self, project: &str, api_key: &NewKey) -> SetKey {
+    /// Gives a project another key. Until `keep_old`, a second of Unix time, the one before opens it, too; without that,
+    /// it opens nothing from then on.
+    pub async fn set_key(&self, project: &str, api_key: &NewKey, keep_old: Option<u64>) -> SetKey {
         let table = self.projects();
-        let hash = match api_key.hash() {
-            Ok(hash) => text(&hash),
+        let read = async {
+            let hash = text(&api_key.hash()?);
+            let item = table
+                .read(project)
+                .await?
+                .ok_or_else(|| no_project(project, table.name))?;
+            let old = item.get("apiKeyHash").cloned();
+            let old = old.ok_or_else(|| format!("the project {project:?} has no API key"))?;
+            Ok((hash, old))
+        };
+        let (hash, old) = match read.await {
+            Ok(hashes) => hashes,
             Err(error) => return SetKey::Refused(error),
         };
         let update = self
@@ -94,20 +105,34 @@ impl Records {
             .update_item()
             .table_name(table.name)
             .key(table.key, text(project))
-            .condition_expression("attribute_exists(projectId)")
-            .update_expression("SET apiKeyHash = :hash")
+            .condition_expression("apiKeyHash = :old")
+            .expression_attribute_values(":old", old.clone())
             .expression_attribute_values(":hash", hash.clone());
+        let update = match keep_old {
+            None => update.update_expression(
+                "SET apiKeyHash = :hash REMOVE previousApiKeyHash, previousApiKeyUntil",
+            ),
+            Some(until) => update
+                .update_expression(
+                    "SET apiKeyHash = :hash, previousApiKeyHash = :old, previousApiKeyUntil = :until",
+                )
+                .expression_attribute_values(":until", AttributeValue::N(until.to_string())),
+        };
         let Err(error) = update.send().await else {
             return SetKey::Done;
         };
-        if let Some(UpdateItemError::ConditionalCheckFailedException(_)) = error.as_service_error()
-        {
-            return SetKey::Refused(no_project(project, table.name));
-        }
-        // Its answer may have been lost: the record tells.
+        // Its answer may have been lost, also behind a condition that a retry found to fail: the record tells.
+        let lost_race = matches!(
+            error.as_service_error(),
+            Some(UpdateItemError::ConditionalCheckFailedException(_))
+        );
         let error = table.unwritable(&error);
         match table.read(project).await {
             Ok(Some(item)) if item.get("apiKeyHash") == Some(&hash) => SetKey::Done,
+            Ok(_) if lost_race => SetKey::Refused(
+                format!("another rotation of {project:?} was faster: its key is the project's")
+                    .into(),
+            ),
             Ok(_) => SetKey::Refused(error),
             Err(_) => SetKey::Unknown(error),
         }

@@ -1,25 +1,24 @@
 //! Objects that no record names: what a crash, a deletion that failed, or a commit of unknown outcome left over.
 //!
-//! All records are read first, then all objects are gone through. One that is old enough and was not named is
-//! looked up once more in the record that could name it, just before it is deleted, by a consistent read: no
-//! commit is missed that came in between. In a bucket that keeps versions, as the template's does, what was deleted
-//! can be brought back.
+//! All records are read first, then all objects are gone through. One that is old enough and was not named is looked up
+//! once more in the record that could name it, by a consistent read. What that finds is listed, and nothing else is ever
+//! deleted: an object whose record goes away afterwards is not among it. Just before its deletion, each is looked up
+//! again. In a bucket that keeps versions, as the template's does, what was deleted can be brought back.
 
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
-use std::io;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::DateTime;
-use aws_sdk_s3::types::Object;
+use aws_sdk_s3::types::EncodingType;
 use futures_util::stream::{self, StreamExt as _};
 use put_image::domain::ImageField;
 
 use crate::object_key::ObjectKey;
 use crate::table::Item;
-use crate::{Error, Records, failed};
+use crate::{Error, Records, failed, listed_key};
 
 /// What is younger may be of a request that is not committed yet. A request takes half a minute at most.
 const MIN_AGE: Duration = Duration::from_hours(1);
@@ -30,21 +29,18 @@ const CONCURRENCY: usize = 16;
 /// How to sweep.
 #[derive(Clone, Copy, Debug)]
 pub struct Sweep {
-    /// The time now; objects younger than an hour are never touched.
+    /// The time now; objects younger than an hour are never listed.
     pub now: SystemTime,
-    /// Whether to delete what is left over, or just to tell.
-    pub delete: bool,
     /// Records and objects that are asked for at once; a service may give fewer.
     pub page_size: i32,
 }
 
 impl Sweep {
-    /// A sweep from now on, that tells or deletes.
+    /// A sweep from now on.
     #[must_use]
-    pub fn now(delete: bool) -> Self {
+    pub fn now() -> Self {
         Self {
             now: SystemTime::now(),
-            delete,
             page_size: 1000,
         }
     }
@@ -63,7 +59,7 @@ pub struct Progress {
     pub young: usize,
     /// With a key that the function doesn't write: somebody else's.
     pub foreign: usize,
-    /// Left over, and deleted if asked for.
+    /// Left over.
     pub left_over: usize,
 }
 
@@ -79,18 +75,16 @@ pub struct LeftOver {
 }
 
 impl Records {
-    /// Sweeps. It calls `tell` after each page of records and of objects, and with each object that is left over, when
-    /// that is deleted if it is to be.
+    /// Lists what is left over. It calls `tell` after each page of records and of objects.
     ///
     /// # Errors
     ///
-    /// If table or bucket can't be read, an object can't be deleted, or `tell` fails. What was deleted has been told,
-    /// and it can be started again.
-    pub async fn sweep(
+    /// If table or bucket can't be read.
+    pub async fn find_left_over(
         &self,
         sweep: Sweep,
-        mut tell: impl FnMut(&Progress, Option<&LeftOver>) -> io::Result<()>,
-    ) -> Result<Progress, Error> {
+        mut tell: impl FnMut(&Progress),
+    ) -> Result<(Progress, Vec<LeftOver>), Error> {
         let mut progress = Progress::default();
         let named = self
             .named(sweep.page_size, &mut progress, &mut tell)
@@ -101,57 +95,89 @@ impl Records {
             .s3
             .list_objects_v2()
             .bucket(bucket)
+            .encoding_type(EncodingType::Url)
             .max_keys(sweep.page_size);
         let mut pages = list.into_paginator().send();
+        let mut left_over = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page
                 .map_err(|error| failed(format_args!("can't list the bucket {bucket}"), &error))?;
             let mut candidates = Vec::new();
-            for Object {
-                key,
-                size,
-                last_modified,
-                ..
-            } in page.contents.unwrap_or_default()
-            {
+            for object in page.contents() {
                 progress.objects += 1;
-                let Some(key) = key else { continue };
-                match last_modified {
+                let Some(key) = object.key() else { continue };
+                let key = listed_key(key, page.encoding_type());
+                match object.last_modified {
                     _ if ObjectKey::parse(&key).is_none() => progress.foreign += 1,
                     _ if named.contains(&key) => progress.named += 1,
                     Some(modified) if modified < young => {
+                        let size = object.size.unwrap_or_default();
                         candidates.push(LeftOver {
                             key,
-                            size: size.unwrap_or_default(),
+                            size,
                             modified,
                         });
                     }
                     _ => progress.young += 1,
                 }
             }
-            let mut removals = stream::iter(candidates)
-                .map(|object| self.remove(object, sweep.delete))
-                .buffered(CONCURRENCY);
-            let mut result = Ok(());
-            // To the end of the page, so that one that fails hides none that is deleted.
-            while let Some(removed) = removals.next().await {
-                let told = match removed {
-                    Ok(None) => {
-                        progress.named += 1;
-                        Ok(())
-                    }
-                    Ok(Some(object)) => {
-                        progress.left_over += 1;
-                        tell(&progress, Some(&object)).map_err(Error::from)
-                    }
-                    Err(error) => Err(error),
-                };
-                result = result.and(told);
+            let checks = candidates.into_iter().map(async |object| {
+                let is_named = self.is_named(&object.key).await?;
+                Ok::<_, Error>((object, is_named))
+            });
+            let mut checked = stream::iter(checks).buffered(CONCURRENCY);
+            while let Some(checked) = checked.next().await {
+                let (object, is_named) = checked?;
+                if is_named {
+                    progress.named += 1;
+                } else {
+                    progress.left_over += 1;
+                    left_over.push(object);
+                }
             }
-            result?;
-            tell(&progress, None)?;
+            tell(&progress);
         }
-        Ok(progress)
+        Ok((progress, left_over))
+    }
+
+    /// Deletes listed objects, but for those that a record names by now. It calls `tell` with each that is deleted.
+    /// Returns their number.
+    ///
+    /// # Errors
+    ///
+    /// If the table can't be read, or an object can't be deleted. What was deleted has been told, and the sweep can be
+    /// started again.
+    pub async fn delete_left_over(
+        &self,
+        listed: Vec<LeftOver>,
+        mut tell: impl FnMut(&LeftOver),
+    ) -> Result<usize, Error> {
+        let deletions = listed.into_iter().map(async |object| {
+            if self.is_named(&object.key).await? {
+                return Ok(None);
+            }
+            let bucket = &self.config.images_bucket;
+            let delete = self.s3.delete_object().bucket(bucket).key(&object.key);
+            match delete.send().await {
+                Ok(_) => Ok(Some(object)),
+                Err(error) => Err(failed(format_args!("can't delete {}", object.key), &error)),
+            }
+        });
+        let mut deletions = stream::iter(deletions).buffered(CONCURRENCY);
+        let mut deleted = 0;
+        let mut result = Ok(());
+        // To the end of what is under way, so that one that fails hides none that is deleted.
+        while let Some(deletion) = deletions.next().await {
+            match deletion {
+                Ok(Some(object)) => {
+                    deleted += 1;
+                    tell(&object);
+                }
+                Ok(None) => {}
+                Err(error) => result = result.and(Err(error)),
+            }
+        }
+        result.map(|()| deleted)
     }
 
     /// The keys that the records name.
@@ -159,7 +185,7 @@ impl Records {
         &self,
         page_size: i32,
         progress: &mut Progress,
-        tell: &mut impl FnMut(&Progress, Option<&LeftOver>) -> io::Result<()>,
+        tell: &mut impl FnMut(&Progress),
     ) -> Result<Keys, Error> {
         let table = self.submissions();
         let fields = ImageField::ALL.map(|field| format!("{}.#key", field.name()));
@@ -179,33 +205,23 @@ impl Records {
                 progress.records += 1;
                 images(item).for_each(|key| keys.insert(key));
             }
-            tell(progress, None)?;
+            tell(progress);
         }
         Ok(keys)
     }
 
-    /// Deletes an object, if asked for, unless a record names it by now.
-    async fn remove(&self, object: LeftOver, delete: bool) -> Result<Option<LeftOver>, Error> {
-        for id in ObjectKey::parse(&object.key)
+    /// Whether a record names an object now.
+    async fn is_named(&self, key: &str) -> Result<bool, Error> {
+        let submissions = ObjectKey::parse(key)
             .into_iter()
-            .flat_map(ObjectKey::submissions)
-        {
+            .flat_map(ObjectKey::submissions);
+        for id in submissions {
             let found = self.submissions().read(id).await?;
-            if found.is_some_and(|item| images(&item).any(|key| key == object.key)) {
-                return Ok(None);
+            if found.is_some_and(|item| images(&item).any(|named| named == key)) {
+                return Ok(true);
             }
         }
-        if delete {
-            let deleted = self
-                .s3
-                .delete_object()
-                .bucket(&self.config.images_bucket)
-                .key(&object.key)
-                .send()
-                .await;
-            deleted.map_err(|error| failed(format_args!("can't delete {}", object.key), &error))?;
-        }
-        Ok(Some(object))
+        Ok(false)
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use admin::Records;
+use admin::erase::Erasure;
 use admin::project::{NewKey, Project, SetKey};
 use admin::sweep::{LeftOver, Progress, Sweep};
 use admin::table::Created;
@@ -144,22 +145,19 @@ impl App {
             .collect()
     }
 
-    /// A sweep as it would be some time from now. Returns the progress, and the keys that are left over.
-    async fn sweep(&self, later: Duration, delete: bool) -> (Progress, Vec<String>) {
-        let mut left_over = Vec::new();
+    /// What is left over, as it would be some time from now.
+    async fn find(&self, later: Duration) -> (Progress, Vec<LeftOver>) {
         // So small that everything takes several pages.
         let sweep = Sweep {
             now: SystemTime::now() + later,
-            delete,
             page_size: 2,
         };
-        let note = |_: &Progress, object: Option<&LeftOver>| {
-            left_over.extend(object.map(|object| object.key.clone()));
-            Ok(())
-        };
-        let progress = self.records.sweep(sweep, note).await.unwrap();
-        (progress, left_over)
+        self.records.find_left_over(sweep, |_| {}).await.unwrap()
     }
+}
+
+fn keys(left_over: &[LeftOver]) -> Vec<&str> {
+    left_over.iter().map(|object| object.key.as_str()).collect()
 }
 
 fn key(field: &str, n: u8) -> String {
@@ -208,7 +206,11 @@ async fn a_key_is_printed_once_and_stored_as_its_hash() {
             .contains("there is no project \"none\"")
     );
     for (id, admin, why) in [
-        ("a/b", "a@acme.example", "it holds a slash"),
+        ("a/b", "a@acme.example", "slash"),
+        (".", "a@acme.example", "slash"),
+        ("..", "a@acme.example", "slash"),
+        ("a\tb", "a@acme.example", "control character"),
+        ("a\u{9b}b", "a@acme.example", "control character"),
         (" ", "a@acme.example", "blanks around"),
         ("b", " a@acme.example", "blanks around"),
         ("b", &"a".repeat(257), "longer than 256 bytes"),
@@ -238,6 +240,9 @@ async fn a_submission_is_made_once_and_for_a_project_that_exists() {
         nobodys.contains("there is no project \"none\""),
         "{nobodys}"
     );
+    for odd in ["a/b", ".", "..", "a\u{7f}"] {
+        app.refused(&["submission", "create", odd, "--project", "demo-project"]);
+    }
     assert!(
         app.refused(&["submission", "show", "S-2"])
             .contains("there is no submission \"S-2\"")
@@ -411,48 +416,37 @@ async fn a_sweep_finds_what_no_record_names_and_touches_nothing_else() {
     let records = local::records::Records::sample().unwrap().submissions.len();
 
     // By now all of it is younger than an hour.
-    let (progress, none) = app.sweep(Duration::ZERO, true).await;
-    assert_eq!(
-        progress,
-        Progress {
-            records,
-            objects: 9,
-            named: 4,
-            young: 3,
-            foreign: 2,
-            left_over: 0
-        }
-    );
-    assert_eq!((none, app.objects().await), (vec![], all.clone()));
+    let (progress, none) = app.find(Duration::ZERO).await;
+    let expected = Progress {
+        records,
+        objects: 9,
+        named: 4,
+        young: 3,
+        foreign: 2,
+        left_over: 0,
+    };
+    assert_eq!((progress, none), (expected, vec![]));
 
-    let (progress, mut found) = app.sweep(2 * HOUR, false).await;
-    assert_eq!(
-        progress,
-        Progress {
-            records,
-            objects: 9,
-            named: 4,
-            young: 0,
-            foreign: 2,
-            left_over: 3
-        }
-    );
-    found.sort();
-    assert_eq!(
-        (found.as_slice(), app.objects().await),
-        (&left[..], all),
-        "a dry run"
-    );
+    let (progress, found) = app.find(2 * HOUR).await;
+    let expected = Progress {
+        young: 0,
+        left_over: 3,
+        ..expected
+    };
+    assert_eq!(progress, expected);
+    assert_eq!(keys(&found), left);
+    assert_eq!(app.objects().await, all, "nothing is deleted yet");
 
-    let (_, mut deleted) = app.sweep(2 * HOUR, true).await;
-    deleted.sort();
+    let mut deleted = Vec::new();
+    let sweep = app
+        .records
+        .delete_left_over(found, |object| deleted.push(object.key.clone()));
+    assert_eq!(sweep.await.unwrap(), 3);
     assert_eq!(deleted, left);
     let mut rest = [before, foreign.map(str::to_owned).to_vec()].concat();
     rest.sort();
     assert_eq!(app.objects().await, rest);
-
-    let (progress, _) = app.sweep(2 * HOUR, true).await;
-    assert_eq!(progress.left_over, 0);
+    assert_eq!(app.find(2 * HOUR).await.0.left_over, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -461,34 +455,65 @@ async fn an_object_that_is_committed_during_a_sweep_is_spared() {
     let (late, left) = (key("idImage", 1), key("idImage", 2));
     app.put_object(&late).await;
     app.put_object(&left).await;
+    let name_it = || {
+        let image = AttributeValue::M([("key".to_owned(), AttributeValue::S(late.clone()))].into());
+        let table = &app.stack.config.submissions_table;
+        let update = app.records.dynamodb.update_item().table_name(table);
+        let update = update.key(
+            "submissionId",
+            AttributeValue::S("demo-submission".to_owned()),
+        );
+        let update = update
+            .update_expression("SET idImage = :i")
+            .expression_attribute_values(":i", image);
+        block_in_place(|| Handle::current().block_on(async { update.send().await.unwrap() }));
+    };
     let sweep = Sweep {
         now: SystemTime::now() + 2 * HOUR,
-        delete: true,
         page_size: 1000,
     };
-    let progress = app.records.sweep(sweep, |progress, _| {
-        // All records are read, and no object yet: now a commit names one.
+    // All records are read, and no object yet: now a commit names one.
+    let found = app.records.find_left_over(sweep, |progress| {
         if progress.objects == 0 {
-            let image =
-                AttributeValue::M([("key".to_owned(), AttributeValue::S(late.clone()))].into());
-            let update = app
-                .records
-                .dynamodb
-                .update_item()
-                .table_name(&app.stack.config.submissions_table);
-            let update = update.key(
-                "submissionId",
-                AttributeValue::S("demo-submission".to_owned()),
-            );
-            let update = update
-                .update_expression("SET idImage = :i")
-                .expression_attribute_values(":i", image);
-            block_in_place(|| Handle::current().block_on(async { update.send().await.unwrap() }));
+            name_it();
         }
-        Ok(())
     });
-    assert_eq!(progress.await.unwrap().left_over, 1);
+    let (_, found) = found.await.unwrap();
+    assert_eq!(keys(&found), [&left]);
+    // It comes after the list.
+    let listed = [late.as_str(), &left].map(|key| LeftOver {
+        key: key.to_owned(),
+        ..found[0].clone()
+    });
+    let deleted = app.records.delete_left_over(listed.to_vec(), |_| {}).await;
+    assert_eq!(deleted.unwrap(), 1);
     assert_eq!(app.objects().await, [late]);
+}
+
+/// Images whose record goes away between listing and deleting were not listed, and so are not deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_deletes_nothing_that_it_has_not_listed() {
+    let app = App::start().await;
+    app.put(2, 1).await;
+    let left = key("idImage", 1);
+    app.put_object(&left).await;
+    let (_, listed) = app.find(2 * HOUR).await;
+    let delete = app
+        .records
+        .dynamodb
+        .delete_item()
+        .table_name(&app.stack.config.submissions_table);
+    let delete = delete.key(
+        "submissionId",
+        AttributeValue::S("demo-submission".to_owned()),
+    );
+    delete.send().await.unwrap();
+    assert_eq!(
+        app.records.delete_left_over(listed, |_| {}).await.unwrap(),
+        1
+    );
+    assert_eq!(app.objects().await.len(), 2);
+    assert!(!app.objects().await.contains(&left));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -502,26 +527,20 @@ async fn a_sweep_that_fails_has_told_what_it_deleted() {
     for n in 0..4 {
         app.put_object(&key("idImage", n)).await;
     }
-    let when = When::Nth(2);
-    let end = End::Error(403, "AccessDenied");
+    let (_, listed) = app.find(2 * HOUR).await;
     faults.inject(Fault {
         operation: Operation::DeleteObject,
-        when,
+        when: When::Nth(2),
         takes_effect: false,
-        end,
+        end: End::Error(403, "AccessDenied"),
     });
-    let sweep = Sweep {
-        now: SystemTime::now() + 2 * HOUR,
-        delete: true,
-        page_size: 1000,
-    };
     let mut told = 0;
     let records = endpoints.records(app.stack.config.clone());
-    let error = records.sweep(sweep, |_, object| {
-        told += usize::from(object.is_some());
-        Ok(())
-    });
-    let error = error.await.unwrap_err().to_string();
+    let error = records
+        .delete_left_over(listed, |_| told += 1)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("can't delete") && error.contains("AccessDenied"),
         "{error}"
@@ -604,7 +623,7 @@ async fn a_lost_answer_does_not_lose_a_key() {
     faults.inject(always(Operation::UpdateItem, true));
     let new = key();
     assert!(matches!(
-        records.set_key("demo-project", &new).await,
+        records.set_key("demo-project", &new, None).await,
         SetKey::Done
     ));
     let hash = app.project("demo-project").await["apiKeyHash"].clone();
@@ -616,12 +635,18 @@ async fn a_lost_answer_does_not_lose_a_key() {
     faults.clear();
     faults.inject(always(Operation::UpdateItem, false));
     assert!(matches!(
-        records.set_key("demo-project", &key()).await,
+        records.set_key("demo-project", &key(), None).await,
         SetKey::Refused(_)
     ));
-    faults.inject(always(Operation::GetItem, false));
+    // The read before the change is the first.
+    faults.inject(Fault {
+        operation: Operation::GetItem,
+        when: When::Nth(2),
+        takes_effect: false,
+        end: End::Error(400, "AccessDeniedException"),
+    });
     assert!(matches!(
-        records.set_key("demo-project", &key()).await,
+        records.set_key("demo-project", &key(), None).await,
         SetKey::Unknown(_)
     ));
     assert_eq!(app.project("demo-project").await["apiKeyHash"], hash);
@@ -749,7 +774,7 @@ async fn the_local_stack_gives_the_demo_key_back() {
     let before = app.project("demo-project").await;
     assert!(matches!(
         app.records
-            .set_key("demo-project", &NewKey::generate().unwrap())
+            .set_key("demo-project", &NewKey::generate().unwrap(), None)
             .await,
         SetKey::Done
     ));
@@ -797,4 +822,211 @@ async fn errors_say_what_to_do() {
         app.records.create_submission("nobodys", None).await,
         Ok(Created::Yes)
     ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_rotations_at_once_one_wins() {
+    let app = App::start().await;
+    let faults = Faults::new(1);
+    let table = &app.stack.config.submissions_table;
+    let endpoints = faults
+        .in_front_of(&app.stack.endpoints, table)
+        .await
+        .unwrap();
+    let records = endpoints.records(app.stack.config.clone());
+    let gate = faults.hold(Operation::UpdateItem, 1);
+    let (slow, fast) = (NewKey::generate().unwrap(), NewKey::generate().unwrap());
+    let (lost, ()) = tokio::join!(records.set_key("demo-project", &slow, None), async {
+        gate.arrived().await;
+        let won = app.records.set_key("demo-project", &fast, None).await;
+        assert!(matches!(won, SetKey::Done));
+        gate.open();
+    });
+    let SetKey::Refused(error) = lost else {
+        panic!("{lost:?}")
+    };
+    assert!(error.to_string().contains("another rotation"), "{error}");
+    let hash = ApiKey::parse(fast.reveal()).unwrap().hash().to_string();
+    assert_eq!(
+        app.project("demo-project").await["apiKeyHash"],
+        AttributeValue::S(hash)
+    );
+}
+
+/// The command of a rotation that loses leaves no key of its own at the gateway, and prints none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_that_fails_leaves_no_key_at_the_gateway() {
+    let app = App::start().await;
+    let (url, calls) = gateway(StatusCode::CREATED).await;
+    let rotate = ["project", "key", "rotate", "none", "--usage-plan", "plan"];
+    let output = app
+        .command(&rotate)
+        .env("AWS_ENDPOINT_URL_API_GATEWAY", url)
+        .output()
+        .unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty());
+    assert_eq!(
+        calls.lock().unwrap().last().unwrap(),
+        "DELETE /apikeys/ours"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_can_be_kept_for_a_while() {
+    let app = App::start().await;
+    let put = async |key: &str| {
+        let images = [jpeg(200, 1)];
+        let event = Put::default()
+            .event(&images)
+            .replace("demo-key-for-the-local-stack", key);
+        let function = app.stack.function();
+        let response = invoke_and_clean_up(&function, event.as_bytes(), TIMEOUT);
+        response.await.unwrap()["statusCode"].as_u64().unwrap()
+    };
+    let old = "demo-key-for-the-local-stack";
+    let new = app.printed(&[
+        "project",
+        "key",
+        "rotate",
+        "demo-project",
+        "--keep-old",
+        "7d",
+    ]);
+    assert_eq!((put(old).await, put(new.trim()).await), (200, 200));
+    let until = app.project("demo-project").await["previousApiKeyUntil"]
+        .as_n()
+        .unwrap()
+        .parse::<u64>()
+        .unwrap();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    assert!((now + 7 * 86_400).abs_diff(until) < 60, "{until}");
+
+    // The time is over, whatever the gateway thinks.
+    let over = NewKey::generate().unwrap();
+    let set = app
+        .records
+        .set_key("demo-project", &over, Some(now - 1))
+        .await;
+    assert!(matches!(set, SetKey::Done));
+    assert_eq!((put(new.trim()).await, put(old).await), (400, 400));
+    assert_eq!(put(over.reveal()).await, 200);
+
+    let last = app.printed(&["project", "key", "rotate", "demo-project"]);
+    assert_eq!(
+        (put(over.reveal()).await, put(last.trim()).await),
+        (400, 200)
+    );
+    assert!(
+        !app.project("demo-project")
+            .await
+            .contains_key("previousApiKeyHash")
+    );
+    for odd in ["7", "d", "0d", "-1d", "7w", "99999999999999999999d"] {
+        app.refused(&[
+            "project",
+            "key",
+            "rotate",
+            "demo-project",
+            "--keep-old",
+            odd,
+        ]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_printed_is_escaped() {
+    let app = App::start().await;
+    let (table, id) = (&app.stack.config.submissions_table, "odd");
+    let item = [
+        ("submissionId", id),
+        ("projectId", "demo-project"),
+        ("note", "\u{1b}]0;x\u{7}\u{9b}31m"),
+    ];
+    let item = item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+    let put = app
+        .records
+        .dynamodb
+        .put_item()
+        .table_name(table)
+        .set_item(Some(item.into()));
+    put.send().await.unwrap();
+    let shown = app.printed(&["submission", "show", id]);
+    assert!(!shown.contains(['\u{1b}', '\u{9b}', '\u{7}']), "{shown:?}");
+    let said = app.refused(&["submission", "show", "none\u{1b}[2J"]);
+    assert!(!said.contains('\u{1b}'), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_submission_is_erased() {
+    let app = App::start().await;
+    app.put(4, 1).await;
+    app.put_object(&key("selfieImage", 1)).await;
+    let others =
+        "demo-project/demo-submission/extra/idImage/00000000-0000-4000-8000-000000000000.jpg";
+    app.put_object(others).await;
+    let erase = ["submission", "erase", "demo-submission", "--wait", "0"];
+
+    // Nothing is erased without a yes, or of another project.
+    assert!(app.refused(&erase).contains("nothing was erased"));
+    let other = [&erase[..], &["--project", "closed-project", "--yes"]].concat();
+    assert!(app.refused(&other).contains("is another project's"));
+    let none = ["submission", "erase", "none", "--yes"];
+    assert!(app.refused(&none).contains("name its project by --project"));
+    assert_eq!(app.objects().await.len(), 6);
+
+    let printed = app.printed(&[&erase[..], &["--yes"]].concat());
+    assert_eq!(
+        printed,
+        "erased the record and 5 versions and delete markers of demo-submission\n"
+    );
+    assert_eq!(app.objects().await, [others]);
+    assert!(
+        app.records
+            .submission("demo-submission")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    // What had been stopped halfway goes on, without a record.
+    app.put_object(&key("selfieImage", 2)).await;
+    let again = [&erase[..], &["--yes", "--project", "demo-project"]].concat();
+    assert_eq!(
+        app.printed(&again),
+        "erased 1 versions and delete markers of demo-submission\n"
+    );
+    assert_eq!(app.objects().await, [others]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_anew_is_not_erased() {
+    let app = App::start().await;
+    app.put(1, 1).await;
+    let erasure = Erasure {
+        project: "demo-project".to_owned(),
+        submission: "demo-submission".to_owned(),
+        has_record: false,
+        versions: 1,
+    };
+    let error = app
+        .records
+        .erase(&erasure, Duration::ZERO, |_| {})
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("was made anew"), "{error}");
+    assert_eq!(app.objects().await.len(), 1);
+    let moved = Erasure {
+        project: "closed-project".to_owned(),
+        has_record: true,
+        ..erasure
+    };
+    let error = app
+        .records
+        .erase(&moved, Duration::ZERO, |_| {})
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("another project's"), "{error}");
+    assert_eq!(app.objects().await.len(), 1);
 }

@@ -78,7 +78,7 @@ impl Records {
                 admins,
             };
             if tables.create_project(&project).await? == Created::Exists {
-                match tables.set_key(&project.id, &project.api_key).await {
+                match tables.set_key(&project.id, &project.api_key, None).await {
                     SetKey::Done => {}
                     SetKey::Refused(error) | SetKey::Unknown(error) => return Err(error),
                 }

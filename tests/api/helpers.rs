@@ -351,10 +351,6 @@ impl Answer {
     pub fn row(&self) -> (u16, &str) {
         (self.status, &self.body)
     }
-
-    pub fn is(&self, rows: &[Row]) -> bool {
-        rows.iter().any(|row| *row == self.row())
-    }
 }
 
 /// A form on its way. It starts as one that succeeds.

@@ -1,0 +1,166 @@
+//! The wire between the function and its storage, in this process: an HTTP client for the SDK whose calls take simulated
+//! time, and may be lost, late, doubled, or the last of their process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_s3::error::ConnectorError;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::sleep;
+
+use super::world::{Call, Operation, Reply, World};
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// It is answered.
+    Fine,
+    /// It is answered after a second or so.
+    Slow,
+    /// It is answered with a refusal or a fault of the service's, and not applied.
+    Error,
+    /// It is applied, and answered with a fault of the service's.
+    AppliedError,
+    /// The connection breaks before it arrives.
+    Lost,
+    /// The connection breaks before its answer arrives.
+    AppliedLost,
+    /// It never arrives, and nobody hears of that.
+    Silent,
+    /// It is applied, and its answer never arrives.
+    AppliedSilent,
+    /// It arrives and is applied, seconds after everybody has given it up.
+    Late,
+    /// The same, twice.
+    LateTwice,
+    /// Its process dies before it is sent.
+    CrashBefore,
+    /// Its process dies before its answer arrives.
+    CrashAfter,
+}
+
+impl Fate {
+    /// All that are faults.
+    pub const FAULTS: [Self; 11] = [
+        Self::Slow,
+        Self::Error,
+        Self::AppliedError,
+        Self::Lost,
+        Self::AppliedLost,
+        Self::Silent,
+        Self::AppliedSilent,
+        Self::Late,
+        Self::LateTwice,
+        Self::CrashBefore,
+        Self::CrashAfter,
+    ];
+}
+
+/// A process' wire.
+#[derive(Clone, Debug)]
+pub struct Wire {
+    pub world: World,
+    pub process: usize,
+    /// Tells the process that it dies.
+    pub crash: Arc<Notify>,
+}
+
+impl HttpClient for Wire {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let call = Call::of(&request, self.world.put_of(self.process));
+        let (answer, answered) = oneshot::channel();
+        // In a task of its own: what is under way goes on when whoever waits for it has given up.
+        tokio::spawn(self.clone().carry(call, answer));
+        HttpConnectorFuture::new(async move {
+            let cut = |_| ConnectorError::io("the connection was cut".into());
+            answered.await.map_err(cut).map(response)
+        })
+    }
+}
+
+impl Wire {
+    async fn carry(self, call: Call, answer: oneshot::Sender<Reply>) {
+        let (fate, there, back) = self.world.draw(&call);
+        if fate == Fate::CrashBefore {
+            self.crash.notify_one();
+            return silence(answer).await;
+        }
+        sleep(there).await;
+        match fate {
+            Fate::Fine | Fate::Slow => {
+                let reply = self.world.apply(&call);
+                sleep(back).await;
+                let _ = answer.send(reply);
+            }
+            Fate::Error => {
+                let reply = self.world.refuse(&call);
+                sleep(back).await;
+                let _ = answer.send(reply);
+            }
+            Fate::AppliedError => {
+                self.world.apply(&call);
+                sleep(back).await;
+                let _ = answer.send(Reply::fault(call.operation));
+            }
+            Fate::Lost => drop(answer),
+            Fate::AppliedLost => {
+                self.world.apply(&call);
+                sleep(back).await;
+                drop(answer);
+            }
+            Fate::Silent => silence(answer).await,
+            Fate::AppliedSilent => {
+                self.world.apply(&call);
+                silence(answer).await;
+            }
+            Fate::Late | Fate::LateTwice => {
+                self.world.apply(&call);
+                if fate == Fate::LateTwice {
+                    sleep(back).await;
+                    self.world.apply(&call);
+                }
+                silence(answer).await;
+            }
+            Fate::CrashAfter => {
+                self.world.apply(&call);
+                self.crash.notify_one();
+                silence(answer).await;
+            }
+            Fate::CrashBefore => {}
+        }
+    }
+}
+
+/// Keeps a connection open without an answer for longer than anybody waits.
+async fn silence(answer: oneshot::Sender<Reply>) {
+    sleep(Duration::from_secs(120)).await;
+    drop(answer);
+}
+
+fn response(reply: Reply) -> HttpResponse {
+    let status = StatusCode::try_from(reply.status).unwrap();
+    let mut response = HttpResponse::new(status, SdkBody::from(reply.body));
+    let content_type = match reply.operation {
+        Operation::PutObject | Operation::DeleteObject => "application/xml",
+        _ => "application/x-amz-json-1.0",
+    };
+    response.headers_mut().insert("content-type", content_type);
+    response
+}

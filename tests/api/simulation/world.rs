@@ -1,0 +1,560 @@
+//! The world of a simulation: the storage, which applies one call at a time, and all that is known of what happened.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use dynoxide::{Database, DynoxideError};
+use local::faults::{random, unit};
+use put_image::config::Config;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use super::wire::Fate;
+
+/// How many of the calls are hit by a fault.
+const FAULTS: f64 = 0.06;
+
+/// How many of the puts have a storm, and how many of an operation's calls are hit in it.
+const STORMS: f64 = 0.15;
+const STORM: f64 = 0.7;
+
+/// A call that the function makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    Query,
+    GetItem,
+    UpdateItem,
+    PutObject,
+    DeleteObject,
+}
+
+impl Operation {
+    pub const ALL: [Self; 5] = [
+        Self::Query,
+        Self::GetItem,
+        Self::UpdateItem,
+        Self::PutObject,
+        Self::DeleteObject,
+    ];
+}
+
+/// A call on its way.
+#[derive(Debug)]
+pub struct Call {
+    pub operation: Operation,
+    /// The put that it belongs to.
+    put: usize,
+    /// The object's key.
+    key: String,
+    checksum: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Call {
+    pub fn of(request: &HttpRequest, put: usize) -> Self {
+        let header = |name: &str| request.headers().get(name).map(str::to_owned);
+        let path = request
+            .uri()
+            .split_once("sim/")
+            .map_or("", |(_, path)| path);
+        let path = path.split('?').next().unwrap_or_default();
+        let target = header("x-amz-target");
+        let target = target.as_deref().and_then(|target| target.split_once('.'));
+        let operation = match (request.method(), target) {
+            ("POST", Some((_, "Query"))) => Operation::Query,
+            ("POST", Some((_, "GetItem"))) => Operation::GetItem,
+            ("POST", Some((_, "UpdateItem"))) => Operation::UpdateItem,
+            ("PUT", None) => {
+                assert_eq!(
+                    header("if-none-match").as_deref(),
+                    Some("*"),
+                    "an object could be written twice"
+                );
+                Operation::PutObject
+            }
+            ("DELETE", None) => Operation::DeleteObject,
+            other => panic!("the function makes no such call: {other:?} {path}"),
+        };
+        Self {
+            operation,
+            put,
+            // Behind the bucket's name.
+            key: path.split_once('/').map_or("", |(_, key)| key).to_owned(),
+            checksum: header("x-amz-checksum-sha256"),
+            body: request.body().bytes().expect("a body in memory").to_vec(),
+        }
+    }
+}
+
+/// An answer of the storage's.
+#[derive(Debug)]
+pub struct Reply {
+    pub operation: Operation,
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    fn error(operation: Operation, status: u16, code: &str) -> Self {
+        let body = match operation {
+            Operation::PutObject | Operation::DeleteObject => {
+                format!("<Error><Code>{code}</Code></Error>")
+            }
+            _ => {
+                json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}") }).to_string()
+            }
+        };
+        Self {
+            operation,
+            status,
+            body: body.into(),
+        }
+    }
+
+    pub fn fault(operation: Operation) -> Self {
+        Self::error(operation, 500, "InternalServerError")
+    }
+}
+
+/// A commit that took effect.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    pub put: usize,
+    pub at: Duration,
+    pub submission: String,
+    /// How often the submission had been made by then.
+    pub epoch: usize,
+    /// The field and the key of each image.
+    pub images: BTreeMap<String, String>,
+    /// The keys that it replaced.
+    pub replaced: Vec<String>,
+}
+
+/// A handle to the world.
+#[derive(Clone, Debug)]
+pub struct World(Arc<Mutex<State>>);
+
+pub struct State {
+    random: u64,
+    started: Instant,
+    database: Database,
+    config: Config,
+    pub objects: BTreeMap<String, Vec<u8>>,
+    /// What each submission's record names: field and key.
+    pub named: BTreeMap<String, BTreeMap<String, String>>,
+    epochs: BTreeMap<String, usize>,
+    pub commits: Vec<Commit>,
+    /// The puts whose commit was looked for, and whether that showed one of their images.
+    pub read_back: BTreeMap<usize, bool>,
+    /// Puts that have sent a commit, and those that have read the record after it.
+    committing: BTreeSet<usize>,
+    pub looked: BTreeSet<usize>,
+    /// Of some puts, an operation whose calls are mostly hit.
+    storms: BTreeMap<usize, Operation>,
+    /// The put that each object was uploaded by.
+    pub uploads: BTreeMap<String, usize>,
+    /// Puts during which, or after whose answer, the process died.
+    pub crashed: BTreeSet<usize>,
+    /// Keys of calls that a fault has hit, and of the records that were deleted.
+    pub explained: BTreeSet<String>,
+    puts: HashMap<usize, usize>,
+    pub violations: Vec<String>,
+    pub coverage: BTreeMap<(Operation, Fate), u64>,
+    pub calls: u64,
+    names: HashMap<String, usize>,
+    pub trace: Vec<String>,
+    faults: bool,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("State")
+    }
+}
+
+impl World {
+    pub fn new(seed: u64, config: Config, database: Database) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            random: seed.wrapping_mul(1_000_003),
+            started: Instant::now(),
+            database,
+            config,
+            objects: BTreeMap::new(),
+            named: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            commits: Vec::new(),
+            read_back: BTreeMap::new(),
+            committing: BTreeSet::new(),
+            looked: BTreeSet::new(),
+            storms: BTreeMap::new(),
+            uploads: BTreeMap::new(),
+            crashed: BTreeSet::new(),
+            explained: BTreeSet::new(),
+            puts: HashMap::new(),
+            violations: Vec::new(),
+            coverage: BTreeMap::new(),
+            calls: 0,
+            names: HashMap::new(),
+            trace: Vec::new(),
+            faults: true,
+        })))
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// A number from 0 to 1.
+    pub fn unit(&self) -> f64 {
+        unit(&mut self.state().random)
+    }
+
+    pub fn below(&self, bound: u64) -> u64 {
+        random(&mut self.state().random) % bound
+    }
+
+    pub fn now(&self) -> Duration {
+        self.state().started.elapsed()
+    }
+
+    pub fn end_faults(&self) {
+        self.state().faults = false;
+    }
+
+    /// Notes which put a process is at. Over some of them, one operation's storm breaks.
+    pub fn begin(&self, process: usize, put: usize) {
+        let storm = self.unit() < STORMS;
+        let operation = Operation::ALL[usize::try_from(self.below(5)).unwrap()];
+        let mut state = self.state();
+        state.puts.insert(process, put);
+        if storm {
+            state.storms.insert(put, operation);
+        }
+    }
+
+    pub fn put_of(&self, process: usize) -> usize {
+        self.state().puts[&process]
+    }
+
+    /// Draws what becomes of a call, and how long it takes there and back.
+    pub fn draw(&self, call: &Call) -> (Fate, Duration, Duration) {
+        let chance = self.state().chance(call);
+        let fate = if self.unit() < chance {
+            let faults = Fate::FAULTS.len() as u64;
+            Fate::FAULTS[usize::try_from(self.below(faults)).unwrap()]
+        } else {
+            Fate::Fine
+        };
+        let (there, back) = match fate {
+            Fate::Slow => (200 + self.below(900), 200 + self.below(900)),
+            // Every attempt has been given up by then, and often the request and the ones after it.
+            Fate::Late | Fate::LateTwice => (5_000 + self.below(30_000), self.below(10_000)),
+            _ => (1 + self.below(10), 1 + self.below(10)),
+        };
+        let mut state = self.state();
+        state.calls += 1;
+        *state.coverage.entry((call.operation, fate)).or_default() += 1;
+        if fate != Fate::Fine {
+            state.explain(call);
+        }
+        if matches!(fate, Fate::CrashBefore | Fate::CrashAfter) {
+            state.crashed.insert(call.put);
+        }
+        match call.operation {
+            Operation::UpdateItem => {
+                state.committing.insert(call.put);
+            }
+            Operation::GetItem if state.committing.contains(&call.put) => {
+                state.looked.insert(call.put);
+            }
+            _ => {}
+        }
+        state.note(call, &format!("{fate:?}"));
+        (
+            fate,
+            Duration::from_millis(there),
+            Duration::from_millis(back),
+        )
+    }
+
+    /// Refuses a call without applying it.
+    pub fn refuse(&self, call: &Call) -> Reply {
+        let errors: &[(u16, &str)] = match call.operation {
+            Operation::PutObject | Operation::DeleteObject => &[
+                (403, "AccessDenied"),
+                (503, "SlowDown"),
+                (500, "InternalError"),
+            ],
+            _ => &[
+                (400, "ThrottlingException"),
+                (400, "AccessDeniedException"),
+                (500, "InternalServerError"),
+            ],
+        };
+        let (status, code) = errors[usize::try_from(self.below(errors.len() as u64)).unwrap()];
+        self.state().note(call, code);
+        Reply::error(call.operation, status, code)
+    }
+
+    /// Applies a call.
+    pub fn apply(&self, call: &Call) -> Reply {
+        let mut state = self.state();
+        let reply = match call.operation {
+            Operation::Query => state.dynamodb(call, Database::query),
+            Operation::GetItem => state.get_item(call),
+            Operation::UpdateItem => state.update_item(call),
+            Operation::PutObject => state.put_object(call),
+            Operation::DeleteObject => state.delete_object(call),
+        };
+        let code = error_code(&reply.body);
+        state.note(call, &format!("{} {code}", reply.status));
+        reply
+    }
+
+    /// The hash of a project's API key.
+    pub fn api_key_hash(&self, project: &str) -> String {
+        let state = self.state();
+        let key = json!({ "projectId": { "S": project } });
+        let request = json!({ "TableName": state.config.projects_table, "Key": key });
+        let found = state
+            .database
+            .get_item(serde_json::from_value(request).unwrap())
+            .unwrap();
+        let found = serde_json::to_value(found).unwrap();
+        found["Item"]["apiKeyHash"]["S"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Deletes a submission's record, as another system may. Its objects stay.
+    pub fn delete_submission(&self, id: &str) {
+        let mut state = self.state();
+        let table = state.config.submissions_table.clone();
+        let request = json!({ "TableName": table, "Key": { "submissionId": { "S": id } } });
+        state
+            .database
+            .delete_item(serde_json::from_value(request).unwrap())
+            .unwrap();
+        let named = state.named.remove(id).unwrap_or_default();
+        state.explained.extend(named.into_values());
+        state.trace.push(format!("delete {id}"));
+    }
+
+    /// Makes a submission anew.
+    pub fn create_submission(&self, id: &str, project: &str) {
+        let mut state = self.state();
+        let table = state.config.submissions_table.clone();
+        let item = json!({ "submissionId": { "S": id }, "projectId": { "S": project } });
+        let request = json!({ "TableName": table, "Item": item });
+        state
+            .database
+            .put_item(serde_json::from_value(request).unwrap())
+            .unwrap();
+        *state.epochs.entry(id.to_owned()).or_default() += 1;
+        state.trace.push(format!("create {id} of {project}"));
+    }
+
+    /// Gives a submission to another project.
+    pub fn move_submission(&self, id: &str, project: &str) {
+        let mut state = self.state();
+        let request = json!({
+            "TableName": state.config.submissions_table,
+            "Key": { "submissionId": { "S": id } },
+            "ConditionExpression": "attribute_exists(submissionId)",
+            "UpdateExpression": "SET projectId = :p",
+            "ExpressionAttributeValues": { ":p": { "S": project } },
+        });
+        // It may be gone just now.
+        let moved = state
+            .database
+            .update_item(serde_json::from_value(request).unwrap());
+        state
+            .trace
+            .push(format!("move {id} to {project}: {}", moved.is_ok()));
+    }
+}
+
+impl State {
+    /// The chance that a fault hits a call.
+    fn chance(&self, call: &Call) -> f64 {
+        if !self.faults {
+            0.0
+        } else if self.storms.get(&call.put) == Some(&call.operation) {
+            STORM
+        } else {
+            FAULTS
+        }
+    }
+
+    /// Adds a line to the trace, with keys by the order of their appearance.
+    fn note(&mut self, call: &Call, what: &str) {
+        let next = self.names.len();
+        let mut line = format!(
+            "{} {:?} {}",
+            self.started.elapsed().as_millis(),
+            call.operation,
+            call.put
+        );
+        if !call.key.is_empty() {
+            let name = self.names.entry(call.key.clone()).or_insert(next);
+            write!(line, " #{name}").unwrap();
+        }
+        self.trace.push(format!("{line} {what}"));
+    }
+
+    /// Notes that a fault accounts for what may be left over of a call.
+    fn explain(&mut self, call: &Call) {
+        if !call.key.is_empty() {
+            self.explained.insert(call.key.clone());
+        }
+        if call.operation == Operation::UpdateItem {
+            let values =
+                &serde_json::from_slice::<Value>(&call.body).unwrap()["ExpressionAttributeValues"];
+            for value in values.as_object().unwrap().values() {
+                if let Some(key) = value["M"]["key"]["S"].as_str() {
+                    self.explained.insert(key.to_owned());
+                }
+            }
+        }
+    }
+
+    fn dynamodb<Request: DeserializeOwned, Response: Serialize>(
+        &mut self,
+        call: &Call,
+        operation: fn(&Database, Request) -> Result<Response, DynoxideError>,
+    ) -> Reply {
+        let request = serde_json::from_slice(&call.body).unwrap();
+        match operation(&self.database, request) {
+            Ok(response) => Reply {
+                operation: call.operation,
+                status: 200,
+                body: serde_json::to_vec(&response).unwrap(),
+            },
+            Err(error) => Reply {
+                operation: call.operation,
+                status: error.status_code(),
+                body: error.to_json().into(),
+            },
+        }
+    }
+
+    fn get_item(&mut self, call: &Call) -> Reply {
+        let reply = self.dynamodb(call, Database::get_item);
+        let commits = self.commits.iter().filter(|commit| commit.put == call.put);
+        let mut keys = commits.flat_map(|commit| commit.images.values()).peekable();
+        if keys.peek().is_some() {
+            let text = String::from_utf8_lossy(&reply.body);
+            let shown = keys.any(|key| text.contains(key.as_str()));
+            self.read_back.insert(call.put, shown);
+        }
+        reply
+    }
+
+    fn update_item(&mut self, call: &Call) -> Reply {
+        let reply = self.dynamodb(call, Database::update_item);
+        if reply.status != 200 {
+            return reply;
+        }
+        let request: Value = serde_json::from_slice(&call.body).unwrap();
+        if request["TableName"] == self.config.projects_table.as_str() {
+            return reply;
+        }
+        let submission = request["Key"]["submissionId"]["S"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let mut images = BTreeMap::new();
+        for field in ["idImage", "idBackImage", "selfieImage", "addressImage"] {
+            let image = &request["ExpressionAttributeValues"][format!(":{field}")]["M"];
+            let Some(key) = image["key"]["S"].as_str() else {
+                continue;
+            };
+            let sha256 = self
+                .objects
+                .get(key)
+                .map(|object| hex::encode(Sha256::digest(object)));
+            if sha256.as_deref() != image["sha256"]["S"].as_str() {
+                let put = call.put;
+                self.violations.push(format!(
+                    "put {put} commits {key}, which is not there, or is another image"
+                ));
+            }
+            images.insert(field.to_owned(), key.to_owned());
+        }
+        let named = self.named.entry(submission.clone()).or_default();
+        let replaced = images
+            .iter()
+            .filter_map(|(field, key)| named.insert(field.clone(), key.clone()));
+        let replaced = replaced.collect();
+        self.commits.push(Commit {
+            put: call.put,
+            at: self.started.elapsed(),
+            epoch: self.epochs[&submission],
+            submission,
+            images,
+            replaced,
+        });
+        reply
+    }
+
+    fn put_object(&mut self, call: &Call) -> Reply {
+        if self.objects.contains_key(&call.key) {
+            return Reply::error(call.operation, 412, "PreconditionFailed");
+        }
+        let sha256 = BASE64_STANDARD.encode(Sha256::digest(&call.body));
+        assert_eq!(
+            call.checksum.as_ref(),
+            Some(&sha256),
+            "an upload without its checksum"
+        );
+        self.objects.insert(call.key.clone(), call.body.clone());
+        self.uploads.insert(call.key.clone(), call.put);
+        Reply {
+            operation: call.operation,
+            status: 200,
+            body: Vec::new(),
+        }
+    }
+
+    fn delete_object(&mut self, call: &Call) -> Reply {
+        if self
+            .named
+            .values()
+            .any(|images| images.values().any(|key| *key == call.key))
+        {
+            let (put, key) = (call.put, &call.key);
+            self.violations
+                .push(format!("put {put} deletes {key}, which a record names"));
+        }
+        self.objects.remove(&call.key);
+        Reply {
+            operation: call.operation,
+            status: 204,
+            body: Vec::new(),
+        }
+    }
+}
+
+/// The error code of an answer, for the trace: what else is in it may come in any order.
+fn error_code(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let code = text
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"));
+    if let Some((code, _)) = code {
+        return code.to_owned();
+    }
+    let json: Value = serde_json::from_str(&text).unwrap_or_default();
+    let code = json["__type"]
+        .as_str()
+        .and_then(|code| code.rsplit('#').next());
+    code.unwrap_or_default().to_owned()
+}
