@@ -82,8 +82,10 @@ def sections(document: str) -> dict[str, str]:
 
 
 def jpeg(size: int) -> bytes:
-    head = bytes.fromhex("FFD8 FFC0000B080002000301011100 FFDA0008010100003F00")
-    tail = bytes.fromhex("00FFD9")
+    quantization = b"\xff\xdb\x00\x43\x00" + b"\x01" * 64
+    huffman = b"".join(b"\xff\xc4\x00\x14" + bytes([slot, 1]) + bytes(16) for slot in (0x00, 0x10))
+    frame = b"\xff\xc0\x00\x0b\x08\x00\x02\x00\x03\x01\x01\x11\x00"
+    head, tail = b"\xff\xd8" + quantization + frame + huffman + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00", b"\xff\xd9"
     return head + random.randbytes(size - len(head) - len(tail)).replace(b"\xff", b"\0") + tail
 
 

@@ -16,9 +16,11 @@ def chunk(kind, data):
 
 HEADER = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
 PNG = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", HEADER) + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
+QUANTIZATION = b"\xff\xdb\x00\x43\x00" + b"\x01" * 64
+HUFFMAN = b"".join(b"\xff\xc4\x00\x14" + bytes([slot, 1]) + bytes(16) for slot in (0x00, 0x10))
 FRAME = b"\xff\xc0\x00\x0b\x08\x00\x01\x00\x01\x01\x01\x11\x00"
 SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x12\xff\x00\x34\xff\xd0\x56"
-JPEG = b"\xff\xd8\xff\xe0\x00\x04JF" + FRAME + SCAN + b"\xff\xd9"
+JPEG = b"\xff\xd8\xff\xe0\x00\x04JF" + QUANTIZATION + HUFFMAN + FRAME + SCAN + b"\xff\xd9"
 TEXT = base64.b64encode(PNG).decode()
 
 
@@ -29,6 +31,9 @@ def part(name, value, more=""):
 FORM = part("submissionId", "s") + part("admin", "a") + part("selfieImage", TEXT, '; filename="x"') + "--b--\r\n"
 HEADERS = {"x-api-key": "k", "Content-Type": "multipart/form-data; boundary=b"}
 
+REST = {"httpMethod": "PUT", "requestContext": {"httpMethod": "PUT"}}
+HTTP = {"version": "2.0", "requestContext": {"http": {"method": "PUT"}}}
+
 INPUTS = {
     "image/png": b"\0" + PNG,
     "image/jpeg": b"\0" + JPEG,
@@ -38,11 +43,11 @@ INPUTS = {
     "form/preamble": b"x\r\n" + FORM.encode() + b"y",
     "form/headers": part("a", "", "; name*=x\r\nContent-Type: text/plain").encode() + b"--b--",
     "form/tricks": part("a", "1", '; filename="x; name=evil "').encode() + b"--b \r\n\r\n--b--",
-    "event/text": json.dumps({"headers": HEADERS, "body": FORM, "isBase64Encoded": False}).encode(),
+    "event/text": json.dumps({**REST, "headers": HEADERS, "body": FORM, "isBase64Encoded": False}).encode(),
     "event/base64": json.dumps(
-        {"version": "2.0", "headers": HEADERS, "body": base64.b64encode(FORM.encode()).decode(), "isBase64Encoded": True}
+        {**HTTP, "headers": HEADERS, "body": base64.b64encode(FORM.encode()).decode(), "isBase64Encoded": True}
     ).encode(),
-    "event/multi": json.dumps({"multiValueHeaders": {k: [v] for k, v in HEADERS.items()}, "body": "\u00e9\u2028"}).encode(),
+    "event/multi": json.dumps({**REST, "multiValueHeaders": {k: [v] for k, v in HEADERS.items()}, "body": "\u00e9\u2028"}).encode(),
     "event/damaged": b'{"headers":null,"body":"\\ud83d","isBase64Encoded":"x"}',
 }
 

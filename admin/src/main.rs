@@ -159,7 +159,7 @@ async fn rotate_key(
     hand_over(&api_key, Some(&plan))?;
     if keep_old.is_some() {
         eprintln!(
-            "The old key stays on the usage plan until the next rotation; the function refuses it from then on."
+            "The old key stays on the usage plan until a rotation without --keep-old; the function refuses it when the time is over."
         );
         return Ok(());
     }

@@ -80,7 +80,8 @@ fn answer(openapi: &Value, operation: &Value, status: u16, example: &str) -> Opt
     let example = resolve(openapi, content["examples"].get(example)?)?;
     let headers = response["headers"].as_object().into_iter().flatten();
     let headers = headers.map(|(name, header)| {
-        let text = resolve(openapi, header)?["schema"]["const"].as_str()?;
+        let schema = &resolve(openapi, header)?["schema"];
+        let text = schema["const"].as_str().or(schema["enum"][0].as_str())?;
         Some((name.clone(), text.to_owned()))
     });
     let content_type = Some(("content-type".to_owned(), content_type.clone()));

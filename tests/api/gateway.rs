@@ -34,6 +34,8 @@ fn form(image: &str) -> multipart::Form {
 async fn assert_answer(response: Response, status: u16, body: Value) {
     assert_eq!(response.status().as_u16(), status);
     assert_eq!(response.headers()["content-type"], "application/json");
+    let has_retry_after = response.headers().contains_key("retry-after");
+    assert_eq!(has_retry_after, status == 429 || status >= 500);
     let detail = response
         .headers()
         .get("x-error-detail")

@@ -40,8 +40,10 @@ pub struct App {
     pub faults: Faults,
     /// Where the function finds the stack.
     pub behind_faults: Endpoints,
-    /// Whether the servers are the embedded ones.
-    pub embedded: bool,
+    /// Whether S3 keeps versions, which the embedded one doesn't.
+    pub keeps_versions: bool,
+    /// Whether DynamoDB checks a condition and writes in one step, which moto, one server for both, doesn't.
+    pub is_atomic: bool,
     _folder: TempDir,
 }
 
@@ -78,12 +80,14 @@ impl App {
     pub async fn start_with(limits: Limits, seed: u64) -> Self {
         LOG.start();
         let folder = TempDir::new().unwrap();
-        let (endpoints, embedded) = match (
-            std::env::var("TEST_DYNAMODB_ENDPOINT"),
-            std::env::var("TEST_S3_ENDPOINT"),
-        ) {
-            (Ok(dynamodb), Ok(s3)) => (Endpoints { dynamodb, s3 }, false),
-            _ => (server::embedded(folder.path()).await.unwrap(), true),
+        let given = |name: &str| std::env::var(name).ok();
+        let (dynamodb, s3) = (given("TEST_DYNAMODB_ENDPOINT"), given("TEST_S3_ENDPOINT"));
+        let keeps_versions = s3.is_some();
+        let is_atomic = dynamodb.is_none() || dynamodb != s3;
+        let servers = server::embedded(folder.path()).await.unwrap();
+        let endpoints = Endpoints {
+            dynamodb: dynamodb.unwrap_or(servers.dynamodb),
+            s3: s3.unwrap_or(servers.s3),
         };
         // Those of a stack that exists, or new ones for this test alone.
         let config = Config::from_env()
@@ -102,7 +106,8 @@ impl App {
             function,
             faults,
             behind_faults,
-            embedded,
+            keeps_versions,
+            is_atomic,
             _folder: folder,
         }
     }

@@ -34,7 +34,7 @@ async fn the_record_shows_one_request_whole() {
     }
     assert!(racers.contains(&shown), "images of two requests are mixed");
     // moto checks a condition and writes in two steps, so that there two racers can replace the same.
-    if app.embedded {
+    if app.is_atomic {
         assert_eq!(
             app.objects().await.len(),
             4,

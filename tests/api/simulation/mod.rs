@@ -237,7 +237,7 @@ async fn simulate(seed: u64) -> Report {
     }
     world.end_faults();
     // What is late arrives.
-    sleep(Duration::from_secs(300)).await;
+    sleep(Duration::from_mins(5)).await;
     simulation.check()
 }
 
@@ -262,7 +262,7 @@ impl Simulation {
             process,
             crash: Arc::clone(&crash),
         };
-        (Function::new(storage(wire)), crash)
+        (Function::new(storage(&wire)), crash)
     }
 
     /// Processes one after the other, each until it dies, that make puts.
@@ -390,7 +390,7 @@ impl Simulation {
             .any(|ended| matches!(ended, SetKey::Unknown(_)))
         {
             // It may still arrive.
-            sleep(Duration::from_secs(60)).await;
+            sleep(Duration::from_mins(1)).await;
         }
         let hash = self.world.api_key_hash("project");
         let mut known = keys.iter().map(|(_, key)| key.clone()).collect::<Vec<_>>();
@@ -470,7 +470,7 @@ impl Simulation {
         for key in state.objects.keys().filter(|key| !named.contains(key)) {
             report.left_over += 1;
             assert!(
-                self.explains(key, &state, &puts),
+                explains(key, &state, &puts),
                 "seed {}: {key} is left over without a reason",
                 self.seed
             );
@@ -525,7 +525,7 @@ impl Simulation {
                 // If it took effect before the answer, it was looked for, unless the time was up, and not found.
                 let reserve = put_image::deadline::RESERVE;
                 let committed = commits.iter().any(|commit| commit.at < put.end);
-                let too_late = put.end >= put.start + TIMEOUT - reserve;
+                let too_late = put.end + reserve >= put.start + TIMEOUT;
                 if committed && !too_late {
                     assert_ne!(
                         read_back,
@@ -560,43 +560,44 @@ impl Simulation {
         );
         "refused"
     }
+}
 
-    /// Whether an object that no record names may be left over.
-    fn explains(&self, key: &str, state: &world::State, puts: &BTreeMap<usize, Put>) -> bool {
-        if state.explained.contains(key) {
-            return true;
-        }
-        let is_uncertain = |put: usize| {
-            let answer = puts[&put].answer.as_ref();
-            answer.is_none_or(|answer| answer.status == 500)
-        };
-        // Of a put that died or whose outcome stayed unknown, or replaced by one.
-        let uploaded = puts
-            .keys()
-            .any(|put| is_uncertain(*put) && state.uploads.get(key) == Some(put));
-        let replaced = state
-            .commits
-            .iter()
-            .any(|commit| commit.replaced.iter().any(|old| old == key) && is_uncertain(commit.put));
-        // Or by one that died after its answer, before it had cleaned up.
-        let died = state.crashed.iter().any(|put| {
-            state.uploads.get(key) == Some(put)
-                || state.commits.iter().any(|commit| {
-                    commit.put == *put && commit.replaced.iter().any(|old| old == key)
-                })
-        });
-        uploaded || replaced || died
+/// Whether an object that no record names may be left over.
+fn explains(key: &str, state: &world::State, puts: &BTreeMap<usize, Put>) -> bool {
+    if state.explained.contains(key) {
+        return true;
     }
+    let is_uncertain = |put: usize| {
+        let answer = puts[&put].answer.as_ref();
+        answer.is_none_or(|answer| answer.status == 500)
+    };
+    // Of a put that died or whose outcome stayed unknown, or replaced by one.
+    let uploaded = puts
+        .keys()
+        .any(|put| is_uncertain(*put) && state.uploads.get(key) == Some(put));
+    let replaced = state
+        .commits
+        .iter()
+        .any(|commit| commit.replaced.iter().any(|old| old == key) && is_uncertain(commit.put));
+    // Or by one that died after its answer, before it had cleaned up.
+    let died = state.crashed.iter().any(|put| {
+        state.uploads.get(key) == Some(put)
+            || state
+                .commits
+                .iter()
+                .any(|commit| commit.put == *put && commit.replaced.iter().any(|old| old == key))
+    });
+    uploaded || replaced || died
 }
 
 /// The function's storage over a wire.
-fn storage(wire: Wire) -> Storage {
+fn storage(wire: &Wire) -> Storage {
     // Without a wait, a retry has no jitter.
     let limits = Limits {
         initial_backoff: Duration::ZERO,
         ..Limits::default()
     };
-    let (dynamodb, s3) = builders(&wire);
+    let (dynamodb, s3) = builders(wire);
     Storage::new(schema::config(""), limits, dynamodb, s3)
 }
 

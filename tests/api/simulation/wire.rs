@@ -150,7 +150,7 @@ impl Wire {
 
 /// Keeps a connection open without an answer for longer than anybody waits.
 async fn silence(answer: oneshot::Sender<Reply>) {
-    sleep(Duration::from_secs(120)).await;
+    sleep(Duration::from_mins(2)).await;
     drop(answer);
 }
 
