@@ -16,7 +16,7 @@ use crate::error::{Error, Fault};
 use crate::form::{Form, Images};
 use crate::http::{body_bytes, gateway_key, header, response};
 use crate::image::Image;
-use crate::storage::{Commit, NewImages, Object, Storage};
+use crate::storage::{Commit, NewImages, Object, Storage, UploadFailed};
 use crate::telemetry::metrics::{Ids, Metrics};
 use crate::telemetry::{RequestLog, Step};
 
@@ -183,13 +183,16 @@ impl App {
         let uploaded = log
             .time(Step::Upload, self.storage.upload(&objects, deadline))
             .await;
-        if let Err(failed) = uploaded {
-            return Err(Failure {
-                error: failed.fault.into(),
-                keys: keys(),
-                unanswered: failed.unanswered,
-            });
-        }
+        let unanswered = match uploaded {
+            Ok(unanswered) => unanswered,
+            Err(UploadFailed { fault, unanswered }) => {
+                return Err(Failure {
+                    error: fault.into(),
+                    keys: keys(),
+                    unanswered,
+                });
+            }
+        };
         let project_id = &project.id;
         let new = NewImages {
             project_id,
@@ -206,7 +209,7 @@ impl App {
             Commit::Refused(error) => Err(Failure {
                 error,
                 keys: keys(),
-                unanswered: Vec::new(),
+                unanswered,
             }),
             Commit::Unknown(fault) => {
                 let keys: Vec<String> = keys();

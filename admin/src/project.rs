@@ -126,6 +126,7 @@ impl Records {
             error.as_service_error(),
             Some(UpdateItemError::ConditionalCheckFailedException(_))
         );
+        let is_answered = error.as_service_error().is_some();
         let error = table.unwritable(&error);
         match table.read(project).await {
             Ok(Some(item)) if item.get("apiKeyHash") == Some(&hash) => SetKey::Done,
@@ -133,8 +134,9 @@ impl Records {
                 format!("another rotation of {project:?} was faster: its key is the project's")
                     .into(),
             ),
-            Ok(_) => SetKey::Refused(error),
-            Err(_) => SetKey::Unknown(error),
+            Ok(_) if is_answered => SetKey::Refused(error),
+            // It may still arrive.
+            _ => SetKey::Unknown(error),
         }
     }
 }

@@ -636,7 +636,7 @@ async fn a_lost_answer_does_not_lose_a_key() {
     faults.inject(always(Operation::UpdateItem, false));
     assert!(matches!(
         records.set_key("demo-project", &key(), None).await,
-        SetKey::Refused(_)
+        SetKey::Unknown(_)
     ));
     // The read before the change is the first.
     faults.inject(Fault {

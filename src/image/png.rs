@@ -93,9 +93,8 @@ pub fn check(file: &[u8], max_inflated: u64) -> Result<(Dimensions, u64), PngErr
 
 /// Checks that an indexed image has colours before its pixels (section 11.2.2).
 fn check_palette(info: &Info<'_>) -> Result<(), PngError> {
-    let whole = |palette: &[u8]| palette.len().is_multiple_of(3);
     let is_usable = match &info.palette {
-        Some(palette) => whole(palette),
+        Some(palette) => palette.len().is_multiple_of(3) && (3..=768).contains(&palette.len()),
         None => info.color_type != ColorType::Indexed,
     };
     if is_usable {
@@ -123,7 +122,8 @@ fn inflate_chunk(kind: ChunkType, data: &[u8]) -> Result<u64, PngError> {
     };
     match fdeflate::decompress_to_vec_bounded(compressed, MAX_INFLATED_CHUNK) {
         Ok(inflated) => Ok(inflated.len() as u64),
-        Err(BoundedDecompressionError::DecompressionError { .. }) => Ok(0),
+        // It may have been inflated up to the limit before it was found to be broken.
+        Err(BoundedDecompressionError::DecompressionError { .. }) => Ok(MAX_INFLATED_CHUNK as u64),
         Err(BoundedDecompressionError::OutputTooLarge { .. }) => Err(PngError::LargeChunk),
     }
 }

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 pub use self::commit::{Commit, NewImages};
 pub use self::records::{MalformedRecord, Project, Submission};
-pub use self::upload::Object;
+pub use self::upload::{Object, UploadFailed};
 use crate::config::Config;
 use crate::domain::{ApiKeyHash, ImageField, SubmissionId};
 use crate::error::Fault;

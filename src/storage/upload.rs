@@ -76,27 +76,34 @@ pub struct UploadFailed {
 
 impl Storage {
     /// Uploads objects at the same time. Returns when each upload has ended, so that one that fails leaves no other on
-    /// its way, or when the deadline has passed.
+    /// its way, or when the deadline has passed. Returns the keys of which an attempt was never answered: it may still
+    /// arrive, behind a deletion of the object.
     ///
     /// # Errors
     ///
     /// [`UploadFailed`] if one can't be uploaded; the others may be.
-    pub async fn upload(&self, objects: &[Object], deadline: Deadline) -> Result<(), UploadFailed> {
+    pub async fn upload(
+        &self,
+        objects: &[Object],
+        deadline: Deadline,
+    ) -> Result<Vec<String>, UploadFailed> {
         let attempts: Vec<Attempts> = objects.iter().map(|_| Attempts::default()).collect();
         let uploads = objects.iter().zip(&attempts);
         let uploads = join_all(uploads.map(|(object, attempts)| self.upload_one(object, attempts)));
-        let result = match deadline.work("upload", uploads).await {
+        let result: Result<(), Fault> = match deadline.work("upload", uploads).await {
             Ok(results) => results.into_iter().collect(),
             Err(passed) => Err(passed.into()),
         };
-        result.map_err(|fault| {
-            let uploads = objects.iter().zip(&attempts);
-            let unanswered = uploads.filter(|(_, attempts)| attempts.unanswered() > 0);
-            UploadFailed {
-                fault,
-                unanswered: unanswered.map(|(object, _)| object.key.clone()).collect(),
-            }
-        })
+        let unanswered = objects
+            .iter()
+            .zip(&attempts)
+            .filter(|(_, attempts)| attempts.unanswered() > 0)
+            .map(|(object, _)| object.key.clone())
+            .collect();
+        match result {
+            Ok(()) => Ok(unanswered),
+            Err(fault) => Err(UploadFailed { fault, unanswered }),
+        }
     }
 
     async fn upload_one(&self, object: &Object, attempts: &Attempts) -> Result<(), Fault> {

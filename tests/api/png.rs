@@ -156,6 +156,11 @@ fn broken_structure_is_refused() {
     let rows = data(&[0; 8]);
     refused(&[indexed.clone(), rows.clone(), end()]);
     refused(&[indexed, png_chunk(*b"PLTE", b"rgbr"), rows, end()]);
+    for length in [0, 771] {
+        let palette = png_chunk(*b"PLTE", &vec![7; length]);
+        let indexed = header(3, 2, [8, 3, 0, 0, 0]);
+        refused(&[indexed, palette, data(&[0; 8]), end()]);
+    }
     for rest in [
         [3, 2, 0, 0, 0],
         [16, 3, 0, 0, 0],
@@ -230,10 +235,14 @@ fn chunks_that_fill_a_readers_memory_are_refused() {
             check(&png(&with(1000)), 1019),
             Err(PngError::InflatesTooFar)
         );
-        // Readers pass over one that doesn't decode.
+        // Readers pass over one that doesn't decode. It counts all the same, as it may be inflated far before that.
         let broken = png_chunk(kind, &[head, b"no zlib"].concat());
         assert_accepted(&[header(3, 2, RGB), broken, data(&rows()), end()]);
     }
+    let cut = &zeros(1 << 20)[..900];
+    let cut = png_chunk(*b"zTXt", &[b"Comment\0\0", cut].concat());
+    let many = [header(3, 2, RGB), cut.repeat(257), data(&rows()), end()];
+    assert_refused(&many, PngError::InflatesTooFar);
     let behind = chunk(*b"zTXt", b"Comment\0\0", 100 << 20);
     assert_refused(
         &[header(3, 2, RGB), data(&rows()), behind, end()],

@@ -107,7 +107,10 @@ impl Wire {
             Fate::Fine | Fate::Slow => {
                 let reply = self.world.apply(&call);
                 sleep(back).await;
-                let _ = answer.send(reply);
+                let body = reply.body.clone();
+                if answer.send(reply).is_ok() {
+                    self.world.hear(&call, &body);
+                }
             }
             Fate::Error => {
                 let reply = self.world.refuse(&call);

@@ -284,6 +284,23 @@ impl World {
         )
     }
 
+    /// Notes that a put has heard an answer: whether a read after its commit showed one of its images.
+    pub fn hear(&self, call: &Call, body: &[u8]) {
+        let mut state = self.state();
+        if call.operation != Operation::GetItem {
+            return;
+        }
+        let commits = state.commits.iter().filter(|commit| commit.put == call.put);
+        let keys: Vec<String> = commits
+            .flat_map(|commit| commit.images.values().cloned())
+            .collect();
+        if !keys.is_empty() {
+            let text = String::from_utf8_lossy(body);
+            let shown = keys.iter().any(|key| text.contains(key.as_str()));
+            state.read_back.insert(call.put, shown);
+        }
+    }
+
     /// Refuses a call without applying it.
     pub fn refuse(&self, call: &Call) -> Reply {
         let errors: &[(u16, &str)] = match call.operation {
@@ -308,7 +325,7 @@ impl World {
         let mut state = self.state();
         let reply = match call.operation {
             Operation::Query => state.dynamodb(call, Database::query),
-            Operation::GetItem => state.get_item(call),
+            Operation::GetItem => state.dynamodb(call, Database::get_item),
             Operation::UpdateItem => state.update_item(call),
             Operation::PutObject => state.put_object(call),
             Operation::DeleteObject => state.delete_object(call),
@@ -444,18 +461,6 @@ impl State {
                 body: error.to_json().into(),
             },
         }
-    }
-
-    fn get_item(&mut self, call: &Call) -> Reply {
-        let reply = self.dynamodb(call, Database::get_item);
-        let commits = self.commits.iter().filter(|commit| commit.put == call.put);
-        let mut keys = commits.flat_map(|commit| commit.images.values()).peekable();
-        if keys.peek().is_some() {
-            let text = String::from_utf8_lossy(&reply.body);
-            let shown = keys.any(|key| text.contains(key.as_str()));
-            self.read_back.insert(call.put, shown);
-        }
-        reply
     }
 
     fn update_item(&mut self, call: &Call) -> Reply {
