@@ -56,7 +56,8 @@ pub struct Limits {
 
 impl Default for Limits {
     /// Returns the limits of the deployed function. Reads, uploads and commit follow each other, so their sum must fit
-    /// into the function's timeout, less the reserve of [`crate::deadline`].
+    /// into the function's timeout, less the reserve of [`crate::deadline`]. A previous key takes a second
+    /// query, which the deadline cuts off if all of them are slow.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(1),
