@@ -1,6 +1,6 @@
 .PHONY: run test check bench deploy
-run: ; cargo run -p local
-test: ; cargo test --workspace
+run: ; cargo run --bin local
+test: ; cargo test
 check: ; .ci/run
-bench: ; cargo bench --bench decode && cargo run --profile bench -p local --example compare
+bench: ; cargo bench --bench decode && cargo run --profile bench --example compare
 deploy: ; sam build && sam deploy

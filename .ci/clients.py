@@ -160,7 +160,7 @@ def main() -> None:
         parser.error(f"no heading has the word {', '.join(unknown)}")
     code = sections((ROOT / "docs/clients.md").read_text())
     if not options.local:
-        subprocess.run(["cargo", "build", "--quiet", "--locked", "--workspace"], cwd=ROOT, check=True)
+        subprocess.run(["cargo", "build", "--quiet", "--locked"], cwd=ROOT, check=True)
     binary = (options.local or ROOT / "target/debug/local").resolve()
     results = []
     with tempfile.TemporaryDirectory() as top:

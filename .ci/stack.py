@@ -317,7 +317,7 @@ def admin(plan, ids, variables):
     """A project is made and its key changed, and a submission made, by the command that operators use."""
 
     # All members, as the put test does: cargo then builds nothing twice.
-    subprocess.run(["cargo", "build", "--quiet", "--locked", "--workspace"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--quiet", "--locked"], cwd=ROOT, check=True)
 
     def run(*arguments):
         command = [ROOT / "target/debug/admin", *arguments]
@@ -349,7 +349,7 @@ def admin(plan, ids, variables):
 def put_test(variables):
     """The function puts images, and replaces them, in these tables and this bucket."""
     test = "samples::put_requests_succeed_and_store_the_drawings"
-    command = ["cargo", "test", "--locked", "--workspace", "--test", "api", "--", "--exact", test]
+    command = ["cargo", "test", "--locked", "--test", "api", "--", "--exact", test]
     yield "put test", subprocess.run(command, cwd=ROOT, env=os.environ | variables).returncode, 0
 
 

@@ -5,7 +5,7 @@
     python3 events/make.py --check    fails if one of them is not what it would write
 
 An event is named by what the function answers: put-image*.json succeed, error-NN-*.json get row NN of
-the contract's error table. `cargo run -p local -- invoke EVENT.json` tries one.
+the contract's error table. `cargo run --bin local -- invoke EVENT.json` tries one.
 """
 
 import base64

@@ -3,7 +3,7 @@
 //! be lost, and memory has to stay flat.
 //!
 //! ```sh
-//! cargo build --release -p put-image && cargo run --profile bench -p local --example load -- target/release/put-image
+//! cargo build --release -p put-image && cargo run --profile bench --example load -- target/release/put-image
 //! ```
 
 use std::collections::{BTreeMap, HashMap};

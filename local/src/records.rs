@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::Error;
 
-/// The records that `cargo run -p local` starts with: `events/records.json` of this repository.
+/// The records that `cargo run --bin local` starts with: `events/records.json` of this repository.
 pub const SAMPLE: &str = include_str!("../../events/records.json");
 
 /// Records to start with.

@@ -3,8 +3,8 @@
 //! what was asked for. A run takes three minutes; to build both takes some ten before the first.
 //!
 //! ```sh
-//! cargo run --profile bench -p local --example compare                  # these two
-//! cargo run --profile bench -p local --example compare -- BINARY...     # others, against the last
+//! cargo run --profile bench --example compare                  # these two
+//! cargo run --profile bench --example compare -- BINARY...     # others, against the last
 //! ```
 
 mod measure;
