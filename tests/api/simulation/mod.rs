@@ -5,6 +5,7 @@
 //! `MODEL_SEED=7 cargo test --test api model -- --nocapture` runs one seed again and prints the digest of its trace (and
 //! the trace itself with `MODEL_TRACE=1`). `MODEL_PUTS=100000` makes so many puts instead of the default.
 
+mod tables;
 mod wire;
 mod world;
 
@@ -16,10 +17,9 @@ use std::time::Duration;
 use admin::project::{NewKey, SetKey};
 use aws_sdk_s3::config::retry::RetryPartition;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
-use dynoxide::Database;
 use futures_util::future::join_all;
 use lambda_http::Context;
-use local::{images, schema};
+use local::images;
 use put_image::deadline::TIMEOUT;
 use put_image::domain::ApiKey;
 use put_image::handler::App as Function;
@@ -29,6 +29,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio::time::{advance, sleep};
 
+use self::tables::Tables;
 use self::wire::{Fate, Wire};
 use self::world::{Commit, Operation, World};
 use crate::helpers::*;
@@ -176,36 +177,10 @@ fn run(seed: u64) -> Report {
 }
 
 async fn simulate(seed: u64) -> Report {
-    let config = schema::config("");
-    let database = Database::memory().unwrap();
-    let attribute = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
-    let key = |name: &str| json!([{ "AttributeName": name, "KeyType": "HASH" }]);
-    let index = |name: &str| {
-        let projection = json!({ "ProjectionType": "ALL" });
-        json!({ "IndexName": format!("{name}-index"), "KeySchema": key(name), "Projection": projection })
-    };
-    let hashes = ["apiKeyHash", "previousApiKeyHash"];
-    let projects = json!({
-        "TableName": config.projects_table,
-        "KeySchema": key("projectId"),
-        "AttributeDefinitions": [attribute("projectId"), attribute(hashes[0]), attribute(hashes[1])],
-        "GlobalSecondaryIndexes": hashes.map(index),
-        "BillingMode": "PAY_PER_REQUEST",
-    });
-    let submissions = json!({
-        "TableName": config.submissions_table,
-        "KeySchema": key("submissionId"),
-        "AttributeDefinitions": [attribute("submissionId")],
-        "BillingMode": "PAY_PER_REQUEST",
-    });
-    for table in [projects, submissions] {
-        database
-            .create_table(serde_json::from_value(table).unwrap())
-            .unwrap();
-    }
+    let tables = Tables::create();
     let first_key = format!("key-{seed}");
     let project = json!({
-        "TableName": config.projects_table,
+        "TableName": tables.config.projects_table,
         "Item": {
             "projectId": { "S": "project" },
             "apiKeyHash": { "S": ApiKey::parse(&first_key).unwrap().hash().to_string() },
@@ -213,11 +188,9 @@ async fn simulate(seed: u64) -> Report {
             "admins": { "SS": [ADMIN] },
         },
     });
-    database
-        .put_item(serde_json::from_value(project).unwrap())
-        .unwrap();
+    tables.must("PutItem", &project);
 
-    let world = World::new(seed, config, database);
+    let world = World::new(seed, tables);
     for submission in SUBMISSIONS {
         world.create_submission(submission, "project");
     }
@@ -598,7 +571,7 @@ fn storage(wire: &Wire) -> Storage {
         ..Limits::default()
     };
     let (dynamodb, s3) = builders(wire);
-    Storage::new(schema::config(""), limits, dynamodb, s3)
+    Storage::new(wire.world.config(), limits, dynamodb, s3)
 }
 
 fn records(wire: &Wire) -> admin::Records {
@@ -610,7 +583,7 @@ fn records(wire: &Wire) -> admin::Records {
             dynamodb.retry_config(retries.clone()).build(),
         ),
         s3: aws_sdk_s3::Client::from_conf(s3.retry_config(retries).build()),
-        config: schema::config(""),
+        config: wire.world.config(),
     }
 }
 

@@ -7,15 +7,13 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use dynoxide::{Database, DynoxideError};
 use local::faults::{random, unit};
 use put_image::config::Config;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
+use super::tables::Tables;
 use super::wire::Fate;
 
 /// How many of the calls are hit by a fault.
@@ -144,8 +142,7 @@ pub struct World(Arc<Mutex<State>>);
 pub struct State {
     random: u64,
     started: Instant,
-    database: Database,
-    config: Config,
+    tables: Tables,
     pub objects: BTreeMap<String, Vec<u8>>,
     /// What each submission's record names: field and key.
     pub named: BTreeMap<String, BTreeMap<String, String>>,
@@ -180,12 +177,11 @@ impl std::fmt::Debug for State {
 }
 
 impl World {
-    pub fn new(seed: u64, config: Config, database: Database) -> Self {
+    pub fn new(seed: u64, tables: Tables) -> Self {
         Self(Arc::new(Mutex::new(State {
             random: seed.wrapping_mul(1_000_003),
             started: Instant::now(),
-            database,
-            config,
+            tables,
             objects: BTreeMap::new(),
             named: BTreeMap::new(),
             epochs: BTreeMap::new(),
@@ -209,6 +205,11 @@ impl World {
 
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
+    }
+
+    /// The names of tables and bucket.
+    pub fn config(&self) -> Config {
+        self.state().tables.config.clone()
     }
 
     /// A number from 0 to 1.
@@ -324,8 +325,7 @@ impl World {
     pub fn apply(&self, call: &Call) -> Reply {
         let mut state = self.state();
         let reply = match call.operation {
-            Operation::Query => state.dynamodb(call, Database::query),
-            Operation::GetItem => state.dynamodb(call, Database::get_item),
+            Operation::Query | Operation::GetItem => state.dynamodb(call),
             Operation::UpdateItem => state.update_item(call),
             Operation::PutObject => state.put_object(call),
             Operation::DeleteObject => state.delete_object(call),
@@ -339,12 +339,8 @@ impl World {
     pub fn api_key_hash(&self, project: &str) -> String {
         let state = self.state();
         let key = json!({ "projectId": { "S": project } });
-        let request = json!({ "TableName": state.config.projects_table, "Key": key });
-        let found = state
-            .database
-            .get_item(serde_json::from_value(request).unwrap())
-            .unwrap();
-        let found = serde_json::to_value(found).unwrap();
+        let request = json!({ "TableName": state.tables.config.projects_table, "Key": key });
+        let found = state.tables.must("GetItem", &request);
         found["Item"]["apiKeyHash"]["S"]
             .as_str()
             .unwrap()
@@ -354,12 +350,9 @@ impl World {
     /// Deletes a submission's record, as another system may. Its objects stay.
     pub fn delete_submission(&self, id: &str) {
         let mut state = self.state();
-        let table = state.config.submissions_table.clone();
+        let table = state.tables.config.submissions_table.clone();
         let request = json!({ "TableName": table, "Key": { "submissionId": { "S": id } } });
-        state
-            .database
-            .delete_item(serde_json::from_value(request).unwrap())
-            .unwrap();
+        state.tables.must("DeleteItem", &request);
         let named = state.named.remove(id).unwrap_or_default();
         state.explained.extend(named.into_values());
         state.trace.push(format!("delete {id}"));
@@ -368,13 +361,10 @@ impl World {
     /// Makes a submission anew.
     pub fn create_submission(&self, id: &str, project: &str) {
         let mut state = self.state();
-        let table = state.config.submissions_table.clone();
+        let table = state.tables.config.submissions_table.clone();
         let item = json!({ "submissionId": { "S": id }, "projectId": { "S": project } });
         let request = json!({ "TableName": table, "Item": item });
-        state
-            .database
-            .put_item(serde_json::from_value(request).unwrap())
-            .unwrap();
+        state.tables.must("PutItem", &request);
         *state.epochs.entry(id.to_owned()).or_default() += 1;
         state.trace.push(format!("create {id} of {project}"));
     }
@@ -383,19 +373,17 @@ impl World {
     pub fn move_submission(&self, id: &str, project: &str) {
         let mut state = self.state();
         let request = json!({
-            "TableName": state.config.submissions_table,
+            "TableName": state.tables.config.submissions_table,
             "Key": { "submissionId": { "S": id } },
             "ConditionExpression": "attribute_exists(submissionId)",
             "UpdateExpression": "SET projectId = :p",
             "ExpressionAttributeValues": { ":p": { "S": project } },
         });
         // It may be gone just now.
-        let moved = state
-            .database
-            .update_item(serde_json::from_value(request).unwrap());
+        let (status, _) = state.tables.call("UpdateItem", &request);
         state
             .trace
-            .push(format!("move {id} to {project}: {}", moved.is_ok()));
+            .push(format!("move {id} to {project}: {status}"));
     }
 }
 
@@ -443,33 +431,24 @@ impl State {
         }
     }
 
-    fn dynamodb<Request: DeserializeOwned, Response: Serialize>(
-        &mut self,
-        call: &Call,
-        operation: fn(&Database, Request) -> Result<Response, DynoxideError>,
-    ) -> Reply {
+    fn dynamodb(&mut self, call: &Call) -> Reply {
         let request = serde_json::from_slice(&call.body).unwrap();
-        match operation(&self.database, request) {
-            Ok(response) => Reply {
-                operation: call.operation,
-                status: 200,
-                body: serde_json::to_vec(&response).unwrap(),
-            },
-            Err(error) => Reply {
-                operation: call.operation,
-                status: error.status_code(),
-                body: error.to_json().into(),
-            },
+        let operation = format!("{:?}", call.operation);
+        let (status, body) = self.tables.call(&operation, &request);
+        Reply {
+            operation: call.operation,
+            status,
+            body: body.to_string().into(),
         }
     }
 
     fn update_item(&mut self, call: &Call) -> Reply {
-        let reply = self.dynamodb(call, Database::update_item);
+        let reply = self.dynamodb(call);
         if reply.status != 200 {
             return reply;
         }
         let request: Value = serde_json::from_slice(&call.body).unwrap();
-        if request["TableName"] == self.config.projects_table.as_str() {
+        if request["TableName"] == self.tables.config.projects_table.as_str() {
             return reply;
         }
         let submission = request["Key"]["submissionId"]["S"]
