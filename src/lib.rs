@@ -17,3 +17,6 @@ mod http;
 pub mod image;
 pub mod storage;
 pub mod telemetry;
+
+/// The version of the crate, and the commit that it was built from.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT"), ")");

@@ -22,6 +22,7 @@ async fn main() -> ExitCode {
     // once one just below its highest threshold was freed (mallopt(3), M_MMAP_THRESHOLD). Untouched, it takes no memory.
     drop(black_box(Vec::<u8>::with_capacity((32 << 20) - (64 << 10))));
     logging::init(LevelFilter::INFO);
+    tracing::info!(version = put_image::VERSION, "started");
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -11,11 +11,19 @@ use crate::erase::WAIT;
 /// Registers projects, keys and submissions of PUT /Image, shows them, and sweeps what a crash left over.
 ///
 /// It works on the tables and the bucket that `PROJECTS_TABLE`, `SUBMISSIONS_TABLE` and `IMAGES_BUCKET` name, where
-/// the AWS SDK's usual configuration leads (profile, region, endpoints). For the local stack:
-/// `(set -a; . events/local.env; admin ...)`
+/// the AWS SDK's usual configuration leads (profile, region, endpoints). For the local stack, without variables:
+/// `cargo run --bin local -- admin ...`
 #[derive(Debug, Parser)]
-#[command(name = "admin")]
-pub enum Cli {
+#[command(name = "admin", version = put_image::VERSION)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
     /// Projects and their API keys
     #[command(subcommand)]
     Project(Project),
@@ -39,11 +47,44 @@ pub enum Project {
         #[arg(value_parser = id)]
         id: String,
         /// E-mail account of an administrator; may be given several times
-        #[arg(long = "admin", required = true, value_parser = text)]
+        #[arg(long = "admin", required = true, value_parser = account)]
         admins: Vec<String>,
         /// Where the key is registered.
         #[command(flatten)]
         gateway: Gateway,
+    },
+    /// Print a project's record
+    Show {
+        /// The project's ID
+        id: String,
+    },
+    /// Print a line for each project: its status, ID and administrators
+    List,
+    /// Register more administrators on a project
+    AddAdmin {
+        /// The project's ID
+        id: String,
+        /// Their e-mail accounts
+        #[arg(required = true, value_parser = account)]
+        admins: Vec<String>,
+    },
+    /// Take administrators off a project
+    RemoveAdmin {
+        /// The project's ID
+        id: String,
+        /// Their e-mail accounts
+        #[arg(required = true)]
+        admins: Vec<String>,
+    },
+    /// Put a project out of service: its requests get `invalid_project` from then on
+    Close {
+        /// The project's ID
+        id: String,
+    },
+    /// Put a closed project into service again
+    Reopen {
+        /// The project's ID
+        id: String,
     },
     /// A project's API key
     #[command(subcommand)]
@@ -119,6 +160,21 @@ fn text(value: &str) -> Result<String, String> {
         }
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// An account that looks like an e-mail address.
+fn account(value: &str) -> Result<String, String> {
+    let is_address = value.rsplit_once('@').is_some_and(|(user, domain)| {
+        let mut labels = domain.split('.');
+        let is_label = |label: &str| {
+            !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+        };
+        !user.is_empty() && !user.contains(['@', ' ']) && labels.all(is_label)
+    });
+    if !is_address {
+        return Err("it is no e-mail account such as admin@example.com".to_owned());
+    }
+    text(value)
 }
 
 /// An ID that keeps its objects apart from those of all others: it is a part of their keys.

@@ -62,7 +62,7 @@ impl Records {
         let mut erasure = Erasure {
             project,
             submission: submission.to_owned(),
-            has_record: owner.is_some(),
+            has_record: item.is_some(),
             versions: 0,
         };
         let mut start = Some(Page::default());
@@ -103,7 +103,8 @@ impl Records {
             .delete_item()
             .table_name(table.name)
             .key(table.key, text(&erasure.submission))
-            .condition_expression("attribute_not_exists(submissionId) OR projectId = :project")
+            // A record without a project is nobody's: whoever names a project for it may erase it.
+            .condition_expression("attribute_not_exists(projectId) OR projectId = :project")
             .expression_attribute_values(":project", text(&erasure.project));
         let Err(error) = delete.send().await else {
             return Ok(());
@@ -125,7 +126,6 @@ impl Records {
         erased: &mut usize,
         tell: &mut impl FnMut(usize),
     ) -> Result<(), Error> {
-        let bucket = &self.config.images_bucket;
         loop {
             if self
                 .submissions()
@@ -148,35 +148,50 @@ impl Records {
                     continue;
                 }
                 found += versions.len();
-                let delete = Delete::builder()
-                    .set_objects(Some(versions.clone()))
-                    .quiet(true)
-                    .build()?;
-                let deleted = self
-                    .s3
-                    .delete_objects()
-                    .bucket(bucket)
-                    .delete(delete)
-                    .send()
-                    .await;
-                let deleted = deleted.map_err(|error| {
-                    failed(
-                        format_args!("can't delete from the bucket {bucket}"),
-                        &error,
-                    )
-                })?;
-                if let Some(error) = deleted.errors().first() {
-                    let (key, why) = (
-                        error.key().unwrap_or_default(),
-                        error.message().unwrap_or_default(),
-                    );
-                    return Err(format!("can't delete {key}: {why}").into());
-                }
-                *erased += versions.len();
+                let count = versions.len();
+                self.delete_versions(versions).await?;
+                *erased += count;
                 tell(*erased);
             }
             if found == 0 {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Deletes versions and delete markers.
+    async fn delete_versions(&self, versions: Vec<ObjectIdentifier>) -> Result<(), Error> {
+        let bucket = &self.config.images_bucket;
+        let cannot = format!("can't delete from the bucket {bucket}");
+        // A list of keys is sent as XML, which has no way to say a control character.
+        let (odd, plain): (Vec<_>, Vec<_>) = versions
+            .into_iter()
+            .partition(|version| version.key.contains(char::is_control));
+        for ObjectIdentifier {
+            key, version_id, ..
+        } in odd
+        {
+            let delete = self.s3.delete_object().bucket(bucket).key(key);
+            let deleted = delete.set_version_id(version_id).send().await;
+            deleted.map_err(|error| failed(&cannot, &error))?;
+        }
+        if plain.is_empty() {
+            return Ok(());
+        }
+        let delete = Delete::builder().set_objects(Some(plain)).quiet(true);
+        let delete = self
+            .s3
+            .delete_objects()
+            .bucket(bucket)
+            .delete(delete.build()?);
+        let deleted = delete.send().await;
+        let deleted = deleted.map_err(|error| failed(&cannot, &error))?;
+        match deleted.errors().first() {
+            None => Ok(()),
+            Some(error) => {
+                let key = error.key().unwrap_or_default();
+                let why = error.message().unwrap_or_default();
+                Err(format!("can't delete {key}: {why}").into())
             }
         }
     }

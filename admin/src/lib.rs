@@ -3,6 +3,8 @@
 //! everything of a person. The local stack seeds itself through the same code. Nothing of this is deployed.
 
 use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::types::EncodingType;
@@ -10,9 +12,11 @@ use percent_encoding::percent_decode_str;
 use put_image::config::Config;
 use put_image::storage;
 
+use crate::printable::printable;
 use crate::table::Table;
 
 pub mod cli;
+pub mod commands;
 pub mod erase;
 mod object_key;
 pub mod printable;
@@ -24,6 +28,21 @@ pub mod usage_plan;
 
 /// What can go wrong: a sentence that says what to do.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Says how a command ended. A reader who has read enough and is gone, as `head`, needs no message.
+#[must_use]
+pub fn exit_code(result: Result<(), Error>) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    let is_closed = error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+    if !is_closed {
+        eprintln!("admin: {}", printable(&error.to_string()));
+    }
+    ExitCode::FAILURE
+}
 
 /// The tables and the bucket, with an administrator's rights.
 #[derive(Clone, Debug)]

@@ -1,12 +1,14 @@
 //! Projects: whose API key it is, and who administers. Of a key only the hash is ever stored.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use put_image::domain::ApiKey;
+use serde_json::Value;
 
-use crate::table::{Created, text};
+use crate::table::{Created, Item, plain, text};
 use crate::{Error, Records};
 
 /// A project to register.
@@ -63,7 +65,170 @@ impl fmt::Debug for NewKey {
     }
 }
 
+/// The status of a project in service.
+pub const ACTIVE: &str = "active";
+
+/// A project in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its ID.
+    pub id: String,
+    /// `active`, or anything else, which is out of service; `-` if its record has none.
+    pub status: String,
+    /// E-mail accounts of its administrators.
+    pub admins: Vec<String>,
+}
+
+impl From<Item> for Listed {
+    fn from(item: Item) -> Self {
+        let text = |name| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+        Self {
+            id: text("projectId").unwrap_or_default(),
+            status: text("status").unwrap_or_else(|| "-".to_owned()),
+            admins: admins(&item),
+        }
+    }
+}
+
+/// Its line.
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, status, admins } = self;
+        write!(f, "{status:8}  {id}  {}", admins.join(", "))
+    }
+}
+
 impl Records {
+    /// Returns a project's record as plain JSON.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or the table can't be read.
+    pub async fn project(&self, id: &str) -> Result<Value, Error> {
+        let item = self.project_item(id).await?;
+        Ok(item
+            .iter()
+            .map(|(name, value)| (name.clone(), plain(value)))
+            .collect())
+    }
+
+    /// Returns all projects, by their IDs.
+    ///
+    /// # Errors
+    ///
+    /// If the table can't be read.
+    pub async fn all_projects(&self) -> Result<Vec<Listed>, Error> {
+        let table = self.projects();
+        let scan = self.dynamodb.scan().table_name(table.name);
+        let mut items = scan.into_paginator().items().send();
+        let mut projects = Vec::new();
+        while let Some(item) = items.next().await {
+            projects.push(Listed::from(
+                item.map_err(|error| table.unreadable(&error))?,
+            ));
+        }
+        projects.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(projects)
+    }
+
+    /// Registers administrators on a project. Those who are registered already, in whatever case, stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such project, or the table can't be written.
+    pub async fn add_admins(&self, id: &str, accounts: &[String]) -> Result<(), Error> {
+        let registered = admins(&self.project_item(id).await?);
+        let new = accounts.iter().filter(|account| {
+            !registered
+                .iter()
+                .any(|admin| admin.eq_ignore_ascii_case(account))
+        });
+        let new: Vec<String> = new.cloned().collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.update_project(id, "ADD #name :value", "admins", account_set(&new))
+            .await
+    }
+
+    /// Takes administrators off a project. Returns how many remain.
+    ///
+    /// # Errors
+    ///
+    /// If one of them isn't an administrator, there is no such project, or the table can't be written. Nothing has
+    /// changed then.
+    pub async fn remove_admins(&self, id: &str, accounts: &[String]) -> Result<usize, Error> {
+        let registered = admins(&self.project_item(id).await?);
+        let is_named = |admin: &&String| {
+            accounts
+                .iter()
+                .any(|account| admin.eq_ignore_ascii_case(account))
+        };
+        if let Some(stranger) = accounts.iter().find(|account| {
+            !registered
+                .iter()
+                .any(|admin| admin.eq_ignore_ascii_case(account))
+        }) {
+            return Err(format!("{stranger} is no administrator of {id:?}").into());
+        }
+        let removed: Vec<String> = registered.iter().filter(is_named).cloned().collect();
+        let remaining = registered.len() - removed.len();
+        self.update_project(
+            id,
+            "DELETE #name :value",
+            "admins",
+            AttributeValue::Ss(removed),
+        )
+        .await?;
+        Ok(remaining)
+    }
+
+    /// Gives a project another status.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such project, or the table can't be written.
+    pub async fn set_status(&self, id: &str, status: &str) -> Result<(), Error> {
+        self.update_project(id, "SET #name = :value", "status", text(status))
+            .await
+    }
+
+    /// Updates an attribute of a project that exists. In the expression, `#name` stands for it: `status` is a reserved
+    /// word of DynamoDB's.
+    async fn update_project(
+        &self,
+        id: &str,
+        expression: &str,
+        name: &str,
+        value: AttributeValue,
+    ) -> Result<(), Error> {
+        let table = self.projects();
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(table.name)
+            .key(table.key, text(id))
+            .condition_expression("attribute_exists(projectId)")
+            .update_expression(expression)
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", value);
+        let Err(error) = update.send().await else {
+            return Ok(());
+        };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
+                Err(no_project(id, table.name))
+            }
+            _ => Err(table.unwritable(&error)),
+        }
+    }
+
+    async fn project_item(&self, id: &str) -> Result<Item, Error> {
+        let table = self.projects();
+        let item = table.read(id).await?;
+        item.ok_or_else(|| no_project(id, table.name))
+    }
+
     /// Registers a project, unless there is one of its ID.
     ///
     /// # Errors
@@ -71,12 +236,12 @@ impl Records {
     /// If the table can't be written.
     pub async fn create_project(&self, project: &Project) -> Result<Created, Error> {
         // A set in DynamoDB is never empty.
-        let admins = Some(&project.admins).filter(|admins| !admins.is_empty());
+        let admins = Some(&project.admins[..]).filter(|admins| !admins.is_empty());
         let item = [
             ("apiKeyHash", text(&project.api_key.hash()?)),
             ("status", text(&project.status)),
         ];
-        let admins = admins.map(|admins| ("admins", AttributeValue::Ss(admins.clone())));
+        let admins = admins.map(|admins| ("admins", account_set(admins)));
         self.projects()
             .create(&project.id, item.into_iter().chain(admins))
             .await
@@ -88,10 +253,7 @@ impl Records {
         let table = self.projects();
         let read = async {
             let hash = text(&api_key.hash()?);
-            let item = table
-                .read(project)
-                .await?
-                .ok_or_else(|| no_project(project, table.name))?;
+            let item = self.project_item(project).await?;
             let old = item.get("apiKeyHash").cloned();
             let old = old.ok_or_else(|| format!("the project {project:?} has no API key"))?;
             Ok((hash, old))
@@ -151,6 +313,18 @@ pub enum SetKey {
     Refused(Error),
     /// It has the one or the other.
     Unknown(Error),
+}
+
+/// A set of accounts, each once.
+fn account_set(accounts: &[String]) -> AttributeValue {
+    let accounts: BTreeSet<&String> = accounts.iter().collect();
+    AttributeValue::Ss(accounts.into_iter().cloned().collect())
+}
+
+/// The administrators in a project's record.
+fn admins(item: &Item) -> Vec<String> {
+    let admins = item.get("admins").and_then(|admins| admins.as_ss().ok());
+    admins.cloned().unwrap_or_default()
 }
 
 pub(crate) fn no_project(id: &str, table: &str) -> Error {

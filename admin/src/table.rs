@@ -55,15 +55,12 @@ impl Table<'_> {
             return Ok(Created::Exists);
         }
         let item = item.into_iter().chain([(self.key, text(id))]);
-        let item = item
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
+        let item: Item = item.map(|(name, value)| (name.to_owned(), value)).collect();
         let put = self
             .dynamodb
             .put_item()
             .table_name(self.name)
-            .set_item(Some(item));
+            .set_item(Some(item.clone()));
         match put
             .condition_expression(format!("attribute_not_exists({})", self.key))
             .send()
@@ -76,7 +73,15 @@ impl Table<'_> {
                     PutItemError::ConditionalCheckFailedException(_)
                 ) =>
             {
-                Ok(Created::Exists)
+                // An attempt whose answer was lost may have made it.
+                let found = self.read(id).await?.unwrap_or_default();
+                let mut texts = item.iter().filter(|(_, value)| value.is_s());
+                let is_ours = texts.all(|(name, value)| found.get(name) == Some(value));
+                Ok(if is_ours {
+                    Created::Yes
+                } else {
+                    Created::Exists
+                })
             }
             Err(error) => Err(self.unwritable(&error)),
         }

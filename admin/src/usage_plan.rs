@@ -3,7 +3,6 @@
 
 use crate::project::NewKey;
 use crate::{Error, failed};
-use aws_config::SdkConfig;
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::operation::create_api_key::CreateApiKeyError;
 
@@ -19,13 +18,10 @@ pub struct UsagePlan {
 pub struct KeyId(String);
 
 impl UsagePlan {
-    /// The plan of this ID (the stack's output `UsagePlanId`), where the AWS SDK's usual configuration leads.
+    /// The plan of this ID: the stack's output `UsagePlanId`.
     #[must_use]
-    pub fn new(sdk: &SdkConfig, id: String) -> Self {
-        Self {
-            gateway: Client::new(sdk),
-            id,
-        }
+    pub const fn new(gateway: Client, id: String) -> Self {
+        Self { gateway, id }
     }
 
     /// The plan's ID.

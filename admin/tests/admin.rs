@@ -212,8 +212,16 @@ async fn a_key_is_printed_once_and_stored_as_its_hash() {
         ("a\tb", "a@acme.example", "control character"),
         ("a\u{9b}b", "a@acme.example", "control character"),
         (" ", "a@acme.example", "blanks around"),
-        ("b", " a@acme.example", "blanks around"),
-        ("b", &"a".repeat(257), "longer than 256 bytes"),
+        ("b", " a@acme.example", "no e-mail account"),
+        ("b", "acme.example", "no e-mail account"),
+        ("b", "@acme.example", "no e-mail account"),
+        ("b", "a@acme..example", "no e-mail account"),
+        ("b", "a@b@acme.example", "no e-mail account"),
+        (
+            "b",
+            &format!("{}@b", "a".repeat(255)),
+            "longer than 256 bytes",
+        ),
     ] {
         assert!(
             app.refused(&["project", "create", id, "--admin", admin])
@@ -221,6 +229,67 @@ async fn a_key_is_printed_once_and_stored_as_its_hash() {
             "{why}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projects_administrators_and_status_change() {
+    let app = App::start().await;
+    let admins = async || app.project("demo-project").await["admins"].clone();
+    let set =
+        |accounts: &[&str]| AttributeValue::Ss(accounts.iter().map(ToString::to_string).collect());
+    let before = admins().await;
+    let [first, second] = ["Admin@Example.com", "second@example.com"];
+    assert_eq!(before, set(&[first, second]));
+
+    let add = ["project", "add-admin", "demo-project"];
+    // One is registered already, in another case.
+    app.printed(&[&add[..], &["SECOND@example.com", "zoe@example.com"]].concat());
+    assert_eq!(admins().await, set(&[first, second, "zoe@example.com"]));
+    let refused = app.refused(&[&add[..], &["zoe"]].concat());
+    assert!(refused.contains("no e-mail account"), "{refused}");
+
+    let remove = ["project", "remove-admin", "demo-project"];
+    let stranger = app.refused(&[&remove[..], &["zoe@example.com", "x@example.com"]].concat());
+    assert!(
+        stranger.contains("x@example.com is no administrator of \"demo-project\""),
+        "{stranger}"
+    );
+    app.printed(&[&remove[..], &["ZOE@example.com"]].concat());
+    assert_eq!(admins().await, before);
+    let all = app.admin(&[&remove[..], &[first, second]].concat());
+    assert!(String::from_utf8_lossy(&all.stderr).contains("has no administrator now"));
+    assert!(!app.project("demo-project").await.contains_key("admins"));
+    app.printed(&[&add[..], &["a@example.com", "a@example.com"]].concat());
+
+    for (command, status) in [("close", "closed"), ("reopen", "active")] {
+        app.printed(&["project", command, "demo-project"]);
+        let list = app.printed(&["project", "list"]);
+        let line = format!("{status:8}  demo-project  a@example.com\n");
+        assert!(list.contains(&line), "{list}");
+        let shown = app.printed(&["project", "show", "demo-project"]);
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(shown["status"], status);
+    }
+    for command in ["show", "close", "reopen"] {
+        let none = app.refused(&["project", command, "none"]);
+        assert!(none.contains("there is no project \"none\""), "{none}");
+    }
+    let none = app.refused(&["project", "add-admin", "none", "a@example.com"]);
+    assert!(none.contains("there is no project \"none\""), "{none}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_who_is_gone_gets_no_message() {
+    let app = App::start().await;
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = app
+        .command(&["project", "list"])
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert_eq!(output.stderr, b"");
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -652,6 +721,42 @@ async fn a_lost_answer_does_not_lose_a_key() {
     assert_eq!(app.project("demo-project").await["apiKeyHash"], hash);
 }
 
+/// A record whose first answer is lost is found by the retry, and is no other one's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_does_not_hide_what_was_made() {
+    let app = App::start().await;
+    let faults = Faults::new(1);
+    let endpoints = faults
+        .in_front_of(&app.stack.endpoints, &app.stack.config.submissions_table)
+        .await
+        .unwrap();
+    let records = endpoints.records(app.stack.config.clone());
+    faults.inject(Fault {
+        operation: Operation::PutItem,
+        when: When::Nth(1),
+        takes_effect: true,
+        end: End::Cut,
+    });
+    let project = Project {
+        id: "acme".to_owned(),
+        api_key: NewKey::generate().unwrap(),
+        status: "active".to_owned(),
+        admins: vec!["b@acme.example".to_owned(), "a@acme.example".to_owned()],
+    };
+    assert_eq!(
+        records.create_project(&project).await.unwrap(),
+        Created::Yes
+    );
+    let again = Project {
+        api_key: NewKey::generate().unwrap(),
+        ..project
+    };
+    assert_eq!(
+        records.create_project(&again).await.unwrap(),
+        Created::Exists
+    );
+}
+
 /// An API Gateway that has made the key when it is asked a second time, its first answer being lost; and that lets a
 /// key onto the plan or not. Returns its URL and the calls that it gets.
 async fn gateway(plan: StatusCode) -> (String, Arc<Mutex<Vec<String>>>) {
@@ -989,6 +1094,19 @@ async fn a_submission_is_erased() {
             .await
             .unwrap()
             .is_none()
+    );
+    // A record without a project is erased for the project that is named.
+    let records = &app.records;
+    let nobodys = records.create_submission("demo-submission", None).await;
+    assert_eq!(nobodys.unwrap(), Created::Yes);
+    assert!(
+        app.refused(&[&erase[..], &["--yes"]].concat())
+            .contains("name its project by --project")
+    );
+    let named = [&erase[..], &["--yes", "--project", "demo-project"]].concat();
+    assert_eq!(
+        app.printed(&named),
+        "erased the record and 0 versions and delete markers of demo-submission\n"
     );
     // What had been stopped halfway goes on, without a record.
     app.put_object(&key("selfieImage", 2)).await;

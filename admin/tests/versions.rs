@@ -198,6 +198,7 @@ async fn an_odd_key_stops_nothing() {
     for key in [
         "odd \u{1}+%41/é",
         "demo-project/demo-submission/idImage/a +%41b&<é.jpg",
+        "demo-project/demo-submission/idImage/a\u{1}b",
         left,
     ] {
         s3.put_object()
@@ -216,7 +217,7 @@ async fn an_odd_key_stops_nothing() {
     let (progress, found) = records.find_left_over(sweep, |_| {}).await.unwrap();
     assert_eq!(
         (progress.foreign, found.len(), found[0].key.as_str()),
-        (2, 1, left)
+        (3, 1, left)
     );
     let erasure = records.erasure("demo-submission", None).await.unwrap();
     assert_eq!(
@@ -224,7 +225,7 @@ async fn an_odd_key_stops_nothing() {
             .erase(&erasure, Duration::ZERO, |_| {})
             .await
             .unwrap(),
-        2
+        3
     );
     let item = stack
         .endpoints

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// The local stack of PUT /Image: DynamoDB, S3 and API Gateway in one process on loopback.
 #[derive(Debug, Parser)]
-#[command(name = "local", args_conflicts_with_subcommands = true)]
+#[command(name = "local", version = put_image::VERSION, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do; `serve` if left out.
     #[command(subcommand)]
@@ -24,6 +24,10 @@ pub enum Command {
     /// Put one event through the function: the response goes to standard output, the record and the objects that it
     /// left to standard error. Exit status: 0 for a success, 4 for a 4xx answer, 5 for a 5xx answer
     Invoke(Invoke),
+    /// Print a submission's record and list its images
+    Show(Show),
+    /// Run a command of `admin` on the stack's tables and bucket
+    Admin(Admin),
 }
 
 /// Options of `serve`.
@@ -41,6 +45,9 @@ pub struct Serve {
     /// Where the data is kept.
     #[command(flatten)]
     pub data: Data,
+    /// Delete the stack's tables and objects first
+    #[arg(long)]
+    pub fresh: bool,
 }
 
 /// Options of `invoke`.
@@ -51,15 +58,43 @@ pub struct Invoke {
     /// Where the data is kept.
     #[command(flatten)]
     pub data: Data,
+    /// Delete the stack's tables and objects first
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// Options of `show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The submission's ID
+    #[arg(default_value = "demo-submission")]
+    pub id: String,
+    /// Also save the images in this folder, which is made for your eyes alone
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+    /// Where the data is kept.
+    #[command(flatten)]
+    pub data: Data,
+}
+
+/// Options of `admin`.
+#[derive(Debug, Args)]
+pub struct Admin {
+    /// Where the data is kept.
+    #[command(flatten)]
+    pub data: Data,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: admin::cli::Command,
 }
 
 /// The data folder.
 #[derive(Debug, Args)]
 pub struct Data {
     /// Folder of the tables and objects
-    #[arg(long, default_value = ".local-stack")]
-    pub data: PathBuf,
-    /// Delete the stack's tables and objects in the folder first
-    #[arg(long)]
-    pub fresh: bool,
+    #[arg(long = "data", value_name = "DIR", default_value = DATA)]
+    pub folder: PathBuf,
 }
+
+/// The data folder of this checkout, whatever folder a command is run in.
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.local-stack");

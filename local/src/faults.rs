@@ -29,6 +29,8 @@ pub enum Operation {
     Query,
     /// Reads the submission.
     GetItem,
+    /// Makes a record, as `admin` does.
+    PutItem,
     /// Commits.
     UpdateItem,
     /// Uploads an image.
@@ -430,6 +432,7 @@ fn operation(request: &Request<Incoming>) -> Option<Operation> {
         return match target.to_str().ok()?.rsplit('.').next()? {
             "Query" => Some(Operation::Query),
             "GetItem" => Some(Operation::GetItem),
+            "PutItem" => Some(Operation::PutItem),
             "UpdateItem" => Some(Operation::UpdateItem),
             _ => None,
         };

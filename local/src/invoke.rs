@@ -13,9 +13,7 @@ use serde::de::IgnoredAny;
 use crate::Error;
 use crate::cli::Invoke;
 use crate::function::invoke_and_clean_up;
-use crate::records::Records;
-use crate::schema;
-use crate::stack::{Data, Ports, Stack, Taken};
+use crate::stack::Stack;
 
 /// Puts an event through the function.
 ///
@@ -27,25 +25,7 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
         .map_err(|error| format!("can't read the event {}: {error}", options.event.display()))?;
     serde_json::from_slice::<IgnoredAny>(&json)
         .map_err(|error| format!("{} is not JSON: {error}", options.event.display()))?;
-    let stack = match Data::take(&options.data.data) {
-        Ok(data) => {
-            Stack::start(
-                Ports::default(),
-                data,
-                options.data.fresh,
-                Records::sample()?,
-            )
-            .await?
-        }
-        // `serve` is up: the event goes to the same storage.
-        Err(Taken::By(endpoints)) if !options.data.fresh => {
-            Stack::over(endpoints, schema::config(""), Records::sample()?).await?
-        }
-        Err(Taken::By(_)) => {
-            return Err("a local stack runs over the data folder: end it before --fresh".into());
-        }
-        Err(Taken::Other(error)) => return Err(error),
-    };
+    let stack = Stack::open(&options.data.folder, options.fresh).await?;
     let response = invoke_and_clean_up(&stack.function(), &json, TIMEOUT).await?;
     let response_json = serde_json::to_string_pretty(&response)? + "\n";
     let left = match submission_id(&json).await {

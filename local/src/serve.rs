@@ -21,19 +21,19 @@ const LINK: Style = AnsiColor::Cyan.on_default();
 /// A sentence: a port or the data folder is taken.
 pub async fn run(options: Serve) -> Result<(), Error> {
     let gateway = server::bind(options.port, "the gateway", "--port").await?;
-    let data = Data::take(&options.data.data).map_err(|taken| match taken {
+    let data = Data::take(&options.data.folder).map_err(|taken| match taken {
         Taken::By(_) => Error::from(format!(
             "another local stack runs over the folder {}: end it, or choose another folder with --data",
-            options.data.data.display()
+            options.data.folder.display()
         )),
         Taken::Other(error) => error,
     })?;
-    let folder = data.folder.canonicalize()?;
+    let folder = data.folder.clone();
     let ports = Ports {
         dynamodb: options.dynamodb_port,
         s3: options.s3_port,
     };
-    let stack = Stack::start(ports, data, options.data.fresh, Records::sample()?).await?;
+    let stack = Stack::start(ports, data, options.fresh, Records::sample()?).await?;
     let api = stack.gateway()?.with_log();
     greet(
         &(server::url(&gateway)? + api.path()),
@@ -79,6 +79,10 @@ fn greet(url: &str, stack: &Stack, folder: &str) {
   curl -i -X PUT {url} -H 'x-api-key: {key}' \\
     --form submissionId={submission} --form admin={admin} \\
     --form idType=passport --form 'idImage=</tmp/front.b64'
+
+{BOLD}Then look at it:{BOLD:#}
+
+  cargo run --bin local -- show --save /tmp/images
 "
     );
 }

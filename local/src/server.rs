@@ -56,8 +56,12 @@ pub fn dynamodb(listener: TcpListener, file: Option<&Path>) -> Result<String, Er
         Some(file) => Database::new(&file.to_string_lossy()),
         None => Database::memory(),
     };
-    let database =
-        database.map_err(|error| format!("can't open the tables in {file:?}: {error}"))?;
+    let database = database.map_err(|error| {
+        // Behind its first sentence it speaks of encryption.
+        let why = error.to_string();
+        let why = why.split(". ").next().unwrap_or_default();
+        format!("the tables can't be opened: {why}")
+    })?;
     tokio::spawn(dynoxide::server::serve_on(listener, database));
     Ok(url)
 }

@@ -56,6 +56,7 @@ impl Data {
             Taken::Other(format!("can't use the folder {}: {error}", folder.display()).into())
         };
         std::fs::create_dir_all(folder).map_err(other)?;
+        let folder = folder.canonicalize().map_err(other)?;
         let path = folder.join("endpoints.json");
         let lock = File::options()
             .read(true)
@@ -72,10 +73,7 @@ impl Data {
             }
             Err(TryLockError::Error(error)) => return Err(other(error)),
         }
-        Ok(Self {
-            folder: folder.to_owned(),
-            lock,
-        })
+        Ok(Self { folder, lock })
     }
 
     fn tables(&self) -> PathBuf {
@@ -120,28 +118,59 @@ impl Stack {
     /// A sentence: a port is taken, or the data is damaged.
     pub async fn start(
         ports: Ports,
-        mut data: Data,
+        data: Data,
         fresh: bool,
         records: Records,
     ) -> Result<Self, Error> {
         let dynamodb = server::bind(ports.dynamodb, "DynamoDB", "--dynamodb-port").await?;
         let s3 = server::bind(ports.s3, "S3", "--s3-port").await?;
         // Not before the ports are had: nothing is lost to a start that fails.
-        if fresh {
-            data.clear()?;
-        }
-        std::fs::create_dir_all(data.objects())?;
-        let endpoints = Endpoints {
-            dynamodb: server::dynamodb(dynamodb, Some(&data.tables()))?,
-            s3: server::s3(s3, &data.objects())?,
+        let started = async {
+            if fresh {
+                data.clear()?;
+            }
+            std::fs::create_dir_all(data.objects())?;
+            let endpoints = Endpoints {
+                dynamodb: server::dynamodb(dynamodb, Some(&data.tables()))?,
+                s3: server::s3(s3, &data.objects())?,
+            };
+            data.lock.set_len(0)?;
+            (&data.lock).write_all(&serde_json::to_vec(&endpoints)?)?;
+            Self::over(endpoints, schema::config(""), records).await
         };
-        data.lock.set_len(0)?;
-        data.lock.write_all(&serde_json::to_vec(&endpoints)?)?;
-        let stack = Self::over(endpoints, schema::config(""), records).await?;
-        Ok(Self {
-            _lock: Some(data.lock),
-            ..stack
-        })
+        match started.await {
+            Ok(stack) => Ok(Self {
+                _lock: Some(data.lock),
+                ..stack
+            }),
+            Err(error) => Err(format!(
+                "can't use the data in {}: {error}; if it is damaged, `cargo run --bin local -- --fresh` deletes it and \
+                 starts over",
+                data.folder.display()
+            )
+            .into()),
+        }
+    }
+
+    /// Opens the sample stack of a data folder: the one that `serve` runs over it, or else one on free ports.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: the folder can't be used, or is to be made `fresh` while a stack runs over it.
+    pub async fn open(folder: &Path, fresh: bool) -> Result<Self, Error> {
+        match Data::take(folder) {
+            Ok(data) => Self::start(Ports::default(), data, fresh, Records::sample()?).await,
+            Err(Taken::By(_)) if fresh => {
+                Err("a local stack runs over the data folder: end it before --fresh".into())
+            }
+            Err(Taken::By(endpoints)) => Ok(Self {
+                endpoints,
+                config: schema::config(""),
+                records: Records::sample()?,
+                _lock: None,
+            }),
+            Err(Taken::Other(error)) => Err(error),
+        }
     }
 
     /// A stack over servers that run already.

@@ -14,10 +14,10 @@ use super::header_params::HeaderParams;
 pub const MAX_PARTS: usize = 64;
 
 /// The most bytes that a part's headers may take. Real ones take some 200, and a file name on Linux at most 255.
-const MAX_PART_HEADERS: usize = 8 * 1024;
+pub(super) const MAX_PART_HEADERS: usize = 8 * 1024;
 
 /// The longest boundary (RFC 2046, section 5.1.1).
-const MAX_BOUNDARY: usize = 70;
+pub(super) const MAX_BOUNDARY: usize = 70;
 
 const CONTENT_DISPOSITION: &str = "content-disposition";
 const CONTENT_TRANSFER_ENCODING: &str = "content-transfer-encoding";

@@ -13,6 +13,7 @@ use futures_util::stream;
 use multer::Multipart;
 
 pub use self::guard::MAX_PARTS;
+use self::guard::{MAX_BOUNDARY, MAX_PART_HEADERS};
 use crate::domain::{
     Admin, Field, IdType, ImageField, SubmissionId, Text, TextError, UnknownIdType,
 };
@@ -107,7 +108,9 @@ pub enum FormError {
     #[error("Content-Type is not multipart/form-data")]
     NotMultipart,
     /// `Content-Type` names no boundary, two, or one that no line can begin with.
-    #[error("Content-Type has no usable boundary")]
+    #[error(
+        "Content-Type has no usable boundary: one, of 1 to {MAX_BOUNDARY} printable characters"
+    )]
     NoBoundary,
     /// The body ends without the closing boundary.
     #[error("the form has no closing boundary")]
@@ -119,7 +122,7 @@ pub enum FormError {
     #[error("the form has more than {MAX_PARTS} parts")]
     TooManyParts,
     /// A part's headers are malformed, folded, repeated or too long.
-    #[error("a part's headers are malformed or too long")]
+    #[error("a part's headers are malformed, or longer than {MAX_PART_HEADERS} bytes")]
     PartHeaders,
     /// A part has no `Content-Disposition: form-data` with one `name`.
     #[error("a part has no Content-Disposition: form-data with exactly one name")]

@@ -13,7 +13,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use futures_util::future::try_join_all;
 use tokio::time::timeout;
@@ -199,7 +199,9 @@ impl Storage {
             .key_condition_expression(format!("{attribute} = :hash"))
             .expression_attribute_values(":hash", AttributeValue::S(key.to_string()))
             .expression_attribute_names("#status", "status")
-            .projection_expression(Project::PROJECTION);
+            .projection_expression(Project::PROJECTION)
+            // What a projection implies; said, because IAM compares it with the policy.
+            .select(Select::SpecificAttributes);
         if index == PREVIOUS_API_KEY_INDEX {
             let now = SystemTime::now()
                 .duration_since(UNIX_EPOCH)

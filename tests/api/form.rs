@@ -6,10 +6,11 @@ use put_image::form::{Form as Parsed, MAX_PARTS};
 const TYPE: &str = "multipart/form-data; boundary=b";
 
 const AMBIGUOUS: &str = "a boundary is not a line of its own, or the form goes on behind its end";
-const NO_BOUNDARY: &str = "Content-Type has no usable boundary";
+const NO_BOUNDARY: &str =
+    "Content-Type has no usable boundary: one, of 1 to 70 printable characters";
 const NOT_MULTIPART: &str = "Content-Type is not multipart/form-data";
 const MALFORMED: &str = "the form is malformed";
-const PART_HEADERS: &str = "a part's headers are malformed or too long";
+const PART_HEADERS: &str = "a part's headers are malformed, or longer than 8192 bytes";
 const UNCLOSED: &str = "the form has no closing boundary";
 const UNNAMED: &str = "a part has no Content-Disposition: form-data with exactly one name";
 

@@ -53,7 +53,12 @@ async fn its_id_is_in_every_line_of_the_request() {
         let lines = lines.iter().filter(|line| line.to_string().contains(text));
         assert_eq!(lines.count(), 1, "{text}: {log}");
     }
-    for line in lines {
+    let (started, of_request) = lines.split_first().unwrap();
+    assert_eq!(
+        (&started["message"], &started["version"]),
+        (&"started".into(), &put_image::VERSION.into())
+    );
+    for line in of_request {
         assert_eq!(line["span"]["xrayTraceId"], TRACE, "{log}");
         assert!(line["span"]["requestId"].is_string(), "{log}");
     }

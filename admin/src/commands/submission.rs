@@ -1,0 +1,83 @@
+//! `submission create`, `show` and `erase`.
+
+use std::io::stdin;
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+
+use super::print;
+use crate::printable::printable;
+use crate::table::Created;
+use crate::{Error, Records};
+
+/// Makes a submission.
+pub(super) async fn create(records: &Records, id: &str, project: &str) -> Result<(), Error> {
+    match records.create_submission(id, Some(project)).await? {
+        Created::Yes => Ok(()),
+        Created::Exists => Err(format!("there is a submission {id:?} already").into()),
+    }
+}
+
+/// Prints a submission, and saves its images in the folder `save`.
+pub(super) async fn show(records: &Records, id: &str, save: Option<&Path>) -> Result<(), Error> {
+    let table = &records.config.submissions_table;
+    let submission = records.submission(id).await?;
+    let submission =
+        submission.ok_or_else(|| format!("there is no submission {id:?} in the table {table}"))?;
+    print(&submission.to_string())?;
+    match save {
+        Some(folder) => records.save(&submission, folder).await,
+        None => Ok(()),
+    }
+}
+
+/// Erases a submission, once its ID was typed, or at once if `yes`.
+pub(super) async fn erase(
+    records: &Records,
+    id: &str,
+    project: Option<&str>,
+    yes: bool,
+    wait: Duration,
+) -> Result<(), Error> {
+    let erasure = records.erasure(id, project).await?;
+    let (table, bucket) = (
+        &records.config.submissions_table,
+        &records.config.images_bucket,
+    );
+    let record = if erasure.has_record {
+        "its record"
+    } else {
+        "no record any more"
+    };
+    let what = format!(
+        "the submission {id:?} of the project {:?}: {record} in the table {table}, and {} versions and delete markers in \
+         the bucket {bucket}",
+        erasure.project, erasure.versions
+    );
+    eprintln!("{}", printable(&what));
+    if !yes {
+        eprint!("This can't be undone. Erase it? Type the submission's ID: ");
+        let mut answer = String::new();
+        stdin().read_line(&mut answer)?;
+        if answer.trim() != id {
+            return Err("nothing was erased".into());
+        }
+    }
+    eprintln!("waits {} s for requests that began before", wait.as_secs());
+    let bar = ProgressBar::new_spinner();
+    let erased = records.erase(&erasure, wait, |erased| {
+        bar.set_message(format!("{erased} versions and delete markers"));
+        bar.tick();
+    });
+    let erased = erased.await?;
+    bar.finish_and_clear();
+    let record = if erasure.has_record {
+        "the record and "
+    } else {
+        ""
+    };
+    print(&format!(
+        "erased {record}{erased} versions and delete markers of {id}\n"
+    ))
+}

@@ -1,0 +1,87 @@
+//! The commands of the local stack, as a developer runs them.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const EVENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/put-image.json");
+
+/// Runs a command over a data folder, in that folder.
+fn local(folder: &Path, command: &str, arguments: &[&str]) -> Output {
+    let mut local = Command::new(env!("CARGO_BIN_EXE_local"));
+    local
+        .arg(command)
+        .arg("--data")
+        .arg(folder.join("data"))
+        .args(arguments);
+    local.env_clear().current_dir(folder).output().unwrap()
+}
+
+#[track_caller]
+fn succeeds(output: Output) -> String {
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_was_put_is_shown_and_saved_without_variables() {
+    let folder = TempDir::new().unwrap();
+    succeeds(local(folder.path(), "invoke", &[EVENT]));
+    let shown = succeeds(local(folder.path(), "show", &["--save", "images"]));
+    assert!(
+        shown.contains("\"submissionId\": \"demo-submission\""),
+        "{shown}"
+    );
+    for (image, drawing) in [
+        ("idImage.jpg", "front.jpg"),
+        ("idBackImage.png", "back.png"),
+        ("selfieImage.jpg", "selfie.jpg"),
+        ("addressImage.png", "address.png"),
+    ] {
+        let drawings = Path::new(EVENT).parent().unwrap().join("images");
+        let saved = fs::read(folder.path().join("images").join(image)).unwrap();
+        assert_eq!(saved, fs::read(drawings.join(drawing)).unwrap(), "{image}");
+    }
+}
+
+#[test]
+fn admin_works_without_variables_and_speaks_of_no_gateway() {
+    let folder = TempDir::new().unwrap();
+    let create = ["project", "create", "acme", "--admin", "a@acme.example"];
+    let output = local(folder.path(), "admin", &create);
+    let said = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(!said.contains("API Gateway"), "{said}");
+    assert_eq!(succeeds(output).len(), 41);
+    let list = succeeds(local(folder.path(), "admin", &["project", "list"]));
+    assert!(list.contains("active    acme  a@acme.example"), "{list}");
+
+    let on_plan = [&create[..2], &["b", "--admin", "b@c", "--usage-plan", "x"]].concat();
+    let refused = local(folder.path(), "admin", &on_plan);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(
+        said,
+        "admin: there are no usage plans here: leave --usage-plan out\n"
+    );
+}
+
+#[test]
+fn damaged_data_is_said_in_a_sentence_and_can_be_started_over() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("dynamodb.sqlite"), "no database").unwrap();
+    let refused = local(folder.path(), "invoke", &[EVENT]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        said.lines().count() == 1
+            && said.starts_with("local: can't use the data in ")
+            && said.contains("--fresh` deletes it"),
+        "{said}"
+    );
+    succeeds(local(folder.path(), "invoke", &["--fresh", EVENT]));
+}
