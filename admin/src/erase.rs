@@ -162,30 +162,19 @@ impl Records {
     /// Deletes versions and delete markers.
     async fn delete_versions(&self, versions: Vec<ObjectIdentifier>) -> Result<(), Error> {
         let bucket = &self.config.images_bucket;
-        let cannot = format!("can't delete from the bucket {bucket}");
-        // A list of keys is sent as XML, which has no way to say a control character.
-        let (odd, plain): (Vec<_>, Vec<_>) = versions
-            .into_iter()
-            .partition(|version| version.key.contains(char::is_control));
-        for ObjectIdentifier {
-            key, version_id, ..
-        } in odd
-        {
-            let delete = self.s3.delete_object().bucket(bucket).key(key);
-            let deleted = delete.set_version_id(version_id).send().await;
-            deleted.map_err(|error| failed(&cannot, &error))?;
-        }
-        if plain.is_empty() {
-            return Ok(());
-        }
-        let delete = Delete::builder().set_objects(Some(plain)).quiet(true);
+        let delete = Delete::builder().set_objects(Some(versions)).quiet(true);
         let delete = self
             .s3
             .delete_objects()
             .bucket(bucket)
             .delete(delete.build()?);
         let deleted = delete.send().await;
-        let deleted = deleted.map_err(|error| failed(&cannot, &error))?;
+        let deleted = deleted.map_err(|error| {
+            failed(
+                format_args!("can't delete from the bucket {bucket}"),
+                &error,
+            )
+        })?;
         match deleted.errors().first() {
             None => Ok(()),
             Some(error) => {

@@ -6,15 +6,18 @@ use std::fmt;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use put_image::domain::ApiKey;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::table::{Created, Item, plain, text};
 use crate::{Error, Records};
 
 /// A project to register.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Project {
     /// Its ID.
+    #[serde(rename = "projectId")]
     pub id: String,
     /// Its API key.
     pub api_key: NewKey,
@@ -25,7 +28,8 @@ pub struct Project {
 }
 
 /// An API key before it is handed to the customer, who alone keeps it.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
 pub struct NewKey(String);
 
 impl NewKey {

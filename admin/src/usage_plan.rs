@@ -83,12 +83,7 @@ impl UsagePlan {
             .get_api_keys()
             .name_query(project)
             .include_values(true);
-        let keys = list
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await;
+        let keys = list.into_paginator().items().send().try_collect().await;
         let keys = keys.map_err(|error| failed("can't list API Gateway's keys", &error))?;
         Ok(keys
             .into_iter()
@@ -108,12 +103,7 @@ impl UsagePlan {
             .get_usage_plan_keys()
             .usage_plan_id(&self.id)
             .name_query(project);
-        let keys = list
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await;
+        let keys = list.into_paginator().items().send().try_collect().await;
         let keys = keys.map_err(|error| {
             failed(
                 format_args!("can't list the usage plan {:?}", self.id),

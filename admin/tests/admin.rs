@@ -69,6 +69,16 @@ impl App {
         images
     }
 
+    /// Faults, and the records behind them.
+    async fn behind_faults(&self) -> (Faults, Records) {
+        let faults = Faults::new(1);
+        let endpoints = faults
+            .in_front_of(&self.stack.endpoints, &self.stack.config.submissions_table)
+            .await
+            .unwrap();
+        (faults, endpoints.records(self.stack.config.clone()))
+    }
+
     /// The binary, run over the stack.
     fn admin(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
@@ -675,12 +685,7 @@ async fn the_sweep_command_deletes_what_is_expected_and_no_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_does_not_lose_a_key() {
     let app = App::start().await;
-    let faults = Faults::new(1);
-    let endpoints = faults
-        .in_front_of(&app.stack.endpoints, &app.stack.config.submissions_table)
-        .await
-        .unwrap();
-    let records = endpoints.records(app.stack.config.clone());
+    let (faults, records) = app.behind_faults().await;
     let always = |operation, takes_effect| Fault {
         operation,
         when: When::Always,
@@ -725,12 +730,7 @@ async fn a_lost_answer_does_not_lose_a_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_does_not_hide_what_was_made() {
     let app = App::start().await;
-    let faults = Faults::new(1);
-    let endpoints = faults
-        .in_front_of(&app.stack.endpoints, &app.stack.config.submissions_table)
-        .await
-        .unwrap();
-    let records = endpoints.records(app.stack.config.clone());
+    let (faults, records) = app.behind_faults().await;
     faults.inject(Fault {
         operation: Operation::PutItem,
         when: When::Nth(1),

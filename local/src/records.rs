@@ -1,6 +1,6 @@
 //! Projects and submissions as a file, and their way into the tables.
 
-use admin::project::{self, NewKey, SetKey};
+use admin::project::{Project, SetKey};
 use admin::table::Created;
 use serde::Deserialize;
 
@@ -20,20 +20,6 @@ pub struct Records {
     /// Keys that the gateway knows and that no project has.
     #[serde(default)]
     pub keys_without_project: Vec<String>,
-}
-
-/// A project to register.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Project {
-    /// Its ID.
-    pub project_id: String,
-    /// Its API key, in the clear: of it, only the hash is stored.
-    pub api_key: String,
-    /// `active`, or anything else.
-    pub status: String,
-    /// E-mail accounts of its administrators; may be empty.
-    pub admins: Vec<String>,
 }
 
 /// A submission to make.
@@ -64,20 +50,7 @@ impl Records {
     /// If a table can't be written.
     pub async fn seed(&self, tables: &admin::Records) -> Result<(), Error> {
         for project in &self.projects {
-            let Project {
-                project_id,
-                api_key,
-                status,
-                admins,
-            } = project.clone();
-            let api_key = NewKey::known(&api_key);
-            let project = project::Project {
-                id: project_id,
-                api_key,
-                status,
-                admins,
-            };
-            if tables.create_project(&project).await? == Created::Exists {
+            if tables.create_project(project).await? == Created::Exists {
                 match tables.set_key(&project.id, &project.api_key, None).await {
                     SetKey::Done => {}
                     SetKey::Refused(error) | SetKey::Unknown(error) => return Err(error),

@@ -55,7 +55,7 @@ fn greet(url: &str, stack: &Stack, folder: &str) {
     else {
         return;
     };
-    let (key, submission) = (&project.api_key, &submission.submission_id);
+    let (key, submission) = (project.api_key.reveal(), &submission.submission_id);
     let admin = project.admins.first().map_or("", String::as_str);
     let Config {
         projects_table,

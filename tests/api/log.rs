@@ -25,10 +25,12 @@ static PRIVATE: LazyLock<Vec<String>> = LazyLock::new(|| {
         "/9j/",
     ];
     let records = local::records::Records::sample().unwrap();
-    let hashes = records
-        .projects
-        .iter()
-        .map(|project| ApiKey::parse(&project.api_key).unwrap().hash().to_string());
+    let hashes = records.projects.iter().map(|project| {
+        ApiKey::parse(project.api_key.reveal())
+            .unwrap()
+            .hash()
+            .to_string()
+    });
     texts.map(str::to_owned).into_iter().chain(hashes).collect()
 });
 

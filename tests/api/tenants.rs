@@ -1,5 +1,6 @@
 //! Nothing is readable or writable across projects, and no answer tells of another project's records.
 
+use admin::project::NewKey;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::helpers::*;
@@ -21,9 +22,9 @@ async fn another_projects_submission_is_like_none() {
 #[tokio::test]
 async fn only_what_belongs_together_is_carried_out() {
     let app = App::start().await;
-    let project = |name: &str| local::records::Project {
-        project_id: format!("project-{name}"),
-        api_key: format!("demo-key-{name}"),
+    let project = |name: &str| admin::project::Project {
+        id: format!("project-{name}"),
+        api_key: NewKey::known(&format!("demo-key-{name}")),
         status: "active".to_owned(),
         admins: vec![format!("{name}@example.com")],
     };
