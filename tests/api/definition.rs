@@ -113,6 +113,11 @@ fn every_row_is_an_example_and_no_other_answer_is_declared() {
 }
 
 #[test]
+fn its_version_is_the_crates() {
+    assert_eq!(DOCUMENT["info"]["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
 fn the_forms_fields_and_limits_are_the_codes() {
     let form = member(&DOCUMENT, &["components", "schemas", "PutImageForm"]);
     let mut names = Field::ALL.map(Field::name);
