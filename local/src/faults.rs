@@ -23,7 +23,7 @@ use crate::clients::Endpoints;
 use crate::{Error, server};
 
 /// A call that the function makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// Finds the project by its key.
     Query,

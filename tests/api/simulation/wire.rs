@@ -12,10 +12,11 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use local::faults::Operation;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 
-use super::world::{Call, Operation, Reply, World};
+use super::world::{Call, Reply, World};
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use local::faults::{random, unit};
+use local::faults::{Operation, random, unit};
 use put_image::config::Config;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -23,25 +23,14 @@ const FAULTS: f64 = 0.06;
 const STORMS: f64 = 0.15;
 const STORM: f64 = 0.7;
 
-/// A call that the function makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Operation {
-    Query,
-    GetItem,
-    UpdateItem,
-    PutObject,
-    DeleteObject,
-}
-
-impl Operation {
-    pub const ALL: [Self; 5] = [
-        Self::Query,
-        Self::GetItem,
-        Self::UpdateItem,
-        Self::PutObject,
-        Self::DeleteObject,
-    ];
-}
+/// The calls that the function makes.
+pub const OPERATIONS: [Operation; 5] = [
+    Operation::Query,
+    Operation::GetItem,
+    Operation::UpdateItem,
+    Operation::PutObject,
+    Operation::DeleteObject,
+];
 
 /// A call on its way.
 #[derive(Debug)]
@@ -232,7 +221,7 @@ impl World {
     /// Notes which put a process is at. Over some of them, one operation's storm breaks.
     pub fn begin(&self, process: usize, put: usize) {
         let storm = self.unit() < STORMS;
-        let operation = Operation::ALL[usize::try_from(self.below(5)).unwrap()];
+        let operation = OPERATIONS[usize::try_from(self.below(5)).unwrap()];
         let mut state = self.state();
         state.puts.insert(process, put);
         if storm {
@@ -325,7 +314,7 @@ impl World {
     pub fn apply(&self, call: &Call) -> Reply {
         let mut state = self.state();
         let reply = match call.operation {
-            Operation::Query | Operation::GetItem => state.dynamodb(call),
+            Operation::Query | Operation::GetItem | Operation::PutItem => state.dynamodb(call),
             Operation::UpdateItem => state.update_item(call),
             Operation::PutObject => state.put_object(call),
             Operation::DeleteObject => state.delete_object(call),
