@@ -111,8 +111,8 @@ def make(template, parameters, stack_name=STACK):
     outputs = {}
     for name, resource in body["Resources"].items():
         outputs[name + "Properties"] = {"Value": {"Fn::ToJsonString": resource["Properties"]}}
-        # moto's API takes no definition, so it has no method, and moto refuses to deploy it. A permission is the
-        # alias's.
+        # moto's API takes no definition, so it has no method, and moto refuses to deploy it. The permission is
+        # for the alias, which moto's function doesn't have.
         if resource["Type"] in ("AWS::ApiGateway::Deployment", "AWS::Lambda::Permission"):
             body["Resources"][name] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     body["Outputs"] |= outputs
