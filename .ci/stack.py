@@ -23,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ACCOUNT, REGION, STACK = "123456789012", "us-east-1", "ci"
+COMMIT = "0123456789ab"
 LOG_GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:"
 
 # For boto3, for samtranslator, which reads the region when it is imported, and for what cargo runs.
@@ -71,8 +72,19 @@ ALARMS = {  # F is the function's name.
     "GreaterThanThreshold 80.0",
     "CleanupFailuresAlarm": "PutImage CleanupFailures FunctionName=F Sum 3600, GreaterThanOrEqualToThreshold 1.0",
 }
+STAND_INS = {  # What another resource gets that refers to one of these; NAME is its logical ID.
+    "AWS::ApiGateway::Stage": "v3",
+    "AWS::CloudWatch::Alarm": f"{STACK}-NAME",
+    "AWS::CodeDeploy::Application": "NAME",
+    "AWS::CodeDeploy::DeploymentGroup": "NAME",
+    "AWS::Lambda::Alias": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:${{PutImageFunction}}:live",
+    "AWS::Lambda::Version": "1",
+}
 PRIVATE = "BlockPublicAcls BlockPublicPolicy IgnorePublicAcls RestrictPublicBuckets"
-KEPT = "ApiGatewayAccount ApiGatewayLogRole ImagesBucket ImagesLogBucket ProjectsTable SubmissionsTable"
+KEPT = (
+    "ApiGatewayAccount ApiGatewayLogRole ImagesBucket ImagesLogBucket ProjectsTable PutImageFunctionVersion "
+    "SubmissionsTable"
+)
 
 
 def transformed(parameters):
@@ -87,16 +99,21 @@ def transformed(parameters):
 
 
 def make(template, parameters, stack_name=STACK):
-    """Makes a stack; the IDs of what moto's CloudFormation made, and each resource's properties, resolved."""
-    body = json.loads(json.dumps(template))
-    (stage,) = (name for name, resource in body["Resources"].items() if resource["Type"] == "AWS::ApiGateway::Stage")
+    """Makes a stack; the IDs of what moto's CloudFormation made, each resource's properties, and outputs, resolved."""
+    # moto doesn't make these, or doesn't know their attributes, and so would leave out what refers to them.
+    text = json.dumps(template)
+    for name, resource in template["Resources"].items():
+        if stand_in := STAND_INS.get(resource["Type"], "").replace("NAME", name):
+            for reference in ({"Ref": name}, {"Fn::GetAtt": [name, "Version"]}):
+                text = text.replace(json.dumps(reference), json.dumps({"Fn::Sub": stand_in}))
+            text = text.replace(f"${{{name}}}", stand_in)
+    body = json.loads(text)
     outputs = {}
     for name, resource in body["Resources"].items():
-        # moto doesn't make the stage, and so would leave out what refers to it.
-        properties = json.dumps(resource["Properties"]).replace(json.dumps({"Ref": stage}), '"v3"')
-        outputs[name + "Properties"] = {"Value": {"Fn::ToJsonString": json.loads(properties)}}
-        # moto's API takes no definition, so it has no method, and moto refuses to deploy it.
-        if resource["Type"] == "AWS::ApiGateway::Deployment":
+        outputs[name + "Properties"] = {"Value": {"Fn::ToJsonString": resource["Properties"]}}
+        # moto's API takes no definition, so it has no method, and moto refuses to deploy it. The permission is
+        # for the alias, which moto's function doesn't have.
+        if resource["Type"] in ("AWS::ApiGateway::Deployment", "AWS::Lambda::Permission"):
             body["Resources"][name] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     body["Outputs"] |= outputs
     parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
@@ -105,7 +122,8 @@ def make(template, parameters, stack_name=STACK):
     resolved = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     made = cloudformation.list_stack_resources(StackName=stack_name)["StackResourceSummaries"]
     ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in made}
-    return ids, {name: json.loads(resolved[name + "Properties"]) for name in template["Resources"]}
+    properties = {name: json.loads(resolved[name + "Properties"]) for name in template["Resources"]}
+    return ids, properties, {name: resolved.get(name) for name in template["Outputs"]}
 
 
 def complete(properties):
@@ -230,6 +248,48 @@ def function(ids, properties):
     yield "retention of logs", retention, {ids["LogGroup"]: 90, ids["AccessLogGroup"]: 90}
 
 
+def deployment(ids, template, properties, outputs):
+    resources = template["Resources"]
+    by_type = {resource["Type"]: name for name, resource in resources.items()}
+    version, alias = by_type["AWS::Lambda::Version"], by_type["AWS::Lambda::Alias"]
+    group = properties["PutImageFunctionDeploymentGroup"]
+    function = ids["PutImageFunction"]
+    leads_to = {"Name": "live", "FunctionName": function, "FunctionVersion": "1"}
+    yield "alias", properties[alias], leads_to
+    yield "alias: how it moves", resources[alias]["UpdatePolicy"], {
+        "CodeDeployLambdaAliasUpdate": {
+            "ApplicationName": {"Ref": "ServerlessDeploymentApplication"},
+            "DeploymentGroupName": {"Ref": "PutImageFunctionDeploymentGroup"},
+        }
+    }
+    described = f"{COMMIT}: 512 MB, 20 s, arm64, ci-projects"
+    yield "version: description", properties[version]["Description"], described
+    yield "version: outlives its replacement", resources[version].get("UpdateReplacePolicy"), "Retain"
+    referred = [
+        set(re.findall(r'(?:"Ref": "|\$\{)(\w+)', json.dumps(resources[name]["Properties"]))) & set(template["Parameters"])
+        for name in ("PutImageFunction", version)
+    ]
+    # A reservation is the function's, not the version's.
+    yield "version: a new one for each parameter", referred[0] - referred[1], {"ReservedConcurrency"}
+    yield "deployment: how fast", group["DeploymentConfigName"], "CodeDeployDefault.LambdaCanary10Percent15Minutes"
+    yield "deployment: alarms", group["AlarmConfiguration"], {
+        "Enabled": True, "Alarms": [
+            {"Name": f"{STACK}-{alarm}Alarm"} for alarm in ("ProcessingError", "FunctionErrors", "GatewayErrors", "Duration")
+        ],
+    }
+    events = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
+    yield "deployment: is undone", group["AutoRollbackConfiguration"], {"Enabled": True, "Events": events}
+    role = f"arn:aws:iam::{ACCOUNT}:role/{ids['CodeDeployServiceRole']}"
+    yield "deployment: role", group["ServiceRoleArn"], role
+    pattern = template["Parameters"]["Commit"]["AllowedPattern"]
+    taken = [commit for commit in (COMMIT, "unknown", "", "HEAD") if re.search(pattern, commit)]
+    yield "commit: what is taken", taken, [COMMIT, "unknown"]
+    yield "outputs: version", outputs["Version"].partition(" ")[2], f"({COMMIT})"
+    named = [outputs[name] for name in ("Function", "DeploymentApplication", "DeploymentGroup")]
+    names = [function, "ServerlessDeploymentApplication", "PutImageFunctionDeploymentGroup"]
+    yield "outputs: what a rollback needs", named, names
+
+
 def api(ids, properties, plan):
     (stage,) = (p for p in properties.values() if "AccessLogSetting" in p)
     callers = [p for p in properties.values() if p.get("Action") == "lambda:InvokeFunction"]
@@ -243,11 +303,16 @@ def api(ids, properties, plan):
         n: (a.get("statusCode"), a["responseTemplates"]["application/json"], a["responseParameters"].get(retry_after))
         for n, a in answers.items()
     }
+    integration = definition["paths"]["/Image"]["put"]["x-amazon-apigateway-integration"]
+    alias = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{ids['PutImageFunction']}:live"
+    invocations = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{alias}/invocations"
     source = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{ids['Api']}/*/PUT/Image"
     yield "API: routes, each with a key", routes, [("put", "/Image", [{"api_key": []}])]
     yield "API: where the key is", definition["securityDefinitions"], {"api_key": key}
     yield "API: text, not binary", definition.get("x-amazon-apigateway-binary-media-types"), None
     yield "API: its own answers", answers, GATEWAY_RESPONSES
+    yield "API: it calls the alias", (integration["type"], integration["uri"]), ("aws_proxy", invocations)
+    yield "API: it may call the alias", [p["FunctionName"] for p in callers], [alias]
     yield "API: who calls the function", [p["Principal"] for p in callers], ["apigateway.amazonaws.com"]
     yield "API: by which route", [p["SourceArn"] for p in callers], [source]
     yield "API: stage", (stage["StageName"], stage["TracingEnabled"]), ("v3", True)
@@ -290,11 +355,11 @@ def operation(ids, topic):
     yield "dashboard: function", functions, {name}
 
 
-def own_key():
-    """A stack with a key and a reservation of one's own."""
+def own_parameters():
+    """A stack with a key and a reservation of one's own, deployed all at once."""
     key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/own"
-    parameters = {"Prefix": "own-", "KmsKeyArn": key, "ReservedConcurrency": "50"}
-    _, properties = make(transformed(parameters), parameters, "own")
+    parameters = {"Prefix": "own-", "KmsKeyArn": key, "ReservedConcurrency": "50", "DeploymentPreference": "AllAtOnce"}
+    _, properties, _ = make(transformed(parameters), parameters, "own")
     for name in ("ProjectsTable", "SubmissionsTable"):
         encryption = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
         yield f"own key: {name}", properties[name]["SSESpecification"], encryption
@@ -310,6 +375,9 @@ def own_key():
     )
     via = [f"{service}.{REGION}.amazonaws.com" for service in ("s3", "dynamodb")]
     yield "own key: by way of", statement["Condition"], {"StringEquals": {"kms:ViaService": via}}
+    group = properties["PutImageFunctionDeploymentGroup"]
+    yield "all at once", group["DeploymentConfigName"], "CodeDeployDefault.LambdaAllAtOnce"
+    yield "all at once: no alarm stops it", group["AlarmConfiguration"], {}
     yield "reserved concurrency", int(properties["PutImageFunction"]["ReservedConcurrentExecutions"]), 50
 
 
@@ -355,17 +423,20 @@ def put_test(variables):
 
 def main():
     topic = sns.create_topic(Name="alarms")["TopicArn"]
-    parameters = {"Prefix": "ci-", "AlarmTopicArn": topic}
+    parameters = {"Prefix": "ci-", "AlarmTopicArn": topic, "Commit": COMMIT}
     template = transformed(parameters)
-    ids, properties = make(template, parameters)
+    ids, properties, outputs = make(template, parameters)
     plan = complete(properties)
     resources = template["Resources"]
     left_out = {resource["Type"] for name, resource in resources.items() if name not in ids}
     print("moto's CloudFormation did not make:", ", ".join(sorted(left_out)))
     outlive = [name for name, resource in resources.items() if resource.get("DeletionPolicy", "Delete") != "Delete"]
+    # SAM adds a hash to the version's name.
+    outlive = sorted(re.sub("(?<=Version)[0-9a-f]{10}$", "", name) for name in outlive)
     checks = [
-        tables(ids, properties), buckets(ids, properties), function(ids, properties), api(ids, properties, plan),
-        operation(ids, topic), own_key(), [("what outlives the stack", sorted(outlive), KEPT.split())],
+        tables(ids, properties), buckets(ids, properties), function(ids, properties),
+        deployment(ids, template, properties, outputs), api(ids, properties, plan), operation(ids, topic),
+        own_parameters(), [("what outlives the stack", outlive, KEPT.split())],
     ]
     if "--no-cargo" not in sys.argv:
         variables = properties["PutImageFunction"]["Environment"]["Variables"]

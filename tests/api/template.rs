@@ -141,6 +141,14 @@ fn the_gateway_and_the_function_have_the_declared_numbers() {
 }
 
 #[test]
+fn the_stack_tells_the_crates_version() {
+    assert_eq!(
+        template()["Outputs"]["Version"]["Value"],
+        concat!(env!("CARGO_PKG_VERSION"), " (${Commit})")
+    );
+}
+
+#[test]
 fn the_function_may_do_what_it_does_and_nothing_else() {
     let template = template();
     let policies = template["Resources"]["PutImageRole"]["Properties"]["Policies"]
