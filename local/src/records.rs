@@ -2,7 +2,7 @@
 
 use admin::project::{self, NewKey, SetKey};
 use admin::table::Created;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
@@ -10,7 +10,7 @@ use crate::Error;
 pub const SAMPLE: &str = include_str!("../../events/records.json");
 
 /// Records to start with.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Records {
     /// The projects, each with its key.
@@ -23,7 +23,7 @@ pub struct Records {
 }
 
 /// A project to register.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Project {
     /// Its ID.
@@ -37,7 +37,7 @@ pub struct Project {
 }
 
 /// A submission to make.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Submission {
     /// Its ID.
