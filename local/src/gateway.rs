@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::definition::{Answer, Definition};
 use crate::event::{Received, rest};
-use crate::requests::{Answered, Requests};
+use crate::requests::{Answered, Measured, Requests};
 use crate::{Error, function, server};
 
 /// The largest body that API Gateway takes (its quota "Payload size").
@@ -129,9 +129,11 @@ impl Gateway {
         request: Request<Incoming>,
         client: SocketAddr,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
-        let mut answered = Answered::begin(request.method(), request.uri());
-        let (Ok(answer) | Err(answer)) = self.invoke(request, client, &mut answered).await;
-        answered.end(&answer);
+        let started = Instant::now();
+        let route = format!("{} {}", request.method(), request.uri().path());
+        let mut measured = Measured::default();
+        let (Ok(answer) | Err(answer)) = self.invoke(request, client, &mut measured).await;
+        let answered = Answered::new(route, &measured, &answer, started.elapsed());
         if self.log {
             anstream::println!("{answered}");
         }
@@ -144,7 +146,7 @@ impl Gateway {
         &self,
         request: Request<Incoming>,
         client: SocketAddr,
-        answered: &mut Answered,
+        measured: &mut Measured,
     ) -> Result<Answer, Answer> {
         let (parts, body) = request.into_parts();
         let definition = &self.definition;
@@ -162,7 +164,7 @@ impl Gateway {
         if self.rate.check().is_err() {
             return Err(definition.too_many_requests.clone());
         }
-        let body = read(body, &mut answered.bytes_in)
+        let body = read(body, &mut measured.bytes_in)
             .await
             .ok_or_else(Answer::bad_request)?;
         if body.len() > MAX_BODY {
@@ -189,7 +191,7 @@ impl Gateway {
             Ok(_) => return Err(definition.failed.clone()),
             Err(_elapsed) => return Err(definition.timed_out.clone()),
         };
-        answered.steps(invoked.steps);
+        measured.steps = invoked.steps;
         let (app, requests) = (Arc::clone(&self.function), Arc::clone(&self.requests));
         tokio::spawn(async move {
             app.clean_up(invoked.leftovers).await;

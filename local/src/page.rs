@@ -177,9 +177,11 @@ impl Page {
         } else {
             &stored_type
         };
-        let mut formats = [Format::Jpeg, Format::Png].into_iter();
-        let format = formats.find(|format| format.content_type() == content_type);
-        let format = format.ok_or((StatusCode::NOT_FOUND, "neither a JPEG nor a PNG"))?;
+        let formats = [Format::Jpeg, Format::Png];
+        let format = formats
+            .iter()
+            .find(|format| format.content_type() == content_type)
+            .ok_or((StatusCode::NOT_FOUND, "neither a JPEG nor a PNG"))?;
         let mut response = respond(format.content_type(), bytes);
         let name = format!("inline; filename=\"{field}.{}\"", format.extension());
         let name = HeaderValue::try_from(name).map_err(|_| NO_IMAGE)?;

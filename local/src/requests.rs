@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anstyle::{AnsiColor, Style};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
-use hyper::{Method, Uri};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -19,20 +18,25 @@ use crate::definition::Answer;
 /// How many requests are kept for a page that is opened later.
 const KEPT: usize = 100;
 
+/// What is found out of a request on its way.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    pub(crate) bytes_in: usize,
+    pub(crate) steps: [Option<Duration>; 4],
+}
+
 /// A request, and how it was answered.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Answered {
-    #[serde(skip)]
-    started: Instant,
     /// Milliseconds since 1970.
-    time: u64,
+    time: u128,
     route: String,
     status: u16,
     /// The `errorCode`; `ok`, or the message of an answer that is the gateway's own.
     code: String,
     detail: String,
-    pub(crate) bytes_in: usize,
+    bytes_in: usize,
     bytes_out: usize,
     milliseconds: f64,
     /// Milliseconds of decode, read, upload and commit, of those that the request came to.
@@ -40,27 +44,12 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    pub(crate) fn begin(method: &Method, uri: &Uri) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        Self {
-            started: Instant::now(),
-            time: u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or_default(),
-            route: format!("{method} {}", uri.path()),
-            status: 0,
-            code: String::new(),
-            detail: String::new(),
-            bytes_in: 0,
-            bytes_out: 0,
-            milliseconds: 0.0,
-            steps: [None; 4],
-        }
-    }
-
-    pub(crate) fn steps(&mut self, steps: [Option<Duration>; 4]) {
-        self.steps = steps.map(|step| step.map(milliseconds));
-    }
-
-    pub(crate) fn end(&mut self, answer: &Answer) {
+    pub(crate) fn new(
+        route: String,
+        measured: &Measured,
+        answer: &Answer,
+        elapsed: Duration,
+    ) -> Self {
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let code = match answer.status {
             200 => Some("ok"),
@@ -76,16 +65,20 @@ impl Answered {
             (None, "Missing Authentication Token") => "not the method and path of the API",
             (None, _) => "",
         };
-        self.status = answer.status;
-        code.clone_into(&mut self.code);
-        detail.clone_into(&mut self.detail);
-        self.bytes_out = answer.body.len();
-        self.milliseconds = milliseconds(self.started.elapsed());
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            time: now.unwrap_or_default().as_millis(),
+            route,
+            status: answer.status,
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+            bytes_in: measured.bytes_in,
+            bytes_out: answer.body.len(),
+            milliseconds: milliseconds(elapsed),
+            steps: measured.steps.map(|step| step.map(milliseconds)),
+        }
     }
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
 }
 
 /// A line for the terminal: what it was, how it was answered, bytes in and out, and how long it took.
@@ -98,24 +91,20 @@ impl fmt::Display for Answered {
             _ => AnsiColor::Red,
         };
         let style = style.on_default();
-        let Self {
-            route,
-            status,
-            code,
-            detail,
-            bytes_in,
-            bytes_out,
-            milliseconds,
-            ..
-        } = self;
         write!(
             f,
-            "{route:14} {style}{status} {code:18}{style:#} {bytes_in:>9} B in {bytes_out:>4} B out {milliseconds:>7.1} ms"
+            "{:14} {style}{} {:18}{style:#} ",
+            self.route, self.status, self.code
         )?;
-        if !detail.is_empty() {
-            write!(f, "  {DIM}{detail}{DIM:#}")?;
+        write!(
+            f,
+            "{:>9} B in {:>4} B out {:>7.1} ms",
+            self.bytes_in, self.bytes_out, self.milliseconds
+        )?;
+        if self.detail.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        write!(f, "  {DIM}{}{DIM:#}", self.detail)
     }
 }
 
@@ -150,9 +139,8 @@ impl Requests {
 
     /// Tells that a request's cleaning up has ended, so that storage is as the request leaves it.
     pub(crate) fn settled(&self) {
-        let _ = self
-            .live
-            .send(Bytes::from_static(b"event: settled\ndata:\n\n"));
+        let event = Bytes::from_static(b"event: settled\ndata:\n\n");
+        let _ = self.live.send(event);
     }
 
     /// Returns the last requests and then those to come. A watcher that is too slow misses some.

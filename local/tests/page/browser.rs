@@ -1,10 +1,9 @@
 //! Chromium, driven by Debian's chromedriver over the WebDriver protocol (W3C).
 //!
-//! The crates for it cost more than these calls: thirtyfour turns on `serde_json/preserve_order` under all that is
-//! tested, and fantoccini's webdriver has a licence that we don't take.
+//! The crates for it cost more than these few calls: thirtyfour turns on `serde_json/preserve_order` under all that is
+//! tested, and fantoccini takes a crate under the MPL, which `deny.toml` doesn't allow.
 
-use std::panic::AssertUnwindSafe;
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process::Stdio;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -12,127 +11,154 @@ use futures_util::FutureExt as _;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// How somebody looks at the page.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct View {
-    pub dark: bool,
-    pub phone: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    Light,
+    Dark,
+    Phone,
 }
 
 /// A browser with one window.
-pub struct Browser {
+pub(crate) struct Browser {
     client: Client,
     session: String,
 }
 
 impl Browser {
-    /// Runs a test in a browser of its own, which ends whatever becomes of the test.
-    pub async fn run(view: View, test: impl AsyncFnOnce(&Self)) {
-        // Chromium's own sandbox doesn't work as root.
-        let mut driver = Command::new("chromedriver");
-        driver.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-        let Ok(mut driver) = driver.spawn() else {
-            assert!(std::env::var_os("CI").is_none(), "CI has no chromedriver");
-            eprintln!("skipped: no chromium; apt-get install chromium chromium-driver");
+    /// Runs a test in a browser of its own, which is ended whatever becomes of the test.
+    pub(crate) async fn run(view: View, test: impl AsyncFnOnce(&Self)) {
+        let Some((mut driver, port)) = start_driver().await else {
             return;
         };
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = lines.next_line().await.unwrap().expect("chromedriver has ended");
-            if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
-            }
+        // As root, Chromium's own sandbox doesn't work, and a container's /dev/shm is small.
+        let mut options = json!({ "args": [
+            "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,1200", "--lang=en",
+        ] });
+        let mut arguments = options["args"].take().as_array().unwrap().clone();
+        if view == View::Dark {
+            arguments.push("--force-dark-mode".into());
+        }
+        options["args"] = arguments.into();
+        if view == View::Phone {
+            let metrics = json!({ "width": 390, "height": 844, "pixelRatio": 2, "touch": true });
+            options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+        }
+        let wanted =
+            json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
+        let mut browser = Self {
+            client: Client::new(),
+            session: format!("http://127.0.0.1:{port}/session"),
         };
-        let url = format!("http://127.0.0.1:{port}");
-        let mut arguments = vec!["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,1400"];
-        if view.dark {
-            arguments.push("--force-dark-mode");
-        }
-        let mut options = json!({ "args": arguments });
-        if view.phone {
-            options["mobileEmulation"] =
-                json!({ "deviceMetrics": { "width": 390, "height": 844, "pixelRatio": 2, "touch": true } });
-        }
-        let wanted = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
-        let mut browser = Self { client: Client::new(), session: url };
-        let session = browser.call(Method::POST, "/session", wanted).await;
-        browser.session += &format!("/session/{}", session["sessionId"].as_str().unwrap());
+        let session = browser.call(Method::POST, "", wanted).await;
+        browser.session += &format!("/{}", session["sessionId"].as_str().unwrap());
 
         let result = AssertUnwindSafe(test(&browser)).catch_unwind().await;
-        browser.call(Method::DELETE, "", json!({})).await;
+        browser.call(Method::DELETE, "", Value::Null).await;
         driver.kill().await.unwrap();
-        if let Err(panic) = result {
-            std::panic::resume_unwind(panic);
-        }
+        result.unwrap_or_else(|panic| resume_unwind(panic));
     }
 
-    pub async fn open(&self, url: &str) {
+    pub(crate) async fn open(&self, url: &str) {
         self.call(Method::POST, "/url", json!({ "url": url })).await;
     }
 
-    /// Waits until an expression in the page is true, and returns it.
-    #[track_caller]
-    pub fn until(&self, expression: &str) -> impl Future<Output = Value> {
+    /// Waits until an expression is true in the page, and returns its value.
+    pub(crate) async fn until(&self, expression: &str) -> Value {
         let script = format!(
             "const done = arguments[0];
-             (function look() {{
+             const look = () => {{
                let value;
                try {{ value = {expression}; }} catch {{}}
                if (value) done(value); else setTimeout(look, 10);
-             }})()"
+             }};
+             look();"
         );
-        self.call(Method::POST, "/execute/async", json!({ "script": script, "args": [] }))
+        let body = json!({ "script": script, "args": [] });
+        self.call(Method::POST, "/execute/async", body).await
     }
 
-    /// Returns what a script returns.
-    #[track_caller]
-    pub fn script(&self, script: &str) -> impl Future<Output = Value> {
-        self.call(Method::POST, "/execute/sync", json!({ "script": script, "args": [] }))
+    /// Waits until the page shows a text in an element.
+    pub(crate) async fn until_text(&self, css: &str, text: &str) -> Value {
+        let (css, text) = (json!(css), json!(text));
+        self.until(&format!(
+            "document.querySelector({css}).innerText.includes({text})"
+        ))
+        .await
     }
 
-    /// Clicks what a person would, which must be visible and uncovered.
-    pub async fn click(&self, css: &str) {
+    /// Runs a script in the page, and returns what it returns or promises.
+    pub(crate) async fn script(&self, script: &str) -> Value {
+        let body = json!({ "script": script, "args": [] });
+        self.call(Method::POST, "/execute/sync", body).await
+    }
+
+    /// Clicks like a person: what is hidden or covered can't be clicked.
+    pub(crate) async fn click(&self, css: &str) {
         let element = self.find(css).await;
-        self.call(Method::POST, &format!("{element}/click"), json!({})).await;
+        self.call(Method::POST, &format!("{element}/click"), json!({}))
+            .await;
     }
 
-    /// Types into a field, at its end.
-    pub async fn type_into(&self, css: &str, text: &str) {
+    /// Presses keys in an element, or chooses a file by its path.
+    pub(crate) async fn type_into(&self, css: &str, text: &str) {
         let element = self.find(css).await;
-        self.call(Method::POST, &format!("{element}/value"), json!({ "text": text })).await;
+        self.call(
+            Method::POST,
+            &format!("{element}/value"),
+            json!({ "text": text }),
+        )
+        .await;
     }
 
-    /// Chooses a file.
-    pub async fn choose(&self, css: &str, file: &Path) {
-        self.type_into(css, file.to_str().unwrap()).await;
-    }
-
-    /// A PNG of the window.
-    pub async fn screenshot(&self) -> Vec<u8> {
+    /// Returns a PNG of the window.
+    pub(crate) async fn screenshot(&self) -> Vec<u8> {
         let png = self.call(Method::GET, "/screenshot", Value::Null).await;
         BASE64_STANDARD.decode(png.as_str().unwrap()).unwrap()
     }
 
     async fn find(&self, css: &str) -> String {
-        let found = self.call(Method::POST, "/element", json!({ "using": "css selector", "value": css })).await;
+        let query = json!({ "using": "css selector", "value": css });
+        let found = self.call(Method::POST, "/element", query).await;
         let (_, id) = found.as_object().unwrap().iter().next().unwrap();
         format!("/element/{}", id.as_str().unwrap())
     }
 
-    #[track_caller]
-    fn call(&self, method: Method, path: &str, body: Value) -> impl Future<Output = Value> {
-        let caller = std::panic::Location::caller();
-        let mut request = self.client.request(method, format!("{}{path}", self.session));
+    async fn call(&self, method: Method, path: &str, body: Value) -> Value {
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.session));
         if !body.is_null() {
             request = request.json(&body);
         }
-        async move {
-            let mut answer: Value = request.send().await.unwrap().json().await.unwrap();
-            let value = answer["value"].take();
-            assert!(value.get("error").is_none_or(|error| !error.is_string()), "{caller}: {}: {body}", value["message"]);
-            value
+        let mut answer: Value = request.send().await.unwrap().json().await.unwrap();
+        let value = answer["value"].take();
+        let failed = value.get("error").is_some_and(Value::is_string);
+        assert!(!failed, "{}: {body}", value["message"]);
+        value
+    }
+}
+
+/// Starts chromedriver on a free port; `None` where there is no browser, which there must be on CI.
+async fn start_driver() -> Option<(Child, String)> {
+    let mut command = Command::new("chromedriver");
+    command
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    let Ok(mut driver) = command.spawn() else {
+        assert!(std::env::var_os("CI").is_none(), "no chromium");
+        eprintln!("skipped: no chromium; apt-get install chromium chromium-driver");
+        return None;
+    };
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if let Some((_, port)) = line.split_once("started successfully on port ") {
+            return Some((driver, port.trim_end_matches('.').to_owned()));
         }
     }
+    panic!("chromedriver ends without a port");
 }

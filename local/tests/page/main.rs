@@ -1,16 +1,31 @@
 //! The page, in a real browser.
 
 mod browser;
+mod safety;
 
+use std::path::Path;
 use std::sync::Arc;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use bytes::Bytes;
 use local::page::Page;
 use local::records::Records;
 use local::stack::Stack;
-use local::{schema, server};
+use local::{images, schema, server};
+use reqwest::multipart;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::browser::{Browser, View};
+
+const KEY: &str = "demo-key-for-the-local-stack";
+const FIELDS: [&str; 4] = ["idImage", "idBackImage", "selfieImage", "addressImage"];
+
+/// In the page: it is ready to put, and its images are loaded.
+const READY: &str =
+    "document.querySelector('#mistakes button') && document.querySelector('#live.good')";
+const FOUR_LOADED: &str = "document.querySelectorAll('#images img').length === 4
+    && [...document.querySelectorAll('#images img')].every(image => image.naturalWidth)";
 
 /// A stack of a test's own, with its gateway and its page.
 struct Site {
@@ -25,7 +40,9 @@ impl Site {
         let folder = TempDir::new().unwrap();
         let endpoints = server::embedded(folder.path()).await.unwrap();
         let records = Records::sample().unwrap();
-        let stack = Stack::over(endpoints, schema::config(""), records).await.unwrap();
+        let stack = Stack::over(endpoints, schema::config(""), records)
+            .await
+            .unwrap();
         let gateway = Arc::new(stack.gateway().unwrap());
         let port = server::bind(0, "the gateway", "").await.unwrap();
         let api = server::url(&port).unwrap() + gateway.path();
@@ -33,34 +50,323 @@ impl Site {
         let port = server::bind(0, "the page", "").await.unwrap();
         let page = server::url(&port).unwrap();
         tokio::spawn(Page::new(&stack, gateway, &api).unwrap().serve(port));
-        Self { stack, api, page, folder }
+        Self {
+            stack,
+            api,
+            page,
+            folder,
+        }
+    }
+
+    /// The demo submission's record.
+    async fn record(&self) -> Value {
+        let records = self.stack.endpoints.records(self.stack.config.clone());
+        records
+            .submission("demo-submission")
+            .await
+            .unwrap()
+            .unwrap()
+            .record
+    }
+
+    /// Puts a selfie to the gateway, as another client than the page.
+    async fn put_selfie(&self, image: &[u8]) {
+        let form = multipart::Form::new()
+            .text("submissionId", "demo-submission")
+            .text("admin", "second@example.com")
+            .text("selfieImage", BASE64_STANDARD.encode(image));
+        let put = reqwest::Client::new()
+            .put(&self.api)
+            .header("x-api-key", KEY);
+        assert_eq!(put.multipart(form).send().await.unwrap().status(), 200);
+    }
+
+    /// Stores an object under the demo submission, which its record doesn't name. Returns its key.
+    async fn store(&self, content_type: &str, content: impl Into<Bytes>) -> String {
+        let key =
+            "demo-project/demo-submission/selfieImage/5f0c6b0a-7c1e-4d3f-9a52-0c8d4f6b7e21.jpg";
+        let put = self.stack.endpoints.s3().put_object();
+        let put = put
+            .bucket(&self.stack.config.images_bucket)
+            .key(key)
+            .content_type(content_type);
+        put.body(content.into().into()).send().await.unwrap();
+        key.to_owned()
+    }
+
+    /// A file to choose.
+    fn file(&self, name: &str, content: &[u8]) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
     }
 }
 
+/// Opens the page of a stack of its own in a browser of its own.
+async fn on_the_page(view: View, test: impl AsyncFnOnce(&Browser, &Site)) {
+    let site = Site::start().await;
+    Browser::run(view, async |browser| {
+        browser.open(&site.page).await;
+        browser.until(READY).await;
+        test(browser, &site).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn puts_four_images_and_shows_them() {
+    on_the_page(View::Light, async |browser, site| {
+        browser.click("#send").await;
+        browser.until_text("#answer", "200 in ").await;
+        browser
+            .until_text("#answer", r#"{"message":"complete to update image."}"#)
+            .await;
+        browser.until(FOUR_LOADED).await;
+        let record = site.record().await;
+        for field in FIELDS {
+            let image = &record[field];
+            browser
+                .until_text("#images", image["sha256"].as_str().unwrap())
+                .await;
+            let pixels = format!("{} × {}", image["width"], image["height"]);
+            browser.until_text("#images", &pixels).await;
+        }
+        browser.until_text("#images", "by Admin@Example.com").await;
+        browser.click("summary").await;
+        let shown = browser
+            .script("return document.querySelector('#record').innerText")
+            .await;
+        assert_eq!(
+            serde_json::from_str::<Value>(shown.as_str().unwrap()).unwrap(),
+            record
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn shows_why_a_file_is_refused() {
+    on_the_page(View::Light, async |browser, site| {
+        let gif = site.file("picture.gif", b"GIF89a\x01\0\x01\0\0\0\0;");
+        browser.type_into("#selfieImage", &gif).await;
+        browser.until_text("#slots", "picture.gif, 14").await;
+        browser.click("#send").await;
+        browser.until_text("#answer", "400 in ").await;
+        browser
+            .until_text(
+                "#answer",
+                r#"{"errorCode":"invalid_payload","message":"Fail to parse the input data."}"#,
+            )
+            .await;
+        browser
+            .until_text(
+                "#answer",
+                "x-error-detail: selfieImage: a GIF; send a JPEG or PNG",
+            )
+            .await;
+        browser
+            .until_text("#log", "selfieImage: a GIF; send a JPEG or PNG")
+            .await;
+        assert_eq!(site.record().await["selfieImage"], Value::Null);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn works_by_keyboard() {
+    on_the_page(View::Light, async |browser, site| {
+        let enter = "\u{E007}";
+        browser
+            .type_into("#slots button[aria-label='Leave out: ID front']", enter)
+            .await;
+        browser
+            .type_into("#slots button[aria-label='Leave out: ID back']", enter)
+            .await;
+        browser.type_into("#admin", enter).await;
+        browser.until_text("#answer", "200 in ").await;
+        let record = site.record().await;
+        assert_eq!(
+            (&record["idImage"], &record["idBackImage"]),
+            (&Value::Null, &Value::Null)
+        );
+        assert!(record["selfieImage"].is_object() && record["addressImage"].is_object());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_mistake_gets_the_answer_that_it_names() {
+    on_the_page(View::Light, async |browser, site| {
+        let count = browser
+            .until("document.querySelectorAll('#mistakes button').length")
+            .await;
+        let mut rows = Vec::new();
+        for mistake in 1..=count.as_u64().unwrap() {
+            let button = format!("#mistakes button:nth-child({mistake})");
+            let named = format!("document.querySelector('{button}').innerText.split('\\n')");
+            let named: Vec<String> = serde_json::from_value(browser.until(&named).await).unwrap();
+            let [row, label, code] = &named[..] else {
+                panic!("{named:?}")
+            };
+            browser.click(&button).await;
+            browser.until_text("#answer", label).await;
+            let answer = browser
+                .script("return document.querySelector('#answer pre').innerText")
+                .await;
+            let answer: Value = serde_json::from_str(answer.as_str().unwrap()).unwrap();
+            let answered = answer["errorCode"].as_str().or(answer["message"].as_str());
+            assert_eq!(answered, Some(code.as_str()), "{label}: {answer}");
+            rows.push(row.clone());
+        }
+        let all = [
+            "1", "1", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "–", "–", "–",
+        ];
+        assert_eq!(rows, all);
+        assert_eq!(
+            site.record().await.as_object().unwrap().len(),
+            2,
+            "something was put"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_puts_at_once_leave_one_set() {
+    on_the_page(View::Light, async |browser, site| {
+        browser.click("#race").await;
+        browser
+            .until_text("#verdict", "All four images are of ")
+            .await;
+        let answers = "document.querySelectorAll('#answer b.good').length";
+        assert_eq!(browser.until(answers).await, 2);
+        browser.until(FOUR_LOADED).await;
+        // A's are JPEGs, B's PNGs.
+        let record = site.record().await;
+        for field in FIELDS {
+            assert_eq!(
+                record[field]["contentType"], record["idImage"]["contentType"],
+                "{record}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn shows_what_others_put_without_a_reload() {
+    on_the_page(View::Light, async |browser, site| {
+        browser.script("window.isTheSame = true").await;
+        site.put_selfie(&images::jpeg(1234, 1)).await;
+        browser.until_text("#log", "200 ok").await;
+        browser.until_text("#images", "JPEG, 3 × 2, 1,234").await;
+        browser.until_text("#images", "by second@example.com").await;
+        let steps = "document.querySelector('#log .bar').ariaLabel";
+        let steps = browser.until(steps).await;
+        for step in ["decode", "read", "upload", "commit"] {
+            assert!(steps.as_str().unwrap().contains(step), "{steps}");
+        }
+        assert_eq!(browser.script("return window.isTheSame").await, true);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn shows_earlier_requests_to_who_comes_later() {
+    let site = Site::start().await;
+    site.put_selfie(&images::jpeg(1234, 1)).await;
+    Browser::run(View::Light, async |browser| {
+        browser.open(&site.page).await;
+        browser.until_text("#log", "200 ok").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn shows_what_was_replaced() {
+    on_the_page(View::Light, async |browser, site| {
+        site.put_selfie(&images::png(1234, 1)).await;
+        browser
+            .until("document.querySelector('#images img').naturalWidth")
+            .await;
+        site.put_selfie(&images::png(2345, 2)).await;
+        browser.until_text("#images", "2,345").await;
+        browser.until_text("#replaced", "1,234").await;
+        browser
+            .until_text("#replaced", "deleted from the storage")
+            .await;
+        // The picture is what the page has kept.
+        browser
+            .until("document.querySelector('#replaced img').naturalWidth === 3")
+            .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn shows_what_the_record_does_not_name() {
+    on_the_page(View::Light, async |browser, site| {
+        site.store("image/jpeg", images::jpeg(3456, 1)).await;
+        site.put_selfie(&images::png(1234, 1)).await;
+        browser.until_text("#replaced", "3,456").await;
+        browser
+            .until_text("#replaced", "still in the storage")
+            .await;
+        browser
+            .until("document.querySelector('#replaced img').naturalWidth === 3")
+            .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn breaks_no_rule_of_accessibility() {
+    let Ok(axe) = std::env::var("AXE") else {
+        assert!(std::env::var_os("CI").is_none(), "AXE names no axe-core");
+        eprintln!("skipped: AXE is not the path of axe-core's axe.min.js");
+        return;
+    };
+    let axe = std::fs::read_to_string(axe).unwrap();
+    for view in [View::Light, View::Dark, View::Phone] {
+        on_the_page(view, async |browser, site| {
+            site.put_selfie(&images::png(1234, 1)).await;
+            site.put_selfie(&images::png(2345, 2)).await;
+            browser.until_text("#replaced", "deleted from the storage").await;
+            browser.click("#mistakes button").await;
+            browser.until_text("#answer", "400 in ").await;
+            browser.click("summary").await;
+            let dark = browser.script("return matchMedia('(prefers-color-scheme: dark)').matches").await;
+            assert_eq!(dark, view == View::Dark);
+            let run = "return axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes[0].html]))";
+            let violations = browser.script(&format!("{axe};\n{run}")).await;
+            assert_eq!(violations, json!([]), "{view:?}");
+            // Nothing is wider than the window.
+            let width = "return document.documentElement.scrollWidth <= innerWidth";
+            assert_eq!(browser.script(width).await, true, "{view:?}");
+        })
+        .await;
+    }
+}
+
+/// Writes the screenshot of the docs, if asked: `SCREENSHOT=docs/page.png`, from the workspace's folder.
 #[tokio::test]
 async fn takes_a_screenshot() {
     let Ok(path) = std::env::var("SCREENSHOT") else {
         return;
     };
-    for (view, name) in [(View { dark: false, phone: false }, ""), (View { dark: true, phone: false }, "dark"), (View { dark: false, phone: true }, "phone")] {
-    let site = Site::start().await;
-    Browser::run(view, async |browser| {
-        browser.open(&site.page).await;
-        browser.until("document.querySelectorAll('#mistakes button').length").await;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .join(path);
+    on_the_page(View::Light, async |browser, _| {
         browser.click("#send").await;
-        browser.until("document.querySelectorAll('#images img').length == 4 && [...document.querySelectorAll('#images img')].every(i => i.complete)").await;
-        browser.click("#race").await;
-        browser.until("document.querySelectorAll('#replaced img').length >= 4").await;
-        browser.script("document.querySelector('#mistakes button').click()").await;
-        browser.until("document.querySelector('#answer').textContent.includes('A GIF')").await;
-        if view.phone { 
-            for (i, id) in ["put","answer", "look","watch"].iter().enumerate() { 
-            browser.script(&format!("document.getElementById('{id}').scrollIntoView()")).await;
-        std::fs::write(format!("{path}{name}{i}.png"), browser.screenshot().await).unwrap();
-            }
-        }
-        std::fs::write(format!("{path}{name}.png"), browser.screenshot().await).unwrap();
+        browser.until(FOUR_LOADED).await;
+        browser.click("#mistakes button").await;
+        browser.until_text("#answer", "400 in ").await;
+        browser
+            .script("document.activeElement.blur(); scrollTo(0, 0)")
+            .await;
+        std::fs::write(path, browser.screenshot().await).unwrap();
     })
     .await;
-    }
 }
