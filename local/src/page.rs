@@ -20,6 +20,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use put_image::domain::IdType;
 use put_image::image::Format;
+use put_image::image::jpeg::is_jpeg;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
@@ -120,22 +121,20 @@ impl Page {
         match path.as_ref() {
             "/" => {
                 let mut page = respond("text/html; charset=utf-8", HTML);
-                page.headers_mut()
-                    .insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+                let headers = page.headers_mut();
+                headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
                 Ok(page)
             }
             "/demo" => Ok(respond("application/json", self.demo.to_string())),
             "/events" => {
-                let mut events = respond("text/event-stream", "");
-                let frames = self.gateway.requests().watch();
-                *events.body_mut() =
-                    Body::new(StreamBody::new(frames.map(|event| Ok(Frame::data(event)))));
-                Ok(events)
+                let events = self.gateway.requests().watch();
+                let frames = events.map(|event| Ok(Frame::data(event)));
+                Ok(respond("text/event-stream", "").map(|_| Body::new(StreamBody::new(frames))))
             }
-            path => match path[1..].split_once('/') {
-                Some(("samples", field)) => sample(field).ok_or(NOT_FOUND),
-                Some(("submissions", id)) => self.submission(id).await,
-                Some(("images", key)) => self.image(key).await,
+            path => match path.splitn(3, '/').collect::<Vec<_>>()[..] {
+                ["", "samples", field] => sample(field).ok_or(NOT_FOUND),
+                ["", "submissions", id] => self.submission(id).await,
+                ["", "images", key] => self.image(key).await,
                 _ => Err(NOT_FOUND),
             },
         }
@@ -162,12 +161,8 @@ impl Page {
         let get = self.records.s3.get_object().bucket(bucket).key(key);
         let object = get.send().await.map_err(|_| NO_IMAGE)?;
         let stored_type = object.content_type.unwrap_or_default();
-        let bytes = object
-            .body
-            .collect()
-            .await
-            .map_err(|_| NO_IMAGE)?
-            .into_bytes();
+        let bytes = object.body.collect().await.map_err(|_| NO_IMAGE)?;
+        let bytes = bytes.into_bytes();
         let named = &found.record[field];
         let content_type = if named["key"] == key {
             if named["sha256"] != hex::encode(Sha256::digest(&bytes)) {
@@ -177,17 +172,16 @@ impl Page {
         } else {
             &stored_type
         };
-        let formats = [Format::Jpeg, Format::Png];
-        let format = formats
-            .iter()
-            .find(|format| format.content_type() == content_type)
-            .ok_or((StatusCode::NOT_FOUND, "neither a JPEG nor a PNG"))?;
+        let format = match content_type {
+            "image/jpeg" => Format::Jpeg,
+            "image/png" => Format::Png,
+            _ => return Err((StatusCode::NOT_FOUND, "neither a JPEG nor a PNG")),
+        };
         let mut response = respond(format.content_type(), bytes);
         let name = format!("inline; filename=\"{field}.{}\"", format.extension());
         let name = HeaderValue::try_from(name).map_err(|_| NO_IMAGE)?;
-        response
-            .headers_mut()
-            .insert(header::CONTENT_DISPOSITION, name);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_DISPOSITION, name);
         Ok(response)
     }
 
@@ -201,74 +195,62 @@ impl Page {
 
 /// Refuses what comes by another name (DNS rebinding), or from another site's page.
 fn check_origin(headers: &HeaderMap, port: u16) -> Result<(), Refusal> {
-    let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
-    let names = ["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{port}"));
-    let host = names
-        .iter()
-        .find(|name| value(header::HOST) == Some(name.as_bytes()))
-        .ok_or((
-            StatusCode::MISDIRECTED_REQUEST,
-            "not a name of this machine",
-        ))?;
-    let is_own =
-        value(header::ORIGIN).is_none_or(|origin| origin == format!("http://{host}").as_bytes());
-    // `none` is an address that somebody typed.
-    let is_asked = matches!(
-        value(HeaderName::from_static("sec-fetch-site")),
-        None | Some(b"same-origin" | b"none")
+    const ANOTHER_NAME: Refusal = (StatusCode::MISDIRECTED_REQUEST, "not a name of this page");
+    const ANOTHER_SITE: Refusal = (
+        StatusCode::FORBIDDEN,
+        "sent by another site: type the address",
     );
-    if is_own && is_asked {
+    let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+    let host = value(header::HOST);
+    let is_name = |name| host == Some(format!("{name}:{port}").as_bytes());
+    if !["127.0.0.1", "localhost", "[::1]"].iter().any(is_name) {
+        return Err(ANOTHER_NAME);
+    }
+    let is_own = |origin: &[u8]| origin.strip_prefix(b"http://") == host;
+    // `none` is an address that somebody typed.
+    let is_asked = |site: &[u8]| matches!(site, b"same-origin" | b"none");
+    let site = value(HeaderName::from_static("sec-fetch-site"));
+    if value(header::ORIGIN).is_none_or(is_own) && site.is_none_or(is_asked) {
         Ok(())
     } else {
-        Err((
-            StatusCode::FORBIDDEN,
-            "another site has sent you: type the address yourself",
-        ))
+        Err(ANOTHER_SITE)
     }
 }
 
 /// One of the drawings in `events/images`.
 fn sample(field: &str) -> Option<Response<Body>> {
-    let (content_type, bytes): (_, &'static [u8]) = match field {
-        "idImage" => (
-            "image/jpeg",
-            include_bytes!("../../events/images/front.jpg"),
-        ),
-        "idBackImage" => ("image/png", include_bytes!("../../events/images/back.png")),
-        "selfieImage" => (
-            "image/jpeg",
-            include_bytes!("../../events/images/selfie.jpg"),
-        ),
-        "addressImage" => (
-            "image/png",
-            include_bytes!("../../events/images/address.png"),
-        ),
+    let bytes: &'static [u8] = match field {
+        "idImage" => include_bytes!("../../events/images/front.jpg"),
+        "idBackImage" => include_bytes!("../../events/images/back.png"),
+        "selfieImage" => include_bytes!("../../events/images/selfie.jpg"),
+        "addressImage" => include_bytes!("../../events/images/address.png"),
         _ => return None,
     };
-    Some(respond(content_type, bytes))
+    let format = if is_jpeg(bytes) {
+        Format::Jpeg
+    } else {
+        Format::Png
+    };
+    Some(respond(format.content_type(), bytes))
 }
 
-/// The hash by which the page's policy knows what stands between these tags.
+/// Returns the hash by which the page's policy knows what stands between two tags of the page.
 fn hash(tag: &str) -> Result<String, Error> {
-    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
-    let content = HTML
-        .split_once(&open)
-        .and_then(|(_, rest)| rest.split_once(&close))
-        .ok_or_else(|| format!("page.html has no {open}"))?;
-    Ok(format!(
-        "sha256-{}",
-        BASE64_STANDARD.encode(Sha256::digest(content.0))
-    ))
+    let (_, rest) = HTML.split_once(&format!("<{tag}>")).unwrap_or_default();
+    let (content, _) = rest
+        .split_once(&format!("</{tag}>"))
+        .ok_or_else(|| format!("page.html has no {tag}"))?;
+    let hash = BASE64_STANDARD.encode(Sha256::digest(content));
+    Ok(format!("sha256-{hash}"))
 }
 
 fn respond(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Body::new(Full::new(body.into())));
-    let content_type = (header::CONTENT_TYPE, content_type);
-    for (name, value) in HEADERS.into_iter().chain([content_type]) {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
     }
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 

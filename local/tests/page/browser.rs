@@ -1,4 +1,4 @@
-//! Chromium, driven by Debian's chromedriver over the WebDriver protocol (W3C).
+//! Chromium, driven by Debian's chromedriver over the W3C's `WebDriver` protocol.
 //!
 //! The crates for it cost more than these few calls: thirtyfour turns on `serde_json/preserve_order` under all that is
 //! tested, and fantoccini takes a crate under the MPL, which `deny.toml` doesn't allow.
@@ -34,26 +34,29 @@ impl Browser {
             return;
         };
         // As root, Chromium's own sandbox doesn't work, and a container's /dev/shm is small.
-        let mut options = json!({ "args": [
-            "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,1200", "--lang=en",
-        ] });
-        let mut arguments = options["args"].take().as_array().unwrap().clone();
+        let mut arguments = vec![
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--window-size=1280,1200",
+        ];
         if view == View::Dark {
-            arguments.push("--force-dark-mode".into());
+            arguments.push("--force-dark-mode");
         }
-        options["args"] = arguments.into();
+        let mut options = json!({ "args": arguments });
         if view == View::Phone {
             let metrics = json!({ "width": 390, "height": 844, "pixelRatio": 2, "touch": true });
             options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
         }
         let wanted =
             json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
+        let sessions = format!("http://127.0.0.1:{port}/session");
         let mut browser = Self {
             client: Client::new(),
-            session: format!("http://127.0.0.1:{port}/session"),
+            session: sessions.clone(),
         };
         let session = browser.call(Method::POST, "", wanted).await;
-        browser.session += &format!("/{}", session["sessionId"].as_str().unwrap());
+        browser.session = format!("{sessions}/{}", session["sessionId"].as_str().unwrap());
 
         let result = AssertUnwindSafe(test(&browser)).catch_unwind().await;
         browser.call(Method::DELETE, "", Value::Null).await;
