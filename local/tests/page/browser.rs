@@ -38,7 +38,7 @@ impl Browser {
             "--headless=new",
             "--no-sandbox",
             "--disable-dev-shm-usage",
-            "--window-size=1280,1200",
+            "--window-size=1280,1640",
         ];
         if view == View::Dark {
             arguments.push("--force-dark-mode");

@@ -1,10 +1,10 @@
 //! What comes from outside runs nothing, and nobody but the page is answered.
 
 use reqwest::{Client, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::browser::{Browser, View};
-use crate::{FOUR_LOADED, READY, Site, on_the_page};
+use crate::{FOUR_LOADED, LEFT_OVER, READY, Site, on_the_page};
 
 const SCRIPT: &str = "<script>document.title = 'it ran'; window.itRan = true</script>";
 
@@ -32,7 +32,7 @@ fn assert_harmless(response: &Response) {
 /// Asserts that nothing has run in what the window shows.
 async fn assert_nothing_ran(browser: &Browser) {
     let ran = "return [document.title === 'it ran', window.itRan === true]";
-    assert_eq!(browser.script(ran).await, serde_json::json!([false, false]));
+    assert_eq!(browser.script(ran).await, json!([false, false]));
 }
 
 #[tokio::test]
@@ -96,18 +96,19 @@ async fn an_svg_is_not_stored_and_runs_nothing_in_its_preview() {
 async fn an_svg_that_is_in_the_storage_is_not_shown() {
     let svg = format!("<svg xmlns='http://www.w3.org/2000/svg'>{SCRIPT}</svg>");
     let site = Site::start().await;
-    let key = site.store("image/svg+xml", svg.clone()).await;
-    let refused = get(&site, &format!("images/{key}")).await;
+    let path = format!("images/{LEFT_OVER}");
+    site.store(LEFT_OVER, "image/svg+xml", svg.clone()).await;
+    let refused = get(&site, &path).await;
     assert_harmless(&refused);
     assert_eq!(refused.status(), 404);
     assert_eq!(refused.text().await.unwrap(), "neither a JPEG nor a PNG");
     // One that claims to be a JPEG is a broken picture.
-    let key = site.store("image/jpeg", svg).await;
-    let response = get(&site, &format!("images/{key}")).await;
+    site.store(LEFT_OVER, "image/jpeg", svg).await;
+    let response = get(&site, &path).await;
     assert_harmless(&response);
     assert_eq!(response.headers()["content-type"], "image/jpeg");
     Browser::run(View::Light, async |browser| {
-        browser.open(&format!("{}/images/{key}", site.page)).await;
+        browser.open(&format!("{}/{path}", site.page)).await;
         browser.until("document.readyState === 'complete'").await;
         assert_nothing_ran(browser).await;
         browser.open(&site.page).await;
@@ -124,14 +125,8 @@ async fn an_object_that_is_not_what_the_record_says_is_not_shown() {
     site.put_selfie(&local::images::jpeg(1234, 1)).await;
     let record = site.record().await;
     let key = record["selfieImage"]["key"].as_str().unwrap();
-    let (s3, bucket) = (site.stack.endpoints.s3(), &site.stack.config.images_bucket);
-    let other = local::images::jpeg(1234, 2);
-    let put = s3
-        .put_object()
-        .bucket(bucket)
-        .key(key)
-        .content_type("image/jpeg");
-    put.body(other.into()).send().await.unwrap();
+    site.store(key, "image/jpeg", local::images::jpeg(1234, 2))
+        .await;
     let refused = get(&site, &format!("images/{key}")).await;
     assert_eq!(refused.status(), 502);
     assert_eq!(
@@ -141,21 +136,26 @@ async fn an_object_that_is_not_what_the_record_says_is_not_shown() {
 }
 
 #[tokio::test]
-async fn only_images_of_submissions_are_images() {
+async fn only_objects_of_submissions_are_images() {
     let site = Site::start().await;
-    let key = site.store("image/jpeg", local::images::jpeg(1234, 1)).await;
-    assert_eq!(get(&site, &format!("images/{key}")).await.status(), 200);
-    for path in [
-        key.replace("demo-submission", "second-submission"),
-        key.replace("demo-project", "closed-project"),
-        key.replace("selfieImage", "idImage"),
-        key.replace("selfieImage", ".."),
-        "a/b/c/d".to_owned(),
-        "%FF".to_owned(),
-        String::new(),
+    let jpeg = local::images::jpeg(1234, 1);
+    let elsewhere = LEFT_OVER.replace("demo-project", "closed-project");
+    let odd = "demo-project/demo-submission/notes/page.jpg";
+    for key in [LEFT_OVER, &elsewhere, odd] {
+        site.store(key, "image/jpeg", jpeg.clone()).await;
+    }
+    let image = get(&site, &format!("images/{LEFT_OVER}")).await;
+    assert_eq!(image.bytes().await.unwrap(), jpeg);
+    for key in [
+        &elsewhere,
+        odd,
+        &LEFT_OVER.replace("selfieImage", "idImage"),
+        "a/b/c/d",
+        "%FF",
+        "",
     ] {
-        let response = get(&site, &format!("images/{path}")).await;
-        assert_eq!(response.status(), 404, "{path}");
+        let response = get(&site, &format!("images/{key}")).await;
+        assert_eq!(response.status(), 404, "{key}");
         assert_harmless(&response);
     }
 }
@@ -236,7 +236,7 @@ async fn another_site_gets_nothing_from_a_browser() {
         );
         assert_eq!(
             browser.script(&script).await,
-            serde_json::json!(["rejected", "rejected"])
+            json!(["rejected", "rejected"])
         );
     })
     .await;
