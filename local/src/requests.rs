@@ -160,3 +160,39 @@ impl Requests {
         stream::iter(last).chain(live)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use futures_util::StreamExt as _;
+
+    use super::{Answer, Answered, KEPT, Measured, Requests};
+
+    fn push(requests: &Requests, route: usize) {
+        let answer = Answer {
+            status: 200,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        };
+        let route = format!("PUT /{route}");
+        let measured = Measured::default();
+        requests.push(&Answered::new(route, &measured, &answer, Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn a_late_watcher_gets_the_last_requests_and_those_to_come() {
+        let requests = Requests::default();
+        for route in 0..=KEPT {
+            push(&requests, route);
+        }
+        let watched = requests.watch();
+        push(&requests, KEPT + 1);
+        let watched: Vec<Bytes> = watched.take(KEPT + 1).collect().await;
+        for (event, route) in watched.iter().zip(1..) {
+            let event = std::str::from_utf8(event).unwrap();
+            assert!(event.contains(&format!("\"PUT /{route}\"")), "{event}");
+        }
+    }
+}

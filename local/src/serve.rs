@@ -38,13 +38,13 @@ pub async fn run(options: Serve) -> Result<(), Error> {
     let stack = Stack::start(ports, data, options.data.fresh, Records::sample()?).await?;
     let api = Arc::new(stack.gateway()?.with_log());
     let url = server::url(&gateway)? + api.path();
+    let shown = Page::new(&stack, Arc::clone(&api), &url)?;
     greet(
         &url,
         &server::url(&page)?,
         &stack,
         &folder.to_string_lossy(),
     );
-    let shown = Page::new(&stack, Arc::clone(&api), &url)?;
     tokio::select! {
         () = api.serve(gateway) => Err("the gateway's socket failed".into()),
         () = shown.serve(page) => Err("the page's socket failed".into()),
