@@ -92,7 +92,7 @@ def jpeg(size: int) -> bytes:
 @contextlib.contextmanager
 def stack(binary: Path, data: Path):
     """A local stack over a new folder: its URL."""
-    command = [binary, "serve", "--port=0", "--dynamodb-port=0", "--s3-port=0", f"--data={data}"]
+    command = [binary, "serve", "--port=0", "--page-port=0", "--dynamodb-port=0", "--s3-port=0", f"--data={data}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         overdue = threading.Timer(600, process.kill)
         overdue.start()

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
@@ -34,6 +35,8 @@ pub struct Answer {
     pub response: Response<Body>,
     /// What is to be deleted once the response is on its way.
     pub leftovers: Leftovers,
+    /// How long each [`Step`] took that the request came to.
+    pub steps: [Option<Duration>; 4],
 }
 
 /// Objects that a request leaves behind, which no record references. [`App::clean_up`] deletes them.
@@ -130,6 +133,7 @@ impl App {
         Answer {
             response: response(&result),
             leftovers,
+            steps: known.steps,
         }
     }
 

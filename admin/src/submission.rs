@@ -19,9 +19,10 @@ use crate::{Error, Records, failed};
 /// A submission's record, and the objects that are stored for it.
 #[derive(Debug)]
 pub struct Submission {
-    record: Value,
-    /// Key and size in bytes.
-    objects: BTreeMap<String, i64>,
+    /// The record as plain JSON.
+    pub record: Value,
+    /// Key and size in bytes of each object.
+    pub objects: BTreeMap<String, i64>,
 }
 
 impl Records {

@@ -36,6 +36,9 @@ pub struct Serve {
     /// Port of the gateway
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
+    /// Port of the page that shows the images
+    #[arg(long, default_value_t = 8081)]
+    pub page_port: u16,
     /// Port of DynamoDB (events/local.env and events/local.json name 8000)
     #[arg(long, default_value_t = 8000)]
     pub dynamodb_port: u16,

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::FutureExt as _;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Context, LambdaEvent, Request, Service as _, service_fn};
-use put_image::handler::{App, Leftovers};
+use put_image::handler::{Answer, App, Leftovers};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -22,6 +22,8 @@ pub struct Invoked {
     pub response: Value,
     /// For [`App::clean_up`].
     pub leftovers: Leftovers,
+    /// As in [`Answer`].
+    pub steps: [Option<Duration>; 4],
 }
 
 /// Returns the context of an invocation that begins now and is ended after `timeout`.
@@ -43,24 +45,30 @@ pub fn context(timeout: Duration) -> Context {
 /// What Lambda calls a function error: no gateway writes such an event.
 pub async fn invoke(app: &App, event: &[u8], context: Context) -> Result<Invoked, Error> {
     let payload: LambdaRequest = serde_json::from_slice(event)?;
-    let leftovers = Mutex::new(None);
+    let answered = Mutex::new(None);
     let invocation = async {
         let mut function = Adapter::from(service_fn(async |request: Request| {
-            let answer = app.handle(request).await;
-            *leftovers.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.leftovers);
-            Ok::<_, Infallible>(answer.response)
+            let Answer {
+                response,
+                leftovers,
+                steps,
+            } = app.handle(request).await;
+            *answered.lock().unwrap_or_else(PoisonError::into_inner) = Some((leftovers, steps));
+            Ok::<_, Infallible>(response)
         }));
         function.call(LambdaEvent::new(payload, context)).await
     };
     // lambda_http panics over a Host or a Base64 body that it can't read, and lambda_runtime catches it.
-    let answered = AssertUnwindSafe(invocation).catch_unwind().await;
-    let Ok(response) = answered.map_err(|_| "the event can't be converted to a request")?;
-    let leftovers = leftovers
+    let called = AssertUnwindSafe(invocation).catch_unwind().await;
+    let Ok(response) = called.map_err(|_| "the event can't be converted to a request")?;
+    let answered = answered
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
+    let (leftovers, steps) = answered.ok_or("the function has not answered")?;
     Ok(Invoked {
         response: serde_json::to_value(response)?,
-        leftovers: leftovers.ok_or("the function has not answered")?,
+        leftovers,
+        steps,
     })
 }
 

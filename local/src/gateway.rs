@@ -8,7 +8,6 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anstyle::{AnsiColor, Style};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -26,6 +25,7 @@ use uuid::Uuid;
 
 use crate::definition::{Answer, Definition};
 use crate::event::{Received, rest};
+use crate::requests::{Answered, Measured, Requests};
 use crate::{Error, function, server};
 
 /// The largest body that API Gateway takes (its quota "Payload size").
@@ -56,6 +56,7 @@ pub struct Gateway {
     function_timeout: Duration,
     keys: Keys,
     rate: DefaultDirectRateLimiter,
+    requests: Arc<Requests>,
     log: bool,
 }
 
@@ -89,6 +90,7 @@ impl Gateway {
             function_timeout,
             keys,
             rate: RateLimiter::direct(rate),
+            requests: Arc::default(),
             log: false,
         })
     }
@@ -106,6 +108,12 @@ impl Gateway {
         self
     }
 
+    /// The requests that it has answered.
+    #[must_use]
+    pub fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
     /// Serves connections until the listener fails.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let service = |client| {
@@ -115,18 +123,21 @@ impl Gateway {
         server::serve(listener, service).await;
     }
 
-    async fn handle(
+    /// Answers a request, whichever port it came in by.
+    pub(crate) async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
         client: SocketAddr,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let started = Instant::now();
         let route = format!("{} {}", request.method(), request.uri().path());
-        let mut size = 0;
-        let (Ok(answer) | Err(answer)) = self.invoke(request, client, &mut size).await;
+        let mut measured = Measured::default();
+        let (Ok(answer) | Err(answer)) = self.invoke(request, client, &mut measured).await;
+        let answered = Answered::new(route, &measured, &answer, started.elapsed());
         if self.log {
-            log(&route, size, &answer, started.elapsed());
+            anstream::println!("{answered}");
         }
+        self.requests.push(&answered);
         Ok(answer.into_response(&self.definition.failed))
     }
 
@@ -135,7 +146,7 @@ impl Gateway {
         &self,
         request: Request<Incoming>,
         client: SocketAddr,
-        size: &mut usize,
+        measured: &mut Measured,
     ) -> Result<Answer, Answer> {
         let (parts, body) = request.into_parts();
         let definition = &self.definition;
@@ -153,7 +164,9 @@ impl Gateway {
         if self.rate.check().is_err() {
             return Err(definition.too_many_requests.clone());
         }
-        let body = read(body, size).await.ok_or_else(Answer::bad_request)?;
+        let body = read(body, &mut measured.bytes_in)
+            .await
+            .ok_or_else(Answer::bad_request)?;
         if body.len() > MAX_BODY {
             return Err(definition.too_large.clone());
         }
@@ -178,8 +191,12 @@ impl Gateway {
             Ok(_) => return Err(definition.failed.clone()),
             Err(_elapsed) => return Err(definition.timed_out.clone()),
         };
-        let app = Arc::clone(&self.function);
-        tokio::spawn(async move { app.clean_up(invoked.leftovers).await });
+        measured.steps = invoked.steps;
+        let (app, requests) = (Arc::clone(&self.function), Arc::clone(&self.requests));
+        tokio::spawn(async move {
+            app.clean_up(invoked.leftovers).await;
+            requests.settled();
+        });
         Answer::from_function(&invoked.response).ok_or_else(|| definition.failed.clone())
     }
 }
@@ -203,46 +220,6 @@ impl Keys {
             .await;
         found.is_ok_and(|found| found.count > 0)
     }
-}
-
-/// A line for a request: what it was, how it was answered, bytes in and out, and how long it took.
-fn log(route: &str, size: usize, answer: &Answer, elapsed: Duration) {
-    const DIM: Style = Style::new().dimmed();
-    let status = answer.status;
-    let style = match status {
-        200..300 => AnsiColor::Green,
-        400..500 => AnsiColor::Yellow,
-        _ => AnsiColor::Red,
-    };
-    let style = style.on_default();
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let code = match status {
-        200 => "ok",
-        _ => body["errorCode"]
-            .as_str()
-            .or(body["message"].as_str())
-            .unwrap_or_default(),
-    };
-    let (out, milliseconds) = (answer.body.len(), elapsed.as_secs_f64() * 1e3);
-    let detail = answer
-        .headers
-        .iter()
-        .find(|(name, _)| name == "x-error-detail");
-    // What the gateway doesn't tell the caller is told the developer.
-    let detail = match (detail, code) {
-        (Some((_, detail)), _) => detail,
-        (None, "Forbidden") => "no x-api-key, or no project has it",
-        (None, "Missing Authentication Token") => "not the method and path of the API",
-        (None, _) => "",
-    };
-    let detail = if detail.is_empty() {
-        String::new()
-    } else {
-        format!("  {DIM}{detail}{DIM:#}")
-    };
-    anstream::println!(
-        "{route:14} {style}{status} {code:18}{style:#} {size:>9} B in {out:>4} B out {milliseconds:>7.1} ms{detail}"
-    );
 }
 
 /// The body, or a little more than [`MAX_BODY`] of it; `None` if it ends before its end.

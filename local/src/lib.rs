@@ -2,8 +2,9 @@
 //!
 //! [`server`] runs real wire servers of DynamoDB and S3, [`schema`] makes in them what the template
 //! declares, [`records`] fills it, [`gateway`] does what API Gateway does for the route of the [`definition`] and
-//! turns a request into an [`event`] for the [`function`], and [`stack`] puts them together. For tests, [`faults`] breaks the wire,
-//! and [`lambda`] runs the function's own binary. Nothing of this is deployed.
+//! turns a request into an [`event`] for the [`function`], and [`stack`] puts them together. [`page`] shows it in a
+//! browser, its [`requests`] included. For tests, [`faults`] breaks the wire, and [`lambda`] runs the function's own
+//! binary. Nothing of this is deployed.
 
 pub mod cli;
 pub mod clients;
@@ -16,7 +17,9 @@ pub mod images;
 pub mod invoke;
 pub mod lambda;
 pub mod noise;
+pub mod page;
 pub mod records;
+pub mod requests;
 pub mod schema;
 pub mod serve;
 pub mod server;

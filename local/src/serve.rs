@@ -7,6 +7,7 @@ use put_image::config::Config;
 
 use crate::cli::Serve;
 use crate::clients::Endpoints;
+use crate::page::Page;
 use crate::records::Records;
 use crate::stack::{Data, Ports, Stack, Taken};
 use crate::{Error, server};
@@ -21,6 +22,7 @@ const LINK: Style = AnsiColor::Cyan.on_default();
 /// A sentence: a port or the data folder is taken.
 pub async fn run(options: Serve) -> Result<(), Error> {
     let gateway = server::bind(options.port, "the gateway", "--port").await?;
+    let page = server::bind(options.page_port, "the page", "--page-port").await?;
     let data = Data::take(&options.data.folder).map_err(|taken| match taken {
         Taken::By(_) => Error::from(format!(
             "another local stack runs over the folder {}: end it, or choose another folder with --data",
@@ -34,19 +36,23 @@ pub async fn run(options: Serve) -> Result<(), Error> {
         s3: options.s3_port,
     };
     let stack = Stack::start(ports, data, options.fresh, Records::sample()?).await?;
-    let api = stack.gateway()?.with_log();
+    let api = Arc::new(stack.gateway()?.with_log());
+    let url = server::url(&gateway)? + api.path();
+    let shown = Page::new(&stack, Arc::clone(&api), &url)?;
     greet(
-        &(server::url(&gateway)? + api.path()),
+        &url,
+        &server::url(&page)?,
         &stack,
         &folder.to_string_lossy(),
     );
     tokio::select! {
-        () = Arc::new(api).serve(gateway) => Err("the gateway's socket failed".into()),
+        () = api.serve(gateway) => Err("the gateway's socket failed".into()),
+        () = shown.serve(page) => Err("the page's socket failed".into()),
         signal = tokio::signal::ctrl_c() => Ok(signal?),
     }
 }
 
-fn greet(url: &str, stack: &Stack, folder: &str) {
+fn greet(url: &str, page: &str, stack: &Stack, folder: &str) {
     let Some((project, submission)) = stack
         .records
         .projects
@@ -68,6 +74,7 @@ fn greet(url: &str, stack: &Stack, folder: &str) {
         "{BOLD}PUT /Image{BOLD:#} on this machine; Ctrl-C ends it
 
   API       {LINK}{url}{LINK:#}
+  page      {LINK}{page}{LINK:#}  put images and look at them
   DynamoDB  {LINK}{dynamodb}{LINK:#}  tables {projects_table}, {submissions_table}
   S3        {LINK}{s3}{LINK:#}  bucket {images_bucket}
   data      {folder}
