@@ -1,4 +1,4 @@
-//! `PUT /Image`: puts identity-check images to a submission, all of them or none.
+//! `PUT /Image`: stores the images of an identity check, all of a request's or none.
 //!
 //! A request goes one way, and [`handler`] reads as that way: [`form`] → [`storage`]'s records → [`checks`] → upload →
 //! commit → answer. [`domain`] and [`image`] have the types that are valid once they exist, [`error`] every answer that
