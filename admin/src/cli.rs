@@ -56,6 +56,7 @@ pub enum Project {
     /// Print a project's record
     Show {
         /// The project's ID
+        #[arg(value_parser = text)]
         id: String,
     },
     /// Print a line for each project: its status, ID and administrators
@@ -63,6 +64,7 @@ pub enum Project {
     /// Register more administrators on a project
     AddAdmin {
         /// The project's ID
+        #[arg(value_parser = text)]
         id: String,
         /// Their e-mail accounts
         #[arg(required = true, value_parser = account)]
@@ -71,6 +73,7 @@ pub enum Project {
     /// Take administrators off a project
     RemoveAdmin {
         /// The project's ID
+        #[arg(value_parser = text)]
         id: String,
         /// Their e-mail accounts
         #[arg(required = true)]
@@ -79,11 +82,13 @@ pub enum Project {
     /// Put a project out of service: its requests get `invalid_project` from then on
     Close {
         /// The project's ID
+        #[arg(value_parser = text)]
         id: String,
     },
     /// Put a closed project into service again
     Reopen {
         /// The project's ID
+        #[arg(value_parser = text)]
         id: String,
     },
     /// A project's API key
@@ -97,6 +102,7 @@ pub enum Key {
     /// Give a project a new API key and print it; from then on, or after --keep-old, the old one opens nothing
     Rotate {
         /// The project's ID
+        #[arg(value_parser = text)]
         id: String,
         /// How long the old key still opens the project, as 90m, 48h or 7d
         #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -130,6 +136,7 @@ pub enum Submission {
     /// Print a submission's record and list its images
     Show {
         /// The submission's ID
+        #[arg(value_parser = text)]
         id: String,
         /// Also save the images in this folder, which is made for your eyes alone
         #[arg(long, value_name = "DIR")]
@@ -138,6 +145,7 @@ pub enum Submission {
     /// Erase a submission: its record, and all versions of all its images, for good
     Erase {
         /// The submission's ID
+        #[arg(value_parser = text)]
         id: String,
         /// The ID of its project: to be sure, or to go on with an erasure whose record is gone already
         #[arg(long)]
@@ -169,7 +177,9 @@ fn account(value: &str) -> Result<String, String> {
         let is_label = |label: &str| {
             !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-')
         };
-        !user.is_empty() && !user.contains(['@', ' ']) && labels.all(is_label)
+        !user.is_empty()
+            && !user.contains(|c: char| " @<>()[]:;,\\\"".contains(c))
+            && labels.all(is_label)
     });
     if !is_address {
         return Err("it is no e-mail account such as admin@example.com".to_owned());

@@ -15,6 +15,13 @@ use put_image::storage;
 use crate::printable::printable;
 use crate::table::Table;
 
+/// Says something on standard error. That nobody reads it is no error.
+macro_rules! tell {
+    ($($said:tt)*) => {{
+        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($said)*)));
+    }};
+}
+
 pub mod cli;
 pub mod commands;
 pub mod erase;
@@ -39,7 +46,7 @@ pub fn exit_code(result: Result<(), Error>) -> ExitCode {
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
     if !is_closed {
-        eprintln!("admin: {}", printable(&error.to_string()));
+        tell!("admin: {}", printable(&error.to_string()));
     }
     ExitCode::FAILURE
 }

@@ -15,9 +15,15 @@ pub fn printable(text: &str) -> String {
     printable
 }
 
+/// Returns a text that stands in a line with its control characters escaped, so that it stays in it.
+#[must_use]
+pub fn in_line(text: &str) -> String {
+    printable(text).replace('\n', "\\u{a}")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{in_line, printable};
 
     #[test]
     fn escapes_what_a_terminal_would_follow() {
@@ -25,6 +31,7 @@ mod tests {
             printable("a\u{1b}[2J\u{9b}b\r\nc\td"),
             "a\\u{1b}[2J\\u{9b}b\\u{d}\nc\\u{9}d"
         );
+        assert_eq!(in_line("a\nb"), "a\\u{a}b");
         assert_eq!(printable("Zoë \u{1F600}"), "Zoë \u{1F600}");
     }
 }

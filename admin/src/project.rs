@@ -1,6 +1,5 @@
 //! Projects: whose API key it is, and who administers. Of a key only the hash is ever stored.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -9,6 +8,7 @@ use put_image::domain::ApiKey;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::printable::in_line;
 use crate::table::{Created, Item, plain, text};
 use crate::{Error, Records};
 
@@ -98,7 +98,9 @@ impl From<Item> for Listed {
 impl fmt::Display for Listed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, status, admins } = self;
-        write!(f, "{status:8}  {id}  {}", admins.join(", "))
+        let admins = admins.join(", ");
+        let [status, id, admins] = [status, id, &admins].map(|text| in_line(text));
+        write!(f, "{status:8}  {id}  {admins}")
     }
 }
 
@@ -124,6 +126,7 @@ impl Records {
     pub async fn all_projects(&self) -> Result<Vec<Listed>, Error> {
         let table = self.projects();
         let scan = self.dynamodb.scan().table_name(table.name);
+        let scan = scan.consistent_read(true);
         let mut items = scan.into_paginator().items().send();
         let mut projects = Vec::new();
         while let Some(item) = items.next().await {
@@ -319,10 +322,15 @@ pub enum SetKey {
     Unknown(Error),
 }
 
-/// A set of accounts, each once.
+/// A set of accounts, each once in whatever case.
 fn account_set(accounts: &[String]) -> AttributeValue {
-    let accounts: BTreeSet<&String> = accounts.iter().collect();
-    AttributeValue::Ss(accounts.into_iter().cloned().collect())
+    let mut set: Vec<String> = Vec::new();
+    for account in accounts {
+        if !set.iter().any(|known| known.eq_ignore_ascii_case(account)) {
+            set.push(account.clone());
+        }
+    }
+    AttributeValue::Ss(set)
 }
 
 /// The administrators in a project's record.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::object_key::ObjectKey;
+use crate::printable::in_line;
 use crate::project::no_project;
 use crate::table::{Created, plain, text};
 use crate::{Error, Records, failed};
@@ -161,13 +162,13 @@ impl fmt::Display for Submission {
         for (key, size) in &self.objects {
             let field = self.images().find(|(_, named)| named == key);
             let field = field.map_or("not in the record", |(field, _)| field.name());
-            writeln!(f, "{size:>9} bytes  {field:12}  {key}")?;
+            writeln!(f, "{size:>9} bytes  {field:12}  {}", in_line(key))?;
         }
         for (field, key) in self
             .images()
             .filter(|(_, key)| !self.objects.contains_key(*key))
         {
-            writeln!(f, "  MISSING        {:12}  {key}", field.name())?;
+            writeln!(f, "  MISSING        {:12}  {}", field.name(), in_line(key))?;
         }
         Ok(())
     }

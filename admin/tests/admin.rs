@@ -227,6 +227,8 @@ async fn a_key_is_printed_once_and_stored_as_its_hash() {
         ("b", "@acme.example", "no e-mail account"),
         ("b", "a@acme..example", "no e-mail account"),
         ("b", "a@b@acme.example", "no e-mail account"),
+        ("b", "A <a@acme.example", "no e-mail account"),
+        ("b", "mailto:a@acme.example", "no e-mail account"),
         (
             "b",
             &format!("{}@b", "a".repeat(255)),
@@ -269,7 +271,7 @@ async fn a_projects_administrators_and_status_change() {
     let all = app.admin(&[&remove[..], &[first, second]].concat());
     assert!(String::from_utf8_lossy(&all.stderr).contains("has no administrator now"));
     assert!(!app.project("demo-project").await.contains_key("admins"));
-    app.printed(&[&add[..], &["a@example.com", "a@example.com"]].concat());
+    app.printed(&[&add[..], &["a@example.com", "A@example.com"]].concat());
 
     for (command, status) in [("close", "closed"), ("reopen", "active")] {
         app.printed(&["project", command, "demo-project"]);
@@ -291,15 +293,19 @@ async fn a_projects_administrators_and_status_change() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_who_is_gone_gets_no_message() {
     let app = App::start().await;
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let output = app
-        .command(&["project", "list"])
-        .stdout(writer)
-        .output()
-        .unwrap();
+    let closed = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        writer
+    };
+    let mut list = app.command(&["project", "list"]);
+    let output = list.stdout(closed()).output().unwrap();
     assert_eq!(output.stderr, b"");
     assert_eq!(output.status.code(), Some(1));
+    // What is said beside it may be unheard.
+    let mut sweep = app.command(&["sweep"]);
+    let status = sweep.stderr(closed()).status().unwrap();
+    assert!(status.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -874,7 +880,7 @@ async fn a_key_that_does_not_get_onto_the_plan_is_removed_and_the_way_on_is_said
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_local_stack_gives_the_demo_key_back() {
+async fn the_local_stack_gives_the_demo_key_back_when_it_is_asked() {
     let app = App::start().await;
     let before = app.project("demo-project").await;
     assert!(matches!(
@@ -883,12 +889,12 @@ async fn the_local_stack_gives_the_demo_key_back() {
             .await,
         SetKey::Done
     ));
-    assert_ne!(app.project("demo-project").await, before);
-    local::records::Records::sample()
-        .unwrap()
-        .seed(&app.records)
-        .await
-        .unwrap();
+    let rotated = app.project("demo-project").await;
+    assert_ne!(rotated, before);
+    let sample = local::records::Records::sample().unwrap();
+    sample.seed(&app.records).await.unwrap();
+    assert_eq!(app.project("demo-project").await, rotated);
+    sample.restore_keys(&app.records).await.unwrap();
     assert_eq!(app.project("demo-project").await, before);
 }
 
@@ -1062,6 +1068,23 @@ async fn what_is_printed_is_escaped() {
     assert!(!shown.contains(['\u{1b}', '\u{9b}', '\u{7}']), "{shown:?}");
     let said = app.refused(&["submission", "show", "none\u{1b}[2J"]);
     assert!(!said.contains('\u{1b}'), "{said:?}");
+
+    // No ID can forge a line.
+    let project = Project {
+        id: "odd\nactive    forged".to_owned(),
+        api_key: NewKey::generate().unwrap(),
+        status: "active".to_owned(),
+        admins: Vec::new(),
+    };
+    assert_eq!(
+        app.records.create_project(&project).await.unwrap(),
+        Created::Yes
+    );
+    let list = app.printed(&["project", "list"]);
+    assert!(
+        list.contains("active    odd\\u{a}active    forged"),
+        "{list}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -97,6 +97,19 @@ pub struct Data {
     /// Folder of the tables and objects
     #[arg(long = "data", value_name = "DIR", default_value = DATA)]
     pub folder: PathBuf,
+}
+
+/// Returns a command line of the local stack, for a data folder.
+pub(crate) fn command(arguments: &str, folder: &Path) -> String {
+    let is_default = Path::new(DATA)
+        .canonicalize()
+        .is_ok_and(|default| default == folder);
+    let data = if is_default {
+        String::new()
+    } else {
+        format!(" --data {}", folder.display())
+    };
+    format!("cargo run --bin local -- {arguments}{data}")
 }
 
 /// The data folder of this checkout, whatever folder a command is run in.

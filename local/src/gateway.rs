@@ -17,9 +17,11 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use put_image::domain::ApiKey;
 use put_image::handler::App;
-use put_image::storage::API_KEY_INDEX;
+use put_image::storage::{API_KEY_INDEX, PREVIOUS_API_KEY_INDEX};
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinError;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -114,21 +116,29 @@ impl Gateway {
         &self.requests
     }
 
-    /// Serves connections until the listener fails.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+    /// Serves connections.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) -> Infallible {
         let service = |client| {
             let gateway = Arc::clone(&self);
             service_fn(move |request| Arc::clone(&gateway).handle(request, client))
         };
-        server::serve(listener, service).await;
+        server::serve(listener, service).await
     }
 
-    /// Answers a request, whichever port it came in by.
+    /// Answers a request, whichever port it came in by. It is carried out also when its client goes away meanwhile.
     pub(crate) async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
         client: SocketAddr,
-    ) -> Result<Response<Full<Bytes>>, Infallible> {
+    ) -> Result<Response<Full<Bytes>>, JoinError> {
+        tokio::spawn(self.answer(request, client)).await
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        client: SocketAddr,
+    ) -> Response<Full<Bytes>> {
         let started = Instant::now();
         let route = format!("{} {}", request.method(), request.uri().path());
         let mut measured = Measured::default();
@@ -138,7 +148,7 @@ impl Gateway {
             anstream::println!("{answered}");
         }
         self.requests.push(&answered);
-        Ok(answer.into_response(&self.definition.failed))
+        answer.into_response(&self.definition.failed)
     }
 
     /// Answers a request: `Ok` by the function, `Err` by the gateway itself.
@@ -181,23 +191,23 @@ impl Gateway {
         if event.len() > MAX_EVENT {
             return Err(definition.too_large.clone());
         }
-        let app = Arc::clone(&self.function);
+        let (app, requests) = (Arc::clone(&self.function), Arc::clone(&self.requests));
         let context = function::context(self.function_timeout);
-        // In a task of its own: like Lambda, it goes on when the client goes away or time is up.
-        let invocation =
-            tokio::spawn(async move { function::invoke(&app, event.as_bytes(), context).await });
-        let invoked = match timeout(INTEGRATION_TIMEOUT, invocation).await {
-            Ok(Ok(Ok(invoked))) => invoked,
-            Ok(_) => return Err(definition.failed.clone()),
+        let (answer, answered) = oneshot::channel();
+        // In a task of its own: like Lambda, it goes on when time is up, and cleans up behind its answer.
+        tokio::spawn(async move {
+            if let Ok(invoked) = function::invoke(&app, event.as_bytes(), context).await {
+                let _ = answer.send((invoked.response, invoked.steps));
+                app.clean_up(invoked.leftovers).await;
+                requests.settled();
+            }
+        });
+        let (response, steps) = match timeout(INTEGRATION_TIMEOUT, answered).await {
+            Ok(answered) => answered.map_err(|_| definition.failed.clone())?,
             Err(_elapsed) => return Err(definition.timed_out.clone()),
         };
-        measured.steps = invoked.steps;
-        let (app, requests) = (Arc::clone(&self.function), Arc::clone(&self.requests));
-        tokio::spawn(async move {
-            app.clean_up(invoked.leftovers).await;
-            requests.settled();
-        });
-        Answer::from_function(&invoked.response).ok_or_else(|| definition.failed.clone())
+        measured.steps = steps;
+        Answer::from_function(&response).ok_or_else(|| definition.failed.clone())
     }
 }
 
@@ -209,16 +219,25 @@ impl Keys {
         if self.known.contains(text.trim()) {
             return true;
         }
-        let found = self
-            .dynamodb
-            .query()
-            .table_name(&self.projects_table)
-            .index_name(API_KEY_INDEX)
-            .key_condition_expression("apiKeyHash = :hash")
-            .expression_attribute_values(":hash", AttributeValue::S(key.hash().to_string()))
-            .send()
-            .await;
-        found.is_ok_and(|found| found.count > 0)
+        // The usage plan has both keys of a project whose key is being rotated.
+        for (index, attribute) in [
+            (API_KEY_INDEX, "apiKeyHash"),
+            (PREVIOUS_API_KEY_INDEX, "previousApiKeyHash"),
+        ] {
+            let found = self
+                .dynamodb
+                .query()
+                .table_name(&self.projects_table)
+                .index_name(index)
+                .key_condition_expression(format!("{attribute} = :hash"))
+                .expression_attribute_values(":hash", AttributeValue::S(key.hash().to_string()))
+                .send()
+                .await;
+            if found.is_ok_and(|found| found.count > 0) {
+                return true;
+            }
+        }
+        false
     }
 }
 

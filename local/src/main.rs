@@ -1,5 +1,6 @@
 //! The binary of the local stack.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use admin::cli;
@@ -36,7 +37,8 @@ async fn main() -> ExitCode {
         Some(Command::Admin(Admin { data, command })) => administer(&data, command).await,
     };
     result.unwrap_or_else(|error| {
-        eprintln!("local: {error}");
+        // That nobody reads it is no error.
+        let _ = writeln!(std::io::stderr(), "local: {error}");
         ExitCode::FAILURE
     })
 }

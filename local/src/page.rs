@@ -16,14 +16,15 @@ use http_body_util::{Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
-use put_image::domain::IdType;
+use put_image::domain::{IdType, Text};
 use put_image::image::Format;
 use put_image::image::jpeg::is_jpeg;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
+use tokio::task::JoinError;
 
 use crate::gateway::Gateway;
 use crate::records::SAMPLE;
@@ -85,17 +86,15 @@ impl Page {
         })
     }
 
-    /// Serves connections until the listener fails.
-    pub async fn serve(self, listener: TcpListener) {
+    /// Serves connections.
+    pub async fn serve(self, listener: TcpListener) -> Infallible {
         let page = Arc::new(self);
-        let Ok(port) = listener.local_addr().map(|address| address.port()) else {
-            return;
-        };
+        let port = listener.local_addr().map_or(0, |address| address.port());
         let service = |client| {
             let page = Arc::clone(&page);
             service_fn(move |request| Arc::clone(&page).handle(request, client, port))
         };
-        server::serve(listener, service).await;
+        server::serve(listener, service).await
     }
 
     async fn handle(
@@ -103,22 +102,32 @@ impl Page {
         request: Request<Incoming>,
         client: SocketAddr,
         port: u16,
-    ) -> Result<Response<Body>, Infallible> {
-        if let Err(refusal) = check_origin(request.headers(), port) {
-            return Ok(refuse(refusal));
-        }
-        if request.method() != Method::GET {
+    ) -> Result<Response<Body>, JoinError> {
+        let mut response = if let Err(refusal) = check_origin(request.headers(), port) {
+            refuse(refusal)
+        } else if matches!(*request.method(), Method::GET | Method::HEAD) {
+            self.get(request.uri()).await.unwrap_or_else(refuse)
+        } else {
             let answer = Arc::clone(&self.gateway).handle(request, client).await?;
-            return Ok(answer.map(Body::new));
+            answer.map(Body::new)
+        };
+        for (name, value) in HEADERS {
+            let headers = response.headers_mut();
+            headers
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
         }
-        Ok(self.get(request.uri().path()).await.unwrap_or_else(refuse))
+        Ok(response)
     }
 
-    async fn get(&self, path: &str) -> Result<Response<Body>, Refusal> {
+    async fn get(&self, uri: &Uri) -> Result<Response<Body>, Refusal> {
         const NOT_FOUND: Refusal = (StatusCode::NOT_FOUND, "nothing is here");
-        let path = percent_decode_str(path)
-            .decode_utf8()
-            .map_err(|_| NOT_FOUND)?;
+        let decoded = |text| {
+            percent_decode_str(text)
+                .decode_utf8()
+                .map_err(|_| NOT_FOUND)
+        };
+        let path = decoded(uri.path())?;
         match path.as_ref() {
             "/" => {
                 let mut page = respond("text/html; charset=utf-8", HTML);
@@ -127,6 +136,10 @@ impl Page {
                 Ok(page)
             }
             "/demo" => Ok(respond("application/json", self.demo.to_string())),
+            "/submission" => {
+                let id = uri.query().and_then(|query| query.strip_prefix("id="));
+                self.submission(&decoded(id.unwrap_or_default())?).await
+            }
             "/events" => {
                 let events = self.gateway.requests().watch();
                 let frames = events.map(|event| Ok(Frame::data(event)));
@@ -134,7 +147,6 @@ impl Page {
             }
             path => match path.splitn(3, '/').collect::<Vec<_>>()[..] {
                 ["", "samples", field] => sample(field).ok_or(NOT_FOUND),
-                ["", "submissions", id] => self.submission(id).await,
                 ["", "images", key] => self.image(key).await,
                 _ => Err(NOT_FOUND),
             },
@@ -188,10 +200,14 @@ impl Page {
     }
 
     async fn read(&self, id: &str) -> Result<admin::submission::Submission, Refusal> {
+        const NO_SUBMISSION: Refusal = (StatusCode::NOT_FOUND, "no such submission");
+        if !matches!(Text::parse(id.as_bytes()), Ok(Some(_))) {
+            return Err(NO_SUBMISSION);
+        }
         let found = self.records.submission(id).await;
         found
             .map_err(|_| (StatusCode::BAD_GATEWAY, "the storage doesn't answer"))?
-            .ok_or((StatusCode::NOT_FOUND, "no such submission"))
+            .ok_or(NO_SUBMISSION)
     }
 }
 
@@ -248,11 +264,10 @@ fn hash(tag: &str) -> Result<String, Error> {
 
 fn respond(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Body::new(Full::new(body.into())));
-    let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let content_type = HeaderValue::from_static(content_type);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
     response
 }
 

@@ -42,20 +42,14 @@ impl Records {
         serde_json::from_str(SAMPLE).map_err(|error| format!("events/records.json: {error}").into())
     }
 
-    /// Puts the records into the tables. A project that is there already gets its key back, a submission keeps
-    /// its images.
+    /// Puts the records into the tables. What is there already stays as it is.
     ///
     /// # Errors
     ///
     /// If a table can't be written.
     pub async fn seed(&self, tables: &admin::Records) -> Result<(), Error> {
         for project in &self.projects {
-            if tables.create_project(project).await? == Created::Exists {
-                match tables.set_key(&project.id, &project.api_key, None).await {
-                    SetKey::Done => {}
-                    SetKey::Refused(error) | SetKey::Unknown(error) => return Err(error),
-                }
-            }
+            let (Created::Yes | Created::Exists) = tables.create_project(project).await?;
         }
         for Submission {
             submission_id,
@@ -65,6 +59,21 @@ impl Records {
             let (Created::Yes | Created::Exists) = tables
                 .create_submission(submission_id, project_id.as_deref())
                 .await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the projects the keys that they were registered with.
+    ///
+    /// # Errors
+    ///
+    /// If the table can't be written.
+    pub async fn restore_keys(&self, tables: &admin::Records) -> Result<(), Error> {
+        for project in &self.projects {
+            match tables.set_key(&project.id, &project.api_key, None).await {
+                SetKey::Done => {}
+                SetKey::Refused(error) | SetKey::Unknown(error) => return Err(error),
+            }
         }
         Ok(())
     }

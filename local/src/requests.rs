@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use admin::printable::printable;
 use anstyle::{AnsiColor, Style};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
@@ -17,6 +18,9 @@ use crate::definition::Answer;
 
 /// How many requests are kept for a page that is opened later.
 const KEPT: usize = 100;
+
+/// Tells that storage is as a request has left it.
+const SETTLED: &[u8] = b"event: settled\ndata:\n\n";
 
 /// What is found out of a request on its way.
 #[derive(Debug, Default)]
@@ -94,7 +98,9 @@ impl fmt::Display for Answered {
         write!(
             f,
             "{:14} {style}{} {:18}{style:#} ",
-            self.route, self.status, self.code
+            printable(&self.route),
+            self.status,
+            self.code
         )?;
         write!(
             f,
@@ -139,8 +145,7 @@ impl Requests {
 
     /// Tells that a request's cleaning up has ended, so that storage is as the request leaves it.
     pub(crate) fn settled(&self) {
-        let event = Bytes::from_static(b"event: settled\ndata:\n\n");
-        let _ = self.live.send(event);
+        let _ = self.live.send(Bytes::from_static(SETTLED));
     }
 
     /// Returns the last requests and then those to come. A watcher that is too slow misses some.
@@ -149,12 +154,11 @@ impl Requests {
         // Subscribed under the lock: no request is in both, and none in neither.
         let (live, last) = (self.live.subscribe(), last.clone());
         let live = stream::unfold(live, async |mut live| {
-            loop {
-                match live.recv().await {
-                    Ok(event) => return Some((event, live)),
-                    Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => return None,
-                }
+            match live.recv().await {
+                Ok(event) => Some((event, live)),
+                // What was missed may have settled.
+                Err(RecvError::Lagged(_)) => Some((Bytes::from_static(SETTLED), live)),
+                Err(RecvError::Closed) => None,
             }
         });
         stream::iter(last).chain(live)

@@ -1,11 +1,12 @@
 //! `serve`: the stack and the gateway until Ctrl-C.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use put_image::config::Config;
 
-use crate::cli::Serve;
+use crate::cli::{Serve, command};
 use crate::clients::Endpoints;
 use crate::page::Page;
 use crate::records::Records;
@@ -23,7 +24,7 @@ const LINK: Style = AnsiColor::Cyan.on_default();
 pub async fn run(options: Serve) -> Result<(), Error> {
     let gateway = server::bind(options.port, "the gateway", "--port").await?;
     let page = server::bind(options.page_port, "the page", "--page-port").await?;
-    let data = Data::take(&options.data.folder).map_err(|taken| match taken {
+    let data = Data::take(&options.data.folder).await.map_err(|taken| match taken {
         Taken::By(_) => Error::from(format!(
             "another local stack runs over the folder {}: end it, or choose another folder with --data",
             options.data.folder.display()
@@ -36,23 +37,22 @@ pub async fn run(options: Serve) -> Result<(), Error> {
         s3: options.s3_port,
     };
     let stack = Stack::start(ports, data, options.fresh, Records::sample()?).await?;
+    // The greeting shows the demo's key.
+    let records = stack.endpoints.records(stack.config.clone());
+    stack.records.restore_keys(&records).await?;
+    stack.lend()?;
     let api = Arc::new(stack.gateway()?.with_log());
     let url = server::url(&gateway)? + api.path();
     let shown = Page::new(&stack, Arc::clone(&api), &url)?;
-    greet(
-        &url,
-        &server::url(&page)?,
-        &stack,
-        &folder.to_string_lossy(),
-    );
+    greet(&url, &server::url(&page)?, &stack, &folder);
     tokio::select! {
-        () = api.serve(gateway) => Err("the gateway's socket failed".into()),
-        () = shown.serve(page) => Err("the page's socket failed".into()),
+        never = api.serve(gateway) => match never {},
+        never = shown.serve(page) => match never {},
         signal = tokio::signal::ctrl_c() => Ok(signal?),
     }
 }
 
-fn greet(url: &str, page: &str, stack: &Stack, folder: &str) {
+fn greet(url: &str, page: &str, stack: &Stack, folder: &Path) {
     let Some((project, submission)) = stack
         .records
         .projects
@@ -77,7 +77,7 @@ fn greet(url: &str, page: &str, stack: &Stack, folder: &str) {
   page      {LINK}{page}{LINK:#}  put images and look at them
   DynamoDB  {LINK}{dynamodb}{LINK:#}  tables {projects_table}, {submissions_table}
   S3        {LINK}{s3}{LINK:#}  bucket {images_bucket}
-  data      {folder}
+  data      {}
   demo key  {key}
 
 {BOLD}Put an image:{BOLD:#}
@@ -89,7 +89,9 @@ fn greet(url: &str, page: &str, stack: &Stack, folder: &str) {
 
 {BOLD}Then look at it:{BOLD:#}
 
-  cargo run --bin local -- show --save /tmp/images
-"
+  {}
+",
+        folder.display(),
+        command("show --save /tmp/images", folder)
     );
 }

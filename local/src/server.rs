@@ -1,7 +1,9 @@
 //! The embedded wire servers: DynamoDB by dynoxide (on `SQLite`), S3 by s3s-fs (on a folder).
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use dynoxide::Database;
 use hyper::body::{Body, Incoming};
@@ -13,6 +15,7 @@ use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
 use crate::Error;
 use crate::clients::{CREDENTIALS, Endpoints};
@@ -82,14 +85,19 @@ pub fn s3(listener: TcpListener, folder: &Path) -> Result<String, Error> {
     Ok(url)
 }
 
-/// Serves HTTP/1.1 until the listener fails, each connection by a service that is made for its client.
-pub async fn serve<S, B>(listener: TcpListener, service: impl Fn(SocketAddr) -> S)
+/// Serves HTTP/1.1, each connection by a service that is made for its client.
+pub async fn serve<S, B>(listener: TcpListener, service: impl Fn(SocketAddr) -> S) -> Infallible
 where
     S: Service<Request<Incoming>, Response = Response<B>, Future: Send> + Send + 'static,
     S::Error: Into<Error>,
     B: Body<Data: Send, Error: Into<Error>> + Send + 'static,
 {
-    while let Ok((socket, client)) = listener.accept().await {
+    loop {
+        let Ok((socket, client)) = listener.accept().await else {
+            // Out of descriptors: some connection will end.
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        };
         let socket = TokioIo::new(socket);
         tokio::spawn(
             http1::Builder::new()

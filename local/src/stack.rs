@@ -2,19 +2,28 @@
 
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
-use std::io::Write as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use put_image::config::Config;
 use put_image::deadline::TIMEOUT;
 use put_image::handler::App;
 use put_image::storage::Limits;
+use tokio::time::sleep;
 
+use crate::cli::command;
 use crate::clients::Endpoints;
 use crate::gateway::{Gateway, Keys, default_rate};
 use crate::records::Records;
 use crate::{Error, schema, server};
+
+/// Where `serve` tells other commands of its endpoints, in the data folder.
+const ENDPOINTS: &str = "endpoints.json";
+
+/// How long another command is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The ports that a stack listens on; 0 is any free one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,7 +43,7 @@ pub struct Stack {
     pub config: Config,
     /// What was put into the tables.
     pub records: Records,
-    _lock: Option<File>,
+    data: Option<Data>,
 }
 
 /// A data folder that only one stack uses at a time.
@@ -42,38 +51,53 @@ pub struct Stack {
 pub struct Data {
     /// The folder.
     pub folder: PathBuf,
-    lock: File,
+    /// Held for as long as the folder is used.
+    _lock: File,
 }
 
 impl Data {
-    /// Takes a folder. If another stack has it, that one's endpoints are the error.
+    /// Takes a folder. If `serve` has it, its endpoints are the error; any other command is waited for.
     ///
     /// # Errors
     ///
     /// [`Taken`].
-    pub fn take(folder: &Path) -> Result<Self, Taken> {
+    pub async fn take(folder: &Path) -> Result<Self, Taken> {
         let other = |error: std::io::Error| {
             Taken::Other(format!("can't use the folder {}: {error}", folder.display()).into())
         };
         std::fs::create_dir_all(folder).map_err(other)?;
         let folder = folder.canonicalize().map_err(other)?;
-        let path = folder.join("endpoints.json");
-        let lock = File::options()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(other)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let endpoints = std::fs::read(&path).map_err(other)?;
-                return Err(serde_json::from_slice(&endpoints)
-                    .map_or_else(|e| Taken::Other(e.into()), Taken::By));
+        let lock = File::create(folder.join("lock")).map_err(other)?;
+        let endpoints = folder.join(ENDPOINTS);
+        let started = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(other(error)),
+                Err(TryLockError::WouldBlock) => {}
             }
-            Err(TryLockError::Error(error)) => return Err(other(error)),
+            if let Ok(lent) = std::fs::read(&endpoints) {
+                return Err(serde_json::from_slice(&lent)
+                    .map_or_else(|error| other(error.into()), Taken::By));
+            }
+            if started.elapsed() > PATIENCE {
+                let busy = format!(
+                    "another command uses the data in {}: try again when it has ended",
+                    folder.display()
+                );
+                return Err(Taken::Other(busy.into()));
+            }
+            sleep(Duration::from_millis(50)).await;
         }
-        Ok(Self { folder, lock })
+        // Left by one that was killed.
+        match std::fs::remove_file(&endpoints) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(other(error)),
+            _ => {}
+        }
+        Ok(Self {
+            folder,
+            _lock: lock,
+        })
     }
 
     fn tables(&self) -> PathBuf {
@@ -134,22 +158,37 @@ impl Stack {
                 dynamodb: server::dynamodb(dynamodb, Some(&data.tables()))?,
                 s3: server::s3(s3, &data.objects())?,
             };
-            data.lock.set_len(0)?;
-            (&data.lock).write_all(&serde_json::to_vec(&endpoints)?)?;
             Self::over(endpoints, schema::config(""), records).await
         };
         match started.await {
             Ok(stack) => Ok(Self {
-                _lock: Some(data.lock),
+                data: Some(data),
                 ..stack
             }),
             Err(error) => Err(format!(
-                "can't use the data in {}: {error}; if it is damaged, `cargo run --bin local -- --fresh` deletes it and \
-                 starts over",
-                data.folder.display()
+                "can't use the data in {}: {error}; if it is damaged, `{}` deletes it and starts over",
+                data.folder.display(),
+                command("--fresh", &data.folder)
             )
             .into()),
         }
+    }
+
+    /// Lets other commands on the data folder work on this stack.
+    ///
+    /// # Errors
+    ///
+    /// If the folder can't be written.
+    pub fn lend(&self) -> Result<(), Error> {
+        if let Some(data) = &self.data {
+            let (path, new) = (
+                data.folder.join(ENDPOINTS),
+                data.folder.join("endpoints.new"),
+            );
+            std::fs::write(&new, serde_json::to_vec(&self.endpoints)?)?;
+            std::fs::rename(new, path)?;
+        }
+        Ok(())
     }
 
     /// Opens the sample stack of a data folder: the one that `serve` runs over it, or else one on free ports.
@@ -158,7 +197,7 @@ impl Stack {
     ///
     /// A sentence: the folder can't be used, or is to be made `fresh` while a stack runs over it.
     pub async fn open(folder: &Path, fresh: bool) -> Result<Self, Error> {
-        match Data::take(folder) {
+        match Data::take(folder).await {
             Ok(data) => Self::start(Ports::default(), data, fresh, Records::sample()?).await,
             Err(Taken::By(_)) if fresh => {
                 Err("a local stack runs over the data folder: end it before --fresh".into())
@@ -167,7 +206,7 @@ impl Stack {
                 endpoints,
                 config: schema::config(""),
                 records: Records::sample()?,
-                _lock: None,
+                data: None,
             }),
             Err(Taken::Other(error)) => Err(error),
         }
@@ -189,7 +228,7 @@ impl Stack {
             endpoints,
             config,
             records,
-            _lock: None,
+            data: None,
         })
     }
 

@@ -50,6 +50,36 @@ fn what_was_put_is_shown_and_saved_without_variables() {
 }
 
 #[test]
+fn commands_at_once_wait_for_each_other() {
+    let folder = TempDir::new().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| succeeds(local(folder.path(), "show", &[])));
+        }
+    });
+}
+
+#[test]
+fn a_key_stays_rotated() {
+    let folder = TempDir::new().unwrap();
+    let hash = || {
+        let shown = local(folder.path(), "admin", &["project", "show", "demo-project"]);
+        let shown = succeeds(shown);
+        let line = shown.lines().find(|line| line.contains("\"apiKeyHash\""));
+        line.unwrap().to_owned()
+    };
+    let before = hash();
+    succeeds(local(
+        folder.path(),
+        "admin",
+        &["project", "key", "rotate", "demo-project"],
+    ));
+    let rotated = hash();
+    assert_ne!(rotated, before);
+    assert_eq!(hash(), rotated);
+}
+
+#[test]
 fn admin_works_without_variables_and_speaks_of_no_gateway() {
     let folder = TempDir::new().unwrap();
     let create = ["project", "create", "acme", "--admin", "a@acme.example"];
@@ -80,7 +110,7 @@ fn damaged_data_is_said_in_a_sentence_and_can_be_started_over() {
     assert!(
         said.lines().count() == 1
             && said.starts_with("local: can't use the data in ")
-            && said.contains("--fresh` deletes it"),
+            && said.contains(&format!("--fresh --data {}` deletes it", data.display())),
         "{said}"
     );
     succeeds(local(folder.path(), "invoke", &["--fresh", EVENT]));

@@ -63,6 +63,19 @@ async fn a_missing_variable_ends_it_at_start_and_is_named() {
     }
 }
 
+#[test]
+fn its_version_is_the_commit() {
+    let head = std::process::Command::new("git")
+        .args(["rev-parse", "--short=12", "HEAD"])
+        .output();
+    let head = match head {
+        Ok(head) if head.status.success() => String::from_utf8(head.stdout).unwrap(),
+        _ => return println!("skipped: no git repository"),
+    };
+    let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), head.trim());
+    assert_eq!(put_image::VERSION, version);
+}
+
 #[tokio::test]
 async fn it_answers_before_it_deletes_what_was_replaced() {
     let app = App::start().await;

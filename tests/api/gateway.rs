@@ -1,11 +1,20 @@
 //! The answers that the gateway gives itself, and its way to the function, over a socket.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use admin::project::{NewKey, SetKey};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
 use governor::Quota;
+use local::faults::Operation;
 use local::gateway::{Gateway, default_rate};
 use local::server;
+use put_image::deadline::TIMEOUT;
+use put_image::handler::App as Function;
+use put_image::storage::Limits;
 use reqwest::multipart;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
@@ -16,12 +25,23 @@ use local::images;
 
 /// Serves an app's stack over HTTP. Returns the URL of the route.
 pub async fn serve(app: &App, rate: Quota) -> String {
-    let listener = server::bind(0, "the gateway", "").await.unwrap();
-    let function = Arc::new(app.stack.function());
-    let gateway = Gateway::new(function, Duration::from_secs(20), app.stack.keys(), rate).unwrap();
-    let url = server::url(&listener).unwrap() + gateway.path();
-    tokio::spawn(Arc::new(gateway).serve(listener));
+    let (url, _) = start(app, app.stack.function(), TIMEOUT, rate).await;
     url
+}
+
+/// Serves a function, whose invocations end after `timeout`.
+async fn start(
+    app: &App,
+    function: Function,
+    timeout: Duration,
+    rate: Quota,
+) -> (String, Arc<Gateway>) {
+    let listener = server::bind(0, "the gateway", "").await.unwrap();
+    let gateway = Gateway::new(Arc::new(function), timeout, app.stack.keys(), rate).unwrap();
+    let gateway = Arc::new(gateway);
+    let url = server::url(&listener).unwrap() + gateway.path();
+    tokio::spawn(Arc::clone(&gateway).serve(listener));
+    (url, gateway)
 }
 
 fn form(image: &str) -> multipart::Form {
@@ -168,20 +188,62 @@ async fn what_the_function_answers_reaches_the_client() {
     .await;
 }
 
+/// What a client has sent is carried out and cleaned up also if the client goes away before the answer.
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_nothing_over() {
+    let app = App::start().await;
+    assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
+    let storage = app
+        .behind_faults
+        .storage(app.stack.config.clone(), Limits::default());
+    let function = Function::new(storage);
+    let (url, gateway) = start(&app, function, TIMEOUT, default_rate()).await;
+    let gate = app.faults.hold(Operation::UpdateItem, 1);
+    let image = BASE64_STANDARD.encode(images::png(300, 1));
+    let put = Client::new().put(&url).header("x-api-key", KEY);
+    let put = tokio::spawn(put.multipart(form(&image)).send());
+    gate.arrived().await;
+    put.abort();
+    assert!(put.await.unwrap_err().is_cancelled());
+    let mut events = pin!(gateway.requests().watch());
+    gate.open();
+    let told = |event: &Bytes, what: &str| String::from_utf8_lossy(event).contains(what);
+    let mut told_of = Vec::new();
+    while told_of.len() < 2 {
+        told_of.push(events.next().await.unwrap());
+    }
+    assert!(told_of.iter().any(|event| told(event, "\"code\":\"ok\"")));
+    assert!(told_of.iter().any(|event| told(event, "settled")));
+    // The replaced selfie is gone.
+    assert_eq!(app.objects().await.len(), 4);
+    assert!(app.image(SUBMISSION, "selfieImage").await.is_some());
+}
+
+/// The usage plan keeps the old key for as long as the function takes it, and the local gateway does, too.
+#[tokio::test]
+async fn a_key_that_is_being_rotated_still_passes() {
+    let app = App::start().await;
+    let url = serve(&app, default_rate()).await;
+    let records = app.stack.endpoints.records(app.stack.config.clone());
+    let new = NewKey::generate().unwrap();
+    let later = SystemTime::now() + Duration::from_hours(1);
+    let later = later.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let set = records.set_key("demo-project", &new, Some(later)).await;
+    assert!(matches!(set, SetKey::Done));
+    let image = BASE64_STANDARD.encode(images::png(300, 1));
+    for key in [KEY, new.reveal()] {
+        let put = Client::new().put(&url).header("x-api-key", key);
+        let response = put.multipart(form(&image)).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 200);
+    }
+}
+
 #[tokio::test]
 async fn a_function_that_is_out_of_time_answers() {
     let app = App::start().await;
-    let listener = server::bind(0, "the gateway", "").await.unwrap();
-    let gateway = Gateway::new(
-        Arc::new(app.stack.function()),
-        Duration::ZERO,
-        app.stack.keys(),
-        default_rate(),
-    );
-    let gateway = gateway.unwrap();
-    let url = server::url(&listener).unwrap() + gateway.path();
-    tokio::spawn(Arc::new(gateway).serve(listener));
-    let image = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, images::png(300, 1));
+    let function = app.stack.function();
+    let (url, _) = start(&app, function, Duration::ZERO, default_rate()).await;
+    let image = BASE64_STANDARD.encode(images::png(300, 1));
     let response = Client::new()
         .put(&url)
         .header("x-api-key", KEY)

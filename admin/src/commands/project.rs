@@ -32,7 +32,7 @@ pub(super) async fn run(session: &Session, command: Project) -> Result<(), Error
         Project::AddAdmin { id, admins } => records.add_admins(&id, &admins).await,
         Project::RemoveAdmin { id, admins } => {
             if records.remove_admins(&id, &admins).await? == 0 {
-                eprintln!("The project has no administrator now: its requests get invalid_admin.");
+                tell!("The project has no administrator now: its requests get invalid_admin.");
             }
             Ok(())
         }
@@ -133,7 +133,7 @@ async fn rotate_key(
     }
     hand_over(session, &api_key, Some(&plan))?;
     if keep_old.is_some() {
-        eprintln!(
+        tell!(
             "The old key stays on the usage plan until a rotation without --keep-old; the function refuses it when the time is over."
         );
         return Ok(());
@@ -152,13 +152,13 @@ fn hand_over(session: &Session, api_key: &NewKey, plan: Option<&UsagePlan>) -> R
     match (&session.gateway, plan) {
         (None, _) => {}
         (Some(_), None) => {
-            eprintln!("Without --usage-plan, API Gateway is not told of the key, and answers 403.");
+            tell!("Without --usage-plan, API Gateway is not told of the key, and answers 403.");
         }
         (Some(_), Some(_)) => {
-            eprintln!("API Gateway keeps the key: who may read its keys there, has it.");
+            tell!("API Gateway keeps the key: who may read its keys there, has it.");
         }
     }
-    eprintln!("The API key, shown this once; the project's record has only its hash:");
+    tell!("The API key, shown this once; the project's record has only its hash:");
     writeln!(stdout(), "{}", api_key.reveal())
         .map_err(|error| format!("the key could not be shown ({error}): rotate it again").into())
 }

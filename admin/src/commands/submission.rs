@@ -55,7 +55,7 @@ pub(super) async fn erase(
          the bucket {bucket}",
         erasure.project, erasure.versions
     );
-    eprintln!("{}", printable(&what));
+    tell!("{}", printable(&what));
     if !yes {
         eprint!("This can't be undone. Erase it? Type the submission's ID: ");
         let mut answer = String::new();
@@ -64,7 +64,7 @@ pub(super) async fn erase(
             return Err("nothing was erased".into());
         }
     }
-    eprintln!("waits {} s for requests that began before", wait.as_secs());
+    tell!("waits {} s for requests that began before", wait.as_secs());
     let bar = ProgressBar::new_spinner();
     let erased = records.erase(&erasure, wait, |erased| {
         bar.set_message(format!("{erased} versions and delete markers"));

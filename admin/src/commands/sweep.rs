@@ -3,6 +3,7 @@
 use indicatif::ProgressBar;
 
 use super::print;
+use crate::printable::in_line;
 use crate::sweep::{LeftOver, Progress, Sweep};
 use crate::{Error, Records};
 
@@ -12,7 +13,7 @@ pub(super) async fn run(records: &Records, delete: Option<usize>) -> Result<(), 
         &records.config.submissions_table,
         &records.config.images_bucket,
     );
-    eprintln!("comparing the bucket {bucket} with the table {table}");
+    tell!("comparing the bucket {bucket} with the table {table}");
     // Drawn on a terminal alone.
     let bar = ProgressBar::new_spinner();
     let found = records.find_left_over(Sweep::now(), |progress| {
@@ -40,12 +41,12 @@ pub(super) async fn run(records: &Records, delete: Option<usize>) -> Result<(), 
     for object in &listed {
         print_object("left over", object)?;
     }
-    eprintln!(
+    tell!(
         "{objects} objects: {named} named by {count} records, {young} younger than an hour, {foreign} not ours, \
          {left_over} left over"
     );
     match delete {
-        None if left_over > 0 => eprintln!("Nothing was deleted: that takes --delete {left_over}."),
+        None if left_over > 0 => tell!("Nothing was deleted: that takes --delete {left_over}."),
         Some(expected) if left_over > expected => {
             return Err(format!(
                 "{left_over} are left over, more than the {expected} of --delete: none is deleted"
@@ -67,7 +68,7 @@ pub(super) async fn run(records: &Records, delete: Option<usize>) -> Result<(), 
             };
             let deleted = records.delete_left_over(listed, tell).await?;
             told?;
-            eprintln!(
+            tell!(
                 "{deleted} deleted. If the bucket keeps versions, they can be brought back for a while."
             );
         }
@@ -84,5 +85,6 @@ fn print_object(
         modified,
     }: &LeftOver,
 ) -> Result<(), Error> {
+    let key = in_line(key);
     print(&format!("{what:9}  {size:>9} bytes  {modified}  {key}\n"))
 }

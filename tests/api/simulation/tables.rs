@@ -88,7 +88,10 @@ impl Tables {
 
 impl Drop for Tables {
     fn drop(&mut self) {
-        if let Engine::Server(server) = &self.database {
+        // What failed is to be seen, not that the server is gone.
+        if let Engine::Server(server) = &self.database
+            && !std::thread::panicking()
+        {
             for table in [&self.config.projects_table, &self.config.submissions_table] {
                 server.call("DeleteTable", &json!({ "TableName": table }));
             }
