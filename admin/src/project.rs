@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use put_image::domain::ApiKey;
 use serde::Deserialize;
 use serde_json::Value;
@@ -145,17 +145,16 @@ impl Records {
     /// If there is no such project, or the table can't be written.
     pub async fn add_admins(&self, id: &str, accounts: &[String]) -> Result<(), Error> {
         let registered = admins(&self.project_item(id).await?);
-        let new = accounts.iter().filter(|account| {
-            !registered
-                .iter()
-                .any(|admin| admin.eq_ignore_ascii_case(account))
-        });
+        let new = accounts
+            .iter()
+            .filter(|account| !is_among(account, &registered));
         let new: Vec<String> = new.cloned().collect();
         if new.is_empty() {
             return Ok(());
         }
         self.update_project(id, "ADD #name :value", "admins", account_set(&new))
-            .await
+            .await?;
+        Ok(())
     }
 
     /// Takes administrators off a project. Returns how many remain.
@@ -166,28 +165,19 @@ impl Records {
     /// changed then.
     pub async fn remove_admins(&self, id: &str, accounts: &[String]) -> Result<usize, Error> {
         let registered = admins(&self.project_item(id).await?);
-        let is_named = |admin: &&String| {
-            accounts
-                .iter()
-                .any(|account| admin.eq_ignore_ascii_case(account))
-        };
-        if let Some(stranger) = accounts.iter().find(|account| {
-            !registered
-                .iter()
-                .any(|admin| admin.eq_ignore_ascii_case(account))
-        }) {
+        if let Some(stranger) = accounts
+            .iter()
+            .find(|account| !is_among(account, &registered))
+        {
             return Err(format!("{stranger} is no administrator of {id:?}").into());
         }
-        let removed: Vec<String> = registered.iter().filter(is_named).cloned().collect();
-        let remaining = registered.len() - removed.len();
-        self.update_project(
-            id,
-            "DELETE #name :value",
-            "admins",
-            AttributeValue::Ss(removed),
-        )
-        .await?;
-        Ok(remaining)
+        let removed = registered.into_iter();
+        let removed = removed.filter(|admin| is_among(admin, accounts)).collect();
+        let removed = AttributeValue::Ss(removed);
+        let project = self
+            .update_project(id, "DELETE #name :value", "admins", removed)
+            .await?;
+        Ok(admins(&project).len())
     }
 
     /// Gives a project another status.
@@ -197,18 +187,19 @@ impl Records {
     /// If there is no such project, or the table can't be written.
     pub async fn set_status(&self, id: &str, status: &str) -> Result<(), Error> {
         self.update_project(id, "SET #name = :value", "status", text(status))
-            .await
+            .await?;
+        Ok(())
     }
 
     /// Updates an attribute of a project that exists. In the expression, `#name` stands for it: `status` is a reserved
-    /// word of DynamoDB's.
+    /// word of DynamoDB's. Returns the record as it is then.
     async fn update_project(
         &self,
         id: &str,
         expression: &str,
         name: &str,
         value: AttributeValue,
-    ) -> Result<(), Error> {
+    ) -> Result<Item, Error> {
         let table = self.projects();
         let update = self
             .dynamodb
@@ -218,9 +209,11 @@ impl Records {
             .condition_expression("attribute_exists(projectId)")
             .update_expression(expression)
             .expression_attribute_names("#name", name)
-            .expression_attribute_values(":value", value);
-        let Err(error) = update.send().await else {
-            return Ok(());
+            .expression_attribute_values(":value", value)
+            .return_values(ReturnValue::AllNew);
+        let error = match update.send().await {
+            Ok(updated) => return Ok(updated.attributes.unwrap_or_default()),
+            Err(error) => error,
         };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
@@ -322,11 +315,18 @@ pub enum SetKey {
     Unknown(Error),
 }
 
+/// Whether an account is among others, in whatever case.
+fn is_among(account: &str, accounts: &[String]) -> bool {
+    accounts
+        .iter()
+        .any(|other| other.eq_ignore_ascii_case(account))
+}
+
 /// A set of accounts, each once in whatever case.
 fn account_set(accounts: &[String]) -> AttributeValue {
     let mut set: Vec<String> = Vec::new();
     for account in accounts {
-        if !set.iter().any(|known| known.eq_ignore_ascii_case(account)) {
+        if !is_among(account, &set) {
             set.push(account.clone());
         }
     }
