@@ -113,7 +113,7 @@ async fn an_svg_that_is_in_the_storage_is_not_shown() {
         assert_nothing_ran(browser).await;
         browser.open(&site.page).await;
         browser.until(READY).await;
-        browser.until_text("#replaced", "can't be shown").await;
+        browser.until_text("#unnamed", "can't be shown").await;
         assert_nothing_ran(browser).await;
     })
     .await;
