@@ -52,7 +52,8 @@ impl Browser {
             json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
         let sessions = format!("http://127.0.0.1:{port}/session");
         let mut browser = Self {
-            client: Client::new(),
+            // A connection that is kept may be closed by the driver just when the next call is sent.
+            client: Client::builder().pool_max_idle_per_host(0).build().unwrap(),
             session: sessions.clone(),
         };
         let session = browser.call(Method::POST, "", wanted).await;

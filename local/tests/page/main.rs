@@ -181,12 +181,12 @@ async fn shows_why_a_file_is_refused() {
 async fn works_by_keyboard() {
     on_the_page(View::Light, async |browser, site| {
         let enter = "\u{E007}";
-        browser
-            .type_into("#slots button[aria-label='Leave out: ID front']", enter)
-            .await;
-        browser
-            .type_into("#slots button[aria-label='Leave out: ID back']", enter)
-            .await;
+        for (slot, name) in [(1, "ID front"), (2, "ID back")] {
+            let leave_out = format!("button[aria-label='Leave out: {name}']");
+            browser.type_into(&leave_out, enter).await;
+            let slot = format!("#slots .slot:nth-child({slot})");
+            browser.until_text(&slot, "Choose or drop a file").await;
+        }
         browser.type_into("#admin", enter).await;
         browser.until_text("#answer", "200 in ").await;
         let record = site.record().await;
@@ -269,7 +269,9 @@ async fn shows_what_others_put_without_a_reload() {
         // What is replaced makes place.
         site.put_selfie(&images::png(2345, 2)).await;
         browser.until_text("#images", "PNG, 3 × 2, 2,345").await;
-        browser.until("document.querySelector('#rest').hidden").await;
+        browser
+            .until("document.querySelector('#rest').hidden")
+            .await;
         let steps = "document.querySelector('#log .bar').ariaLabel";
         let steps = browser.until(steps).await;
         for step in ["decode", "read", "upload", "commit"] {
