@@ -26,10 +26,10 @@ pub struct Cli {
 pub enum Command {
     /// Projects and their API keys
     #[command(subcommand)]
-    Project(Project),
+    Project(ProjectCommand),
     /// Submissions and their images
     #[command(subcommand)]
-    Submission(Submission),
+    Submission(SubmissionCommand),
     /// List the objects that no record names and that are older than an hour
     Sweep {
         /// Then delete them, if they are no more than this many: the number that you expect
@@ -40,7 +40,7 @@ pub enum Command {
 
 /// A command on projects.
 #[derive(Debug, Subcommand)]
-pub enum Project {
+pub enum ProjectCommand {
     /// Register a project and print its new API key, of which only the hash is stored
     Create {
         /// The project's ID
@@ -93,12 +93,12 @@ pub enum Project {
     },
     /// A project's API key
     #[command(subcommand)]
-    Key(Key),
+    Key(KeyCommand),
 }
 
 /// A command on a project's key.
 #[derive(Debug, Subcommand)]
-pub enum Key {
+pub enum KeyCommand {
     /// Give a project a new API key and print it; from then on, or after --keep-old, the old one opens nothing
     Rotate {
         /// The project's ID
@@ -123,7 +123,7 @@ pub struct Gateway {
 
 /// A command on submissions.
 #[derive(Debug, Subcommand)]
-pub enum Submission {
+pub enum SubmissionCommand {
     /// Make a submission that images can be put to
     Create {
         /// The submission's ID
@@ -160,7 +160,11 @@ pub enum Submission {
 }
 
 /// A text as a form's field can have it.
-fn text(value: &str) -> Result<String, String> {
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn text(value: &str) -> Result<String, String> {
     match Text::parse(value.as_bytes()) {
         Ok(Some(text)) if text.as_str() == value => Ok(value.to_owned()),
         Ok(_) => {

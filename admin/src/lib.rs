@@ -15,10 +15,11 @@ use put_image::storage;
 use crate::printable::printable;
 use crate::table::Table;
 
-/// Says something on standard error. That nobody reads it is no error.
+/// Writes a line to standard error. It is no error if nobody reads it.
 macro_rules! tell {
-    ($($said:tt)*) => {{
-        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($said)*)));
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($line)*);
     }};
 }
 
@@ -36,17 +37,15 @@ pub mod usage_plan;
 /// What can go wrong: a sentence that says what to do.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Says how a command ended. A reader who has read enough and is gone, as `head`, needs no message.
+/// Reports the error that a program ends with. A closed pipe needs no report: its reader, `head` for example, has read
+/// enough.
 #[must_use]
-pub fn exit_code(result: Result<(), Error>) -> ExitCode {
-    let Err(error) = result else {
-        return ExitCode::SUCCESS;
-    };
-    let is_closed = error
+pub fn fail(program: &str, error: &Error) -> ExitCode {
+    let is_closed_pipe = error
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
-    if !is_closed {
-        tell!("admin: {}", printable(&error.to_string()));
+    if !is_closed_pipe {
+        tell!("{program}: {}", printable(&error.to_string()));
     }
     ExitCode::FAILURE
 }

@@ -15,7 +15,7 @@ pub fn printable(text: &str) -> String {
     printable
 }
 
-/// Returns a text that stands in a line with its control characters escaped, so that it stays in it.
+/// Returns a text with all its control characters escaped, line ends too: it can't leave its line.
 #[must_use]
 pub fn in_line(text: &str) -> String {
     printable(text).replace('\n', "\\u{a}")

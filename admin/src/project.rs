@@ -112,10 +112,7 @@ impl Records {
     /// If there is none, or the table can't be read.
     pub async fn project(&self, id: &str) -> Result<Value, Error> {
         let item = self.project_item(id).await?;
-        Ok(item
-            .iter()
-            .map(|(name, value)| (name.clone(), plain(value)))
-            .collect())
+        Ok(plain(&AttributeValue::M(item)))
     }
 
     /// Returns all projects, by their IDs.
@@ -127,13 +124,9 @@ impl Records {
         let table = self.projects();
         let scan = self.dynamodb.scan().table_name(table.name);
         let scan = scan.consistent_read(true);
-        let mut items = scan.into_paginator().items().send();
-        let mut projects = Vec::new();
-        while let Some(item) = items.next().await {
-            projects.push(Listed::from(
-                item.map_err(|error| table.unreadable(&error))?,
-            ));
-        }
+        let items = scan.into_paginator().items().send().try_collect().await;
+        let items = items.map_err(|error| table.unreadable(&error))?;
+        let mut projects: Vec<Listed> = items.into_iter().map(Listed::from).collect();
         projects.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(projects)
     }
@@ -201,11 +194,8 @@ impl Records {
         value: AttributeValue,
     ) -> Result<Item, Error> {
         let table = self.projects();
-        let update = self
-            .dynamodb
-            .update_item()
-            .table_name(table.name)
-            .key(table.key, text(id))
+        let update = table
+            .update(id)
             .condition_expression("attribute_exists(projectId)")
             .update_expression(expression)
             .expression_attribute_names("#name", name)
@@ -262,11 +252,8 @@ impl Records {
             Ok(hashes) => hashes,
             Err(error) => return SetKey::Refused(error),
         };
-        let update = self
-            .dynamodb
-            .update_item()
-            .table_name(table.name)
-            .key(table.key, text(project))
+        let update = table
+            .update(project)
             .condition_expression("apiKeyHash = :old")
             .expression_attribute_values(":old", old.clone())
             .expression_attribute_values(":hash", hash.clone());

@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use put_image::domain::ImageField;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -56,10 +57,7 @@ impl Records {
         let Some(item) = self.submissions().read(id).await? else {
             return Ok(None);
         };
-        let record: Value = item
-            .iter()
-            .map(|(name, value)| (name.clone(), plain(value)))
-            .collect();
+        let record = plain(&AttributeValue::M(item));
         let mut objects = BTreeMap::new();
         if let Some(project) = record["projectId"].as_str() {
             let list = self

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::{Client, error::SdkError};
 use serde_json::{Number, Value};
@@ -44,6 +45,14 @@ impl Table<'_> {
         Ok(found.item)
     }
 
+    /// An update of the item of this ID, whose expressions are missing yet.
+    pub(crate) fn update(self, id: &str) -> UpdateItemFluentBuilder {
+        self.dynamodb
+            .update_item()
+            .table_name(self.name)
+            .key(self.key, text(id))
+    }
+
     /// Makes an item, unless there is one of its ID.
     pub(crate) async fn create(
         self,
@@ -73,7 +82,7 @@ impl Table<'_> {
                     PutItemError::ConditionalCheckFailedException(_)
                 ) =>
             {
-                // An attempt whose answer was lost may have made it.
+                // An earlier attempt, whose answer was lost, may have made it.
                 let found = self.read(id).await?.unwrap_or_default();
                 let mut texts = item.iter().filter(|(_, value)| value.is_s());
                 let is_ours = texts.all(|(name, value)| found.get(name) == Some(value));

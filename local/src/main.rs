@@ -1,6 +1,5 @@
 //! The binary of the local stack.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use admin::cli;
@@ -16,8 +15,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // The gateway's line tells of a request; the function's own is for what went wrong. The servers have lines, too, for
-    // each answer that is not a success.
+    // The gateway prints a line for each request, so the function logs only what went wrong. The servers are silent: they
+    // would report every answer that is not a success.
     let ours = Targets::new().with_target("put_image", LevelFilter::WARN);
     let layer = tracing_subscriber::fmt::layer()
         .without_time()
@@ -31,16 +30,12 @@ async fn main() -> ExitCode {
         Some(Command::Serve(options)) => serve::run(options).await.map(|()| ExitCode::SUCCESS),
         Some(Command::Invoke(options)) => invoke::run(options).await,
         Some(Command::Show(Show { id, save, data })) => {
-            let show = cli::Submission::Show { id, save };
+            let show = cli::SubmissionCommand::Show { id, save };
             administer(&data, cli::Command::Submission(show)).await
         }
         Some(Command::Admin(Admin { data, command })) => administer(&data, command).await,
     };
-    result.unwrap_or_else(|error| {
-        // That nobody reads it is no error.
-        let _ = writeln!(std::io::stderr(), "local: {error}");
-        ExitCode::FAILURE
-    })
+    result.unwrap_or_else(|error| admin::fail("local", &error))
 }
 
 /// Runs a command of `admin` on the stack.
@@ -50,5 +45,9 @@ async fn administer(data: &Data, command: cli::Command) -> Result<ExitCode, Erro
         records: stack.endpoints.records(stack.config.clone()),
         gateway: None,
     };
-    Ok(admin::exit_code(session.run(command).await))
+    let result = session.run(command).await;
+    Ok(match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => admin::fail("admin", &error),
+    })
 }

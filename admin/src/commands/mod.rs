@@ -6,12 +6,11 @@ mod submission;
 mod sweep;
 
 use std::io::{Write as _, stdout};
-use std::time::Duration;
 
 use put_image::config::Config;
 use put_image::storage;
 
-use crate::cli::{Command, Submission};
+use crate::cli::Command;
 use crate::printable::printable;
 use crate::{Error, Records};
 
@@ -48,21 +47,7 @@ impl Session {
         let records = &self.records;
         match command {
             Command::Project(command) => project::run(self, command).await,
-            Command::Submission(Submission::Create { id, project }) => {
-                submission::create(records, &id, &project).await
-            }
-            Command::Submission(Submission::Show { id, save }) => {
-                submission::show(records, &id, save.as_deref()).await
-            }
-            Command::Submission(Submission::Erase {
-                id,
-                project,
-                yes,
-                wait,
-            }) => {
-                let wait = Duration::from_secs(wait);
-                submission::erase(records, &id, project.as_deref(), yes, wait).await
-            }
+            Command::Submission(command) => submission::run(records, command).await,
             Command::Sweep { delete } => sweep::run(records, delete).await,
         }
     }

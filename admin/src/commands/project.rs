@@ -5,16 +5,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Session, print};
 use crate::Error;
-use crate::cli::{Key, Project};
-use crate::project::{self, ACTIVE, NewKey, SetKey};
+use crate::cli::{KeyCommand, ProjectCommand};
+use crate::project::{ACTIVE, NewKey, Project, SetKey};
 use crate::table::Created;
 use crate::usage_plan::UsagePlan;
 
 /// Runs a command on projects.
-pub(super) async fn run(session: &Session, command: Project) -> Result<(), Error> {
+pub(super) async fn run(session: &Session, command: ProjectCommand) -> Result<(), Error> {
     let records = &session.records;
     match command {
-        Project::Create {
+        ProjectCommand::Create {
             id,
             admins,
             gateway,
@@ -22,23 +22,23 @@ pub(super) async fn run(session: &Session, command: Project) -> Result<(), Error
             let plan = usage_plan(session, gateway.usage_plan)?;
             create(session, id, admins, plan).await
         }
-        Project::Show { id } => print(&format!("{:#}\n", records.project(&id).await?)),
-        Project::List => {
+        ProjectCommand::Show { id } => print(&format!("{:#}\n", records.project(&id).await?)),
+        ProjectCommand::List => {
             for project in records.all_projects().await? {
                 print(&format!("{project}\n"))?;
             }
             Ok(())
         }
-        Project::AddAdmin { id, admins } => records.add_admins(&id, &admins).await,
-        Project::RemoveAdmin { id, admins } => {
+        ProjectCommand::AddAdmin { id, admins } => records.add_admins(&id, &admins).await,
+        ProjectCommand::RemoveAdmin { id, admins } => {
             if records.remove_admins(&id, &admins).await? == 0 {
                 tell!("The project has no administrator now: its requests get invalid_admin.");
             }
             Ok(())
         }
-        Project::Close { id } => records.set_status(&id, "closed").await,
-        Project::Reopen { id } => records.set_status(&id, ACTIVE).await,
-        Project::Key(Key::Rotate {
+        ProjectCommand::Close { id } => records.set_status(&id, "closed").await,
+        ProjectCommand::Reopen { id } => records.set_status(&id, ACTIVE).await,
+        ProjectCommand::Key(KeyCommand::Rotate {
             id,
             keep_old,
             gateway,
@@ -64,13 +64,13 @@ async fn create(
     admins: Vec<String>,
     plan: Option<UsagePlan>,
 ) -> Result<(), Error> {
-    let project = project::Project {
+    let project = Project {
         id,
         api_key: NewKey::generate()?,
         status: ACTIVE.to_owned(),
         admins,
     };
-    let project::Project { id, api_key, .. } = &project;
+    let Project { id, api_key, .. } = &project;
     if session.records.create_project(&project).await? == Created::Exists {
         return Err(format!(
             "there is a project {id:?} already: `project key rotate` gives it a new key"
@@ -98,11 +98,8 @@ async fn rotate_key(
 ) -> Result<(), Error> {
     let records = &session.records;
     let api_key = NewKey::generate()?;
-    let until = keep_old.map(|keep_old| SystemTime::now() + keep_old);
-    let until = until
-        .map(|until| until.duration_since(UNIX_EPOCH))
-        .transpose()?;
-    let until = until.map(|until| until.as_secs());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let until = keep_old.map(|keep_old| (now + keep_old).as_secs());
     let Some(plan) = plan else {
         return match records.set_key(project, &api_key, until).await {
             SetKey::Done => hand_over(session, &api_key, None),

@@ -7,20 +7,36 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 
 use super::print;
+use crate::cli::SubmissionCommand;
 use crate::printable::printable;
 use crate::table::Created;
 use crate::{Error, Records};
 
-/// Makes a submission.
-pub(super) async fn create(records: &Records, id: &str, project: &str) -> Result<(), Error> {
+/// Runs a command on submissions.
+pub(super) async fn run(records: &Records, command: SubmissionCommand) -> Result<(), Error> {
+    match command {
+        SubmissionCommand::Create { id, project } => create(records, &id, &project).await,
+        SubmissionCommand::Show { id, save } => show(records, &id, save.as_deref()).await,
+        SubmissionCommand::Erase {
+            id,
+            project,
+            yes,
+            wait,
+        } => {
+            let wait = Duration::from_secs(wait);
+            erase(records, &id, project.as_deref(), yes, wait).await
+        }
+    }
+}
+
+async fn create(records: &Records, id: &str, project: &str) -> Result<(), Error> {
     match records.create_submission(id, Some(project)).await? {
         Created::Yes => Ok(()),
         Created::Exists => Err(format!("there is a submission {id:?} already").into()),
     }
 }
 
-/// Prints a submission, and saves its images in the folder `save`.
-pub(super) async fn show(records: &Records, id: &str, save: Option<&Path>) -> Result<(), Error> {
+async fn show(records: &Records, id: &str, save: Option<&Path>) -> Result<(), Error> {
     let table = &records.config.submissions_table;
     let submission = records.submission(id).await?;
     let submission =
@@ -32,8 +48,7 @@ pub(super) async fn show(records: &Records, id: &str, save: Option<&Path>) -> Re
     }
 }
 
-/// Erases a submission, once its ID was typed, or at once if `yes`.
-pub(super) async fn erase(
+async fn erase(
     records: &Records,
     id: &str,
     project: Option<&str>,
@@ -57,7 +72,7 @@ pub(super) async fn erase(
     );
     tell!("{}", printable(&what));
     if !yes {
-        eprint!("This can't be undone. Erase it? Type the submission's ID: ");
+        tell!("This can't be undone. Erase it? Type the submission's ID:");
         let mut answer = String::new();
         stdin().read_line(&mut answer)?;
         if answer.trim() != id {
