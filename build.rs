@@ -4,13 +4,13 @@ use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    // Unpacked in another repository, this file is not one of its.
+    // A tarball unpacked inside another repository must not get that one's commit.
     let commit = git(&["ls-files", "--error-unmatch", "build.rs"])
         .and_then(|_| git(&["rev-parse", "--short=12", "HEAD"]))
         .unwrap_or_else(|| "unknown".to_owned());
     println!("cargo::rustc-env=COMMIT={commit}");
     println!("cargo::rerun-if-changed=build.rs");
-    // It has a new line after each commit and checkout. What isn't committed is not told.
+    // Each commit and checkout appends a line to it. Uncommitted changes don't show.
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"])
         && Path::new(&log).exists()
     {

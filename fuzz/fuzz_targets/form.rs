@@ -4,12 +4,9 @@
 
 use futures_util::FutureExt as _;
 use libfuzzer_sys::fuzz_target;
-use put_image::form::Form;
+use put_image::form::{Form, MAX_BOUNDARY};
 
 const TYPE: &str = "multipart/form-data; boundary=b";
-
-/// The longest boundary (RFC 2046, section 5.1.1).
-const MAX_BOUNDARY: usize = 70;
 
 fuzz_target!(|body: &[u8]| {
     let read = |content_type: &str, body: Vec<u8>| {
@@ -41,7 +38,7 @@ fuzz_target!(|body: &[u8]| {
     if let Some(admin) = &form.admin {
         assert!(stands_there(admin.as_str()));
     }
-    // Written anew, it is read as it was. Behind a bare line feed, a text may have the boundary in it.
+    // Written again, it is read as before, behind a boundary that no text contains: after a bare line feed, one may.
     let texts = [
         (
             "submissionId",

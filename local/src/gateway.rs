@@ -125,7 +125,7 @@ impl Gateway {
         server::serve(listener, service).await
     }
 
-    /// Answers a request, whichever port it came in by. It is carried out also when its client goes away meanwhile.
+    /// Answers a request, whichever port it came in by. It is carried out even if the client goes away.
     pub(crate) async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
@@ -194,7 +194,7 @@ impl Gateway {
         let (app, requests) = (Arc::clone(&self.function), Arc::clone(&self.requests));
         let context = function::context(self.function_timeout);
         let (answer, answered) = oneshot::channel();
-        // In a task of its own: like Lambda, it goes on when time is up, and cleans up behind its answer.
+        // In its own task: like Lambda, it goes on when time is up, and cleans up after answering.
         tokio::spawn(async move {
             if let Ok(invoked) = function::invoke(&app, event.as_bytes(), context).await {
                 let _ = answer.send((invoked.response, invoked.steps));
@@ -219,7 +219,7 @@ impl Keys {
         if self.known.contains(text.trim()) {
             return true;
         }
-        // The usage plan has both keys of a project whose key is being rotated.
+        // While a key is being rotated, the usage plan has the old one, too.
         for (index, attribute) in [
             (API_KEY_INDEX, "apiKeyHash"),
             (PREVIOUS_API_KEY_INDEX, "previousApiKeyHash"),

@@ -20,7 +20,6 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use put_image::domain::{IdType, Text};
 use put_image::image::Format;
-use put_image::image::jpeg::is_jpeg;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
@@ -186,11 +185,10 @@ impl Page {
         } else {
             &stored_type
         };
-        let format = match content_type {
-            "image/jpeg" => Format::Jpeg,
-            "image/png" => Format::Png,
-            _ => return Err((StatusCode::NOT_FOUND, "neither a JPEG nor a PNG")),
-        };
+        let format = [Format::Jpeg, Format::Png]
+            .into_iter()
+            .find(|format| format.content_type() == content_type)
+            .ok_or((StatusCode::NOT_FOUND, "neither a JPEG nor a PNG"))?;
         let mut response = respond(format.content_type(), bytes);
         let name = format!("inline; filename=\"{field}.{}\"", format.extension());
         let name = HeaderValue::try_from(name).map_err(|_| NO_IMAGE)?;
@@ -237,17 +235,21 @@ fn check_origin(headers: &HeaderMap, port: u16) -> Result<(), Refusal> {
 
 /// One of the drawings in `events/images`.
 fn sample(field: &str) -> Option<Response<Body>> {
-    let bytes: &'static [u8] = match field {
-        "idImage" => include_bytes!("../../events/images/front.jpg"),
-        "idBackImage" => include_bytes!("../../events/images/back.png"),
-        "selfieImage" => include_bytes!("../../events/images/selfie.jpg"),
-        "addressImage" => include_bytes!("../../events/images/address.png"),
+    let (format, bytes): (Format, &'static [u8]) = match field {
+        "idImage" => (
+            Format::Jpeg,
+            include_bytes!("../../events/images/front.jpg"),
+        ),
+        "idBackImage" => (Format::Png, include_bytes!("../../events/images/back.png")),
+        "selfieImage" => (
+            Format::Jpeg,
+            include_bytes!("../../events/images/selfie.jpg"),
+        ),
+        "addressImage" => (
+            Format::Png,
+            include_bytes!("../../events/images/address.png"),
+        ),
         _ => return None,
-    };
-    let format = if is_jpeg(bytes) {
-        Format::Jpeg
-    } else {
-        Format::Png
     };
     Some(respond(format.content_type(), bytes))
 }

@@ -22,7 +22,7 @@ const KEPT: usize = 100;
 /// Tells that storage is as a request has left it.
 const SETTLED: &[u8] = b"event: settled\ndata:\n\n";
 
-/// What is found out of a request on its way.
+/// What was measured of a request on its way.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     pub(crate) bytes_in: usize,
@@ -139,7 +139,7 @@ impl Requests {
             last.pop_front();
         }
         last.push_back(event.clone());
-        // That nobody watches is no error.
+        // It is no error if nobody watches.
         let _ = self.live.send(event);
     }
 

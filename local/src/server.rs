@@ -94,7 +94,7 @@ where
 {
     loop {
         let Ok((socket, client)) = listener.accept().await else {
-            // Out of descriptors: some connection will end.
+            // Out of file descriptors: one is free again when a connection ends.
             sleep(Duration::from_millis(50)).await;
             continue;
         };

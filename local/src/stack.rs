@@ -89,7 +89,7 @@ impl Data {
             }
             sleep(Duration::from_millis(50)).await;
         }
-        // Left by one that was killed.
+        // Left behind by a process that was killed.
         match std::fs::remove_file(&endpoints) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(other(error)),
             _ => {}
@@ -197,15 +197,16 @@ impl Stack {
     ///
     /// A sentence: the folder can't be used, or is to be made `fresh` while a stack runs over it.
     pub async fn open(folder: &Path, fresh: bool) -> Result<Self, Error> {
+        let records = Records::sample()?;
         match Data::take(folder).await {
-            Ok(data) => Self::start(Ports::default(), data, fresh, Records::sample()?).await,
+            Ok(data) => Self::start(Ports::default(), data, fresh, records).await,
             Err(Taken::By(_)) if fresh => {
                 Err("a local stack runs over the data folder: end it before --fresh".into())
             }
             Err(Taken::By(endpoints)) => Ok(Self {
                 endpoints,
                 config: schema::config(""),
-                records: Records::sample()?,
+                records,
                 data: None,
             }),
             Err(Taken::Other(error)) => Err(error),

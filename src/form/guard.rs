@@ -17,7 +17,7 @@ pub const MAX_PARTS: usize = 64;
 pub(super) const MAX_PART_HEADERS: usize = 8 * 1024;
 
 /// The longest boundary (RFC 2046, section 5.1.1).
-pub(super) const MAX_BOUNDARY: usize = 70;
+pub const MAX_BOUNDARY: usize = 70;
 
 const CONTENT_DISPOSITION: &str = "content-disposition";
 const CONTENT_TRANSFER_ENCODING: &str = "content-transfer-encoding";

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use futures_util::stream;
 use multer::Multipart;
 
-pub use self::guard::MAX_PARTS;
-use self::guard::{MAX_BOUNDARY, MAX_PART_HEADERS};
+use self::guard::MAX_PART_HEADERS;
+pub use self::guard::{MAX_BOUNDARY, MAX_PARTS};
 use crate::domain::{
     Admin, Field, IdType, ImageField, SubmissionId, Text, TextError, UnknownIdType,
 };

@@ -200,7 +200,7 @@ impl Storage {
             .expression_attribute_values(":hash", AttributeValue::S(key.to_string()))
             .expression_attribute_names("#status", "status")
             .projection_expression(Project::PROJECTION)
-            // What a projection implies; said, because IAM compares it with the policy.
+            // Implied by the projection; explicit because IAM compares it with the policy.
             .select(Select::SpecificAttributes);
         if index == PREVIOUS_API_KEY_INDEX {
             let now = SystemTime::now()

@@ -57,7 +57,6 @@ async fn a_missing_variable_ends_it_at_start_and_is_named() {
             )),
             "{log}"
         );
-        // What was deployed is the first that one asks.
         let started = format!("started version=\"{}\"", put_image::VERSION);
         assert!(log.contains(&started), "{log}");
     }

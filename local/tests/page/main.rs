@@ -266,7 +266,7 @@ async fn shows_what_others_put_without_a_reload() {
         browser.until_text("#log", "200 ok").await;
         browser.until_text("#images", "JPEG, 3 × 2, 1,234").await;
         browser.until_text("#images", "by second@example.com").await;
-        // What is replaced makes place.
+        // What was replaced makes room.
         site.put_selfie(&images::png(2345, 2)).await;
         browser.until_text("#images", "PNG, 3 × 2, 2,345").await;
         browser

@@ -1,5 +1,5 @@
 //! The tables of a simulation: dynoxide in this process, or those of the server that `TEST_DYNAMODB_ENDPOINT` names.
-//! Either way a call is over when it returns, so that simulated time stands still meanwhile.
+//! Either way a call blocks, so simulated time stands still meanwhile.
 
 use std::sync::LazyLock;
 
@@ -27,7 +27,7 @@ struct Server {
     client: reqwest::Client,
 }
 
-/// Where servers are asked: on a clock that isn't paused.
+/// Runs the calls to servers, on a clock that isn't paused.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 impl Tables {
@@ -88,7 +88,7 @@ impl Tables {
 
 impl Drop for Tables {
     fn drop(&mut self) {
-        // What failed is to be seen, not that the server is gone.
+        // A test that has failed must not abort because the server is gone.
         if let Engine::Server(server) = &self.database
             && !std::thread::panicking()
         {
