@@ -9,6 +9,7 @@ use std::path::Path;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use put_image::domain::ImageField;
+use put_image::image::Format;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -83,47 +84,54 @@ impl Records {
         Ok(Some(Submission { record, objects }))
     }
 
+    /// Reads the image that a submission's record names in a field; `None` if it names none.
+    ///
+    /// # Errors
+    ///
+    /// If the object is missing, not what the record says, or not this submission's.
+    pub async fn image(
+        &self,
+        submission: &Submission,
+        field: &str,
+    ) -> Result<Option<(Format, Vec<u8>)>, Error> {
+        let named = &submission.record[field];
+        let Some(key) = named["key"].as_str() else {
+            return Ok(None);
+        };
+        let is_its = ObjectKey::parse(key).is_some_and(|key| key.field.name() == field);
+        if !is_its || !submission.objects.contains_key(key) {
+            return Err(
+                format!("{field}'s object {key} is missing, or not this submission's").into(),
+            );
+        }
+        let unreadable = format!("can't read {field}'s object {key}");
+        let bucket = &self.config.images_bucket;
+        let get = self.s3.get_object().bucket(bucket).key(key).send().await;
+        let object = get.map_err(|error| failed(&unreadable, &error))?;
+        let bytes = object.body.collect().await;
+        let bytes = bytes.map_err(|error| failed(&unreadable, &error))?.to_vec();
+        if named["sha256"] != hex::encode(Sha256::digest(&bytes)) {
+            let differs = "is not what the record says: its SHA-256 differs";
+            return Err(format!("{field}'s object {key} {differs}").into());
+        }
+        let is_png = named["contentType"] == Format::Png.content_type();
+        let format = if is_png { Format::Png } else { Format::Jpeg };
+        Ok(Some((format, bytes)))
+    }
+
     /// Saves a submission's images in a new folder as `{field}.jpg` or `.png`, for its owner's eyes alone.
     ///
     /// # Errors
     ///
-    /// If the folder is there already, so that two people's images never mix; or if an image is missing, not what the
-    /// record says, or not this submission's. Nothing is saved then.
+    /// If the folder is there already, so that two people's images never mix; or as [`Self::image`]. Nothing is saved
+    /// then.
     pub async fn save(&self, submission: &Submission, folder: &Path) -> Result<(), Error> {
         let mut images = Vec::new();
-        for (field, key) in submission.images() {
+        for field in ImageField::ALL {
             let name = field.name();
-            let is_its = ObjectKey::parse(key).is_some_and(|key| key.field == field);
-            if !is_its || !submission.objects.contains_key(key) {
-                return Err(
-                    format!("{name}'s object {key} is missing, or not this submission's").into(),
-                );
+            if let Some((format, bytes)) = self.image(submission, name).await? {
+                images.push((format!("{name}.{}", format.extension()), bytes));
             }
-            let get = self
-                .s3
-                .get_object()
-                .bucket(&self.config.images_bucket)
-                .key(key)
-                .send()
-                .await;
-            let object = get.map_err(|error| {
-                failed(format_args!("can't read {name}'s object {key}"), &error)
-            })?;
-            let bytes = object.body.collect().await;
-            let bytes = bytes
-                .map_err(|error| failed(format_args!("can't read {name}'s object {key}"), &error))?
-                .into_bytes();
-            if Some(hex::encode(Sha256::digest(&bytes)).as_str())
-                != submission.record[name]["sha256"].as_str()
-            {
-                return Err(format!(
-                    "{name}'s object {key} is not what the record says: its SHA-256 differs"
-                )
-                .into());
-            }
-            let is_png = submission.record[name]["contentType"] == "image/png";
-            let extension = if is_png { "png" } else { "jpg" };
-            images.push((format!("{name}.{extension}"), bytes));
         }
         let unusable =
             |error| format!("can't save in the new folder {}: {error}", folder.display());
