@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use axum::body::Body;
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use put_image::domain::ApiKey;
@@ -58,7 +59,7 @@ pub struct Gateway {
     function_timeout: Duration,
     keys: Keys,
     rate: DefaultDirectRateLimiter,
-    requests: Arc<Requests>,
+    requests: Requests,
     log: bool,
 }
 
@@ -92,7 +93,7 @@ impl Gateway {
             function_timeout,
             keys,
             rate: RateLimiter::direct(rate),
-            requests: Arc::default(),
+            requests: Requests::default(),
             log: false,
         })
     }
@@ -111,8 +112,7 @@ impl Gateway {
     }
 
     /// The requests that it has answered.
-    #[must_use]
-    pub fn requests(&self) -> &Requests {
+    pub(crate) const fn requests(&self) -> &Requests {
         &self.requests
     }
 
@@ -120,7 +120,9 @@ impl Gateway {
     pub async fn serve(self: Arc<Self>, listener: TcpListener) -> Infallible {
         let service = |client| {
             let gateway = Arc::clone(&self);
-            service_fn(move |request| Arc::clone(&gateway).handle(request, client))
+            service_fn(move |request: Request<Incoming>| {
+                Arc::clone(&gateway).handle(request.map(Body::new), client)
+            })
         };
         server::serve(listener, service).await
     }
@@ -128,7 +130,7 @@ impl Gateway {
     /// Answers a request, whichever port it came in by. It is carried out even if the client goes away.
     pub(crate) async fn handle(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        request: Request<Body>,
         client: SocketAddr,
     ) -> Result<Response<Full<Bytes>>, JoinError> {
         tokio::spawn(self.answer(request, client)).await
@@ -136,7 +138,7 @@ impl Gateway {
 
     async fn answer(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        request: Request<Body>,
         client: SocketAddr,
     ) -> Response<Full<Bytes>> {
         let started = Instant::now();
@@ -147,14 +149,14 @@ impl Gateway {
         if self.log {
             anstream::println!("{answered}");
         }
-        self.requests.push(&answered);
+        self.requests.push(answered);
         answer.into_response(&self.definition.failed)
     }
 
     /// Answers a request: `Ok` by the function, `Err` by the gateway itself.
     async fn invoke(
         &self,
-        request: Request<Incoming>,
+        request: Request<Body>,
         client: SocketAddr,
         measured: &mut Measured,
     ) -> Result<Answer, Answer> {
@@ -191,7 +193,7 @@ impl Gateway {
         if event.len() > MAX_EVENT {
             return Err(definition.too_large.clone());
         }
-        let (app, requests) = (Arc::clone(&self.function), Arc::clone(&self.requests));
+        let app = Arc::clone(&self.function);
         let context = function::context(self.function_timeout);
         let (answer, answered) = oneshot::channel();
         // In its own task: like Lambda, it goes on when time is up, and cleans up after answering.
@@ -199,7 +201,6 @@ impl Gateway {
             if let Ok(invoked) = function::invoke(&app, event.as_bytes(), context).await {
                 let _ = answer.send((invoked.response, invoked.steps));
                 app.clean_up(invoked.leftovers).await;
-                requests.settled();
             }
         });
         let (response, steps) = match timeout(INTEGRATION_TIMEOUT, answered).await {
@@ -242,7 +243,7 @@ impl Keys {
 }
 
 /// The body, or a little more than [`MAX_BODY`] of it; `None` if it ends before its end.
-async fn read(mut body: Incoming, size: &mut usize) -> Option<Vec<u8>> {
+async fn read(mut body: Body, size: &mut usize) -> Option<Vec<u8>> {
     let mut read = Vec::with_capacity(
         usize::try_from(body.size_hint().lower())
             .unwrap_or(0)

@@ -3,7 +3,7 @@
 //! [`server`] runs real wire servers of DynamoDB and S3, [`schema`] makes in them what the template
 //! declares, [`records`] fills it, [`gateway`] does what API Gateway does for the route of the [`definition`] and
 //! turns a request into an [`event`] for the [`function`], and [`stack`] puts them together. [`page`] shows it in a
-//! browser, its [`requests`] included. For tests, [`faults`] breaks the wire, and [`lambda`] runs the function's own
+//! browser, the requests included. For tests, [`faults`] breaks the wire, and [`lambda`] runs the function's own
 //! binary. Nothing of this is deployed.
 
 pub mod cli;
@@ -19,7 +19,7 @@ pub mod lambda;
 pub mod noise;
 pub mod page;
 pub mod records;
-pub mod requests;
+mod requests;
 pub mod schema;
 pub mod serve;
 pub mod server;

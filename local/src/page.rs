@@ -1,257 +1,211 @@
 //! The page: puts images from a browser, shows a submission's, and the gateway's requests as they come.
 //!
-//! It is on a port of its own. A GET is the page's; any other method goes to the gateway. Images come from outside, and
-//! the page reads whatever is stored, so it answers nobody but itself, and nothing that it shows can run.
+//! It is on a port of its own, and what it doesn't know goes to the gateway. Images come from outside, and the page
+//! reads whatever is stored, so it answers nobody but itself, and nothing that it shows can run.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use admin::Records;
+use admin::submission::Submission;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Path, Query, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{Html, IntoResponse, Response, Result, Sse};
+use axum::routing::get;
+use axum::{Json, Router};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{Full, StreamBody};
-use hyper::body::{Frame, Incoming};
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode, Uri};
-use percent_encoding::percent_decode_str;
-use put_image::domain::{IdType, Text};
-use put_image::image::Format;
+use put_image::domain::IdType;
+use put_image::image::Format::{Jpeg, Png};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
-use tokio::task::JoinError;
 
+use crate::Error;
 use crate::gateway::Gateway;
 use crate::records::SAMPLE;
 use crate::stack::Stack;
-use crate::{Error, server};
 
 const HTML: &str = include_str!("page.html");
 
 /// On every answer. Only the page itself gets a policy under which anything runs.
 const HEADERS: [(HeaderName, &str); 5] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; sandbox",
-    ),
-    (header::CACHE_CONTROL, "no-store"),
-    (header::REFERRER_POLICY, "no-referrer"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+    (CACHE_CONTROL, "no-store"),
+    (REFERRER_POLICY, "no-referrer"),
     (
         HeaderName::from_static("cross-origin-resource-policy"),
         "same-origin",
     ),
 ];
 
-type Body = UnsyncBoxBody<Bytes, Infallible>;
-
-/// Why a request is refused.
-type Refusal = (StatusCode, &'static str);
-
-/// The page over a stack, and its way to the gateway.
-#[derive(Debug)]
-pub struct Page {
+struct Page {
     gateway: Arc<Gateway>,
     records: Records,
     demo: Value,
-    policy: HeaderValue,
+    policy: String,
+}
+
+type Shared = State<Arc<Page>>;
+
+/// Serves the page over a stack. It puts to the gateway, which others reach at `url`.
+///
+/// # Errors
+///
+/// If the page's file lacks its style or its script, or the socket can't be used.
+pub async fn serve(
+    listener: TcpListener,
+    stack: &Stack,
+    gateway: Arc<Gateway>,
+    url: &str,
+) -> Result<(), Error> {
+    let (style, script) = (hash("style")?, hash("script")?);
+    let demo = json!({
+        "url": url,
+        "records": serde_json::from_str::<Value>(SAMPLE)?,
+        "idTypes": IdType::ALL.map(IdType::name),
+    });
+    let page = Page {
+        gateway,
+        records: stack.endpoints.records(stack.config.clone()),
+        demo,
+        policy: format!(
+            "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src 'self' blob:; connect-src 'self'; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+    };
+    let port = listener.local_addr()?.port();
+    let routes = Router::new()
+        .route("/", get(html))
+        .route("/demo", get(demo_records))
+        .route("/samples/{file}", get(sample))
+        .route("/submission", get(submission))
+        .route("/image", get(image))
+        .route("/events", get(events))
+        .fallback(to_gateway)
+        .layer(from_fn(move |request, next| guard(port, request, next)))
+        .with_state(Arc::new(page));
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
+    Ok(axum::serve(listener, routes).await?)
+}
+
+async fn html(State(page): Shared) -> impl IntoResponse {
+    let policy = [(CONTENT_SECURITY_POLICY, page.policy.clone())];
+    (policy, Html(HTML))
+}
+
+/// What the page fills its form with.
+async fn demo_records(State(page): Shared) -> impl IntoResponse {
+    Json(page.demo.clone())
+}
+
+/// One of the drawings in `events/images`.
+async fn sample(Path(file): Path<String>) -> Result<impl IntoResponse> {
+    let (format, bytes): (_, &[u8]) = match &*file {
+        "front.jpg" => (Jpeg, include_bytes!("../../events/images/front.jpg")),
+        "back.png" => (Png, include_bytes!("../../events/images/back.png")),
+        "selfie.jpg" => (Jpeg, include_bytes!("../../events/images/selfie.jpg")),
+        "address.png" => (Png, include_bytes!("../../events/images/address.png")),
+        _ => return Err(StatusCode::NOT_FOUND.into()),
+    };
+    Ok(([(CONTENT_TYPE, format.content_type())], bytes))
+}
+
+/// A submission, and a field of it.
+#[derive(Deserialize)]
+struct Asked {
+    id: String,
+    #[serde(default)]
+    field: String,
+}
+
+/// The record of a submission.
+async fn submission(State(page): Shared, Query(asked): Query<Asked>) -> Result<impl IntoResponse> {
+    Ok(Json(page.read(&asked.id).await?.record))
+}
+
+/// An image that the record names.
+async fn image(State(page): Shared, Query(asked): Query<Asked>) -> Result<impl IntoResponse> {
+    let (submission, field) = (page.read(&asked.id).await?, &asked.field);
+    let image = page.records.image(&submission, field).await;
+    let (format, bytes) = image
+        .map_err(|error| (StatusCode::BAD_GATEWAY, error.to_string()))?
+        .ok_or((StatusCode::NOT_FOUND, "no such image"))?;
+    let name = format!("inline; filename=\"{field}.{}\"", format.extension());
+    let content_type = format.content_type().to_owned();
+    let headers = [(CONTENT_TYPE, content_type), (CONTENT_DISPOSITION, name)];
+    Ok((headers, bytes))
+}
+
+async fn events(State(page): Shared) -> impl IntoResponse {
+    Sse::new(page.gateway.requests().watch().map(Ok::<_, Infallible>))
+}
+
+async fn to_gateway(
+    State(page): Shared,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Result<Response> {
+    let answer = Arc::clone(&page.gateway).handle(request, client).await;
+    let answer = answer.map_err(|_panicked| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(answer.map(Body::new))
 }
 
 impl Page {
-    /// A page that puts to the gateway, which callers reach at `url`.
-    ///
-    /// # Errors
-    ///
-    /// If the page's file lacks its style or its script.
-    pub fn new(stack: &Stack, gateway: Arc<Gateway>, url: &str) -> Result<Self, Error> {
-        let (style, script) = (hash("style")?, hash("script")?);
-        let policy = format!(
-            "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src 'self' blob:; connect-src 'self'; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        );
-        Ok(Self {
-            gateway,
-            records: stack.endpoints.records(stack.config.clone()),
-            demo: json!({
-                "url": url,
-                "records": serde_json::from_str::<Value>(SAMPLE)?,
-                "idTypes": IdType::ALL.map(IdType::name),
-            }),
-            policy: policy.try_into()?,
-        })
-    }
-
-    /// Serves connections.
-    pub async fn serve(self, listener: TcpListener) -> Infallible {
-        let page = Arc::new(self);
-        let port = listener.local_addr().map_or(0, |address| address.port());
-        let service = |client| {
-            let page = Arc::clone(&page);
-            service_fn(move |request| Arc::clone(&page).handle(request, client, port))
-        };
-        server::serve(listener, service).await
-    }
-
-    async fn handle(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        client: SocketAddr,
-        port: u16,
-    ) -> Result<Response<Body>, JoinError> {
-        let mut response = if let Err(refusal) = check_origin(request.headers(), port) {
-            refuse(refusal)
-        } else if matches!(*request.method(), Method::GET | Method::HEAD) {
-            self.get(request.uri()).await.unwrap_or_else(refuse)
-        } else {
-            let answer = Arc::clone(&self.gateway).handle(request, client).await?;
-            answer.map(Body::new)
-        };
-        for (name, value) in HEADERS {
-            let headers = response.headers_mut();
-            headers
-                .entry(name)
-                .or_insert(HeaderValue::from_static(value));
-        }
-        Ok(response)
-    }
-
-    async fn get(&self, uri: &Uri) -> Result<Response<Body>, Refusal> {
-        const NOT_FOUND: Refusal = (StatusCode::NOT_FOUND, "nothing is here");
-        let decoded = |text| {
-            percent_decode_str(text)
-                .decode_utf8()
-                .map_err(|_| NOT_FOUND)
-        };
-        let path = decoded(uri.path())?;
-        match path.as_ref() {
-            "/" => {
-                let mut page = respond("text/html; charset=utf-8", HTML);
-                let headers = page.headers_mut();
-                headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
-                Ok(page)
-            }
-            "/demo" => Ok(respond("application/json", self.demo.to_string())),
-            "/submission" => {
-                let id = uri.query().and_then(|query| query.strip_prefix("id="));
-                self.submission(&decoded(id.unwrap_or_default())?).await
-            }
-            "/events" => {
-                let events = self.gateway.requests().watch();
-                let frames = events.map(|event| Ok(Frame::data(event)));
-                Ok(respond("text/event-stream", "").map(|_| Body::new(StreamBody::new(frames))))
-            }
-            path => match path.splitn(3, '/').collect::<Vec<_>>()[..] {
-                ["", "samples", field] => sample(field).ok_or(NOT_FOUND),
-                ["", "images", key] => self.image(key).await,
-                _ => Err(NOT_FOUND),
-            },
-        }
-    }
-
-    /// The record, and the bytes of each object under it.
-    async fn submission(&self, id: &str) -> Result<Response<Body>, Refusal> {
-        let found = self.read(id).await?;
-        let found = json!({ "record": found.record, "objects": found.objects });
-        Ok(respond("application/json", found.to_string()))
-    }
-
-    /// An object of a submission, if it is what the record says, and an image.
-    async fn image(&self, key: &str) -> Result<Response<Body>, Refusal> {
-        const NO_IMAGE: Refusal = (StatusCode::NOT_FOUND, "no such image");
-        let [_, id, field, _] = *key.split('/').collect::<Vec<_>>() else {
-            return Err(NO_IMAGE);
-        };
-        let found = self.read(id).await?;
-        // Those under the record's own project, by keys that the function writes.
-        if !found.objects.contains_key(key) {
-            return Err(NO_IMAGE);
-        }
-        let bucket = &self.records.config.images_bucket;
-        let get = self.records.s3.get_object().bucket(bucket).key(key);
-        let object = get.send().await.map_err(|_| NO_IMAGE)?;
-        let stored_type = object.content_type.unwrap_or_default();
-        let bytes = object.body.collect().await.map_err(|_| NO_IMAGE)?;
-        let bytes = bytes.into_bytes();
-        let named = &found.record[field];
-        let content_type = if named["key"] == key {
-            if named["sha256"] != hex::encode(Sha256::digest(&bytes)) {
-                return Err((StatusCode::BAD_GATEWAY, "its SHA-256 is not the record's"));
-            }
-            named["contentType"].as_str().unwrap_or_default()
-        } else {
-            &stored_type
-        };
-        let format = [Format::Jpeg, Format::Png]
-            .into_iter()
-            .find(|format| format.content_type() == content_type)
-            .ok_or((StatusCode::NOT_FOUND, "neither a JPEG nor a PNG"))?;
-        let mut response = respond(format.content_type(), bytes);
-        let name = format!("inline; filename=\"{field}.{}\"", format.extension());
-        let name = HeaderValue::try_from(name).map_err(|_| NO_IMAGE)?;
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_DISPOSITION, name);
-        Ok(response)
-    }
-
-    async fn read(&self, id: &str) -> Result<admin::submission::Submission, Refusal> {
-        const NO_SUBMISSION: Refusal = (StatusCode::NOT_FOUND, "no such submission");
-        if !matches!(Text::parse(id.as_bytes()), Ok(Some(_))) {
-            return Err(NO_SUBMISSION);
-        }
-        let found = self.records.submission(id).await;
-        found
-            .map_err(|_| (StatusCode::BAD_GATEWAY, "the storage doesn't answer"))?
-            .ok_or(NO_SUBMISSION)
+    async fn read(&self, id: &str) -> Result<Submission> {
+        let found = self
+            .records
+            .submission(id)
+            .await
+            .map_err(|error| (StatusCode::BAD_GATEWAY, error.to_string()))?;
+        found.ok_or((StatusCode::NOT_FOUND, "no such submission").into())
     }
 }
 
+/// Refuses what doesn't come from the page, and marks each answer with the [`HEADERS`].
+async fn guard(port: u16, request: Request, next: Next) -> Response {
+    let mut response = match check_origin(request.headers(), port) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    for (name, value) in HEADERS {
+        let headers = response.headers_mut();
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
 /// Refuses what comes by another name (DNS rebinding), or from another site's page.
-fn check_origin(headers: &HeaderMap, port: u16) -> Result<(), Refusal> {
-    const ANOTHER_NAME: Refusal = (StatusCode::MISDIRECTED_REQUEST, "not a name of this page");
-    const ANOTHER_SITE: Refusal = (
-        StatusCode::FORBIDDEN,
-        "sent by another site: type the address",
-    );
+fn check_origin(headers: &HeaderMap, port: u16) -> Result<(), (StatusCode, &'static str)> {
     let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
-    let host = value(header::HOST);
+    let host = value(HOST);
     let is_name = |name| host == Some(format!("{name}:{port}").as_bytes());
     if !["127.0.0.1", "localhost", "[::1]"].iter().any(is_name) {
-        return Err(ANOTHER_NAME);
+        return Err((StatusCode::MISDIRECTED_REQUEST, "not a name of this page"));
     }
     let is_own = |origin: &[u8]| origin.strip_prefix(b"http://") == host;
     // `none` is an address that somebody typed.
     let is_asked = |site: &[u8]| matches!(site, b"same-origin" | b"none");
     let site = value(HeaderName::from_static("sec-fetch-site"));
-    if value(header::ORIGIN).is_none_or(is_own) && site.is_none_or(is_asked) {
+    if value(ORIGIN).is_none_or(is_own) && site.is_none_or(is_asked) {
         Ok(())
     } else {
-        Err(ANOTHER_SITE)
+        Err((
+            StatusCode::FORBIDDEN,
+            "sent by another site: type the address",
+        ))
     }
-}
-
-/// One of the drawings in `events/images`.
-fn sample(field: &str) -> Option<Response<Body>> {
-    let (format, bytes): (Format, &'static [u8]) = match field {
-        "idImage" => (
-            Format::Jpeg,
-            include_bytes!("../../events/images/front.jpg"),
-        ),
-        "idBackImage" => (Format::Png, include_bytes!("../../events/images/back.png")),
-        "selfieImage" => (
-            Format::Jpeg,
-            include_bytes!("../../events/images/selfie.jpg"),
-        ),
-        "addressImage" => (
-            Format::Png,
-            include_bytes!("../../events/images/address.png"),
-        ),
-        _ => return None,
-    };
-    Some(respond(format.content_type(), bytes))
 }
 
 /// Returns the hash by which the page's policy knows what stands between two tags of the page.
@@ -262,19 +216,4 @@ fn hash(tag: &str) -> Result<String, Error> {
         .ok_or_else(|| format!("page.html has no {tag}"))?;
     let hash = BASE64_STANDARD.encode(Sha256::digest(content));
     Ok(format!("sha256-{hash}"))
-}
-
-fn respond(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Body::new(Full::new(body.into())));
-    let content_type = HeaderValue::from_static(content_type);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
-    response
-}
-
-fn refuse((status, why): Refusal) -> Response<Body> {
-    let mut response = respond("text/plain; charset=utf-8", why);
-    *response.status_mut() = status;
-    response
 }

@@ -2,25 +2,20 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use admin::printable::printable;
 use anstyle::{AnsiColor, Style};
-use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, stream};
+use axum::response::sse::Event;
+use futures_util::{Stream, stream};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 
 use crate::definition::Answer;
 
-/// How many requests are kept for a page that is opened later.
+/// How many requests are kept.
 const KEPT: usize = 100;
-
-/// Tells that storage is as a request has left it.
-const SETTLED: &[u8] = b"event: settled\ndata:\n\n";
 
 /// What was measured of a request on its way.
 #[derive(Debug, Default)]
@@ -114,89 +109,26 @@ impl fmt::Display for Answered {
     }
 }
 
-/// The last requests, and all that come, as server-sent events.
-#[derive(Debug)]
-pub struct Requests {
-    last: Mutex<VecDeque<Bytes>>,
-    live: broadcast::Sender<Bytes>,
-}
-
-impl Default for Requests {
-    fn default() -> Self {
-        Self {
-            last: Mutex::default(),
-            live: broadcast::Sender::new(KEPT),
-        }
-    }
-}
+/// The last requests, the newest first.
+#[derive(Debug, Default)]
+pub(crate) struct Requests(watch::Sender<VecDeque<Answered>>);
 
 impl Requests {
-    pub(crate) fn push(&self, answered: &Answered) {
-        let json = serde_json::to_string(answered).unwrap_or_default();
-        let event = Bytes::from(format!("data: {json}\n\n"));
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.len() == KEPT {
-            last.pop_front();
-        }
-        last.push_back(event.clone());
-        // It is no error if nobody watches.
-        let _ = self.live.send(event);
-    }
-
-    /// Tells that a request's cleaning up has ended, so that storage is as the request leaves it.
-    pub(crate) fn settled(&self) {
-        let _ = self.live.send(Bytes::from_static(SETTLED));
-    }
-
-    /// Returns the last requests and then those to come. A watcher that is too slow misses some.
-    pub fn watch(&self) -> impl Stream<Item = Bytes> + Send + use<> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // Subscribed under the lock: no request is in both, and none in neither.
-        let (live, last) = (self.live.subscribe(), last.clone());
-        let live = stream::unfold(live, async |mut live| {
-            match live.recv().await {
-                Ok(event) => Some((event, live)),
-                // What was missed may have settled.
-                Err(RecvError::Lagged(_)) => Some((Bytes::from_static(SETTLED), live)),
-                Err(RecvError::Closed) => None,
-            }
+    pub(crate) fn push(&self, answered: Answered) {
+        self.0.send_modify(|last| {
+            last.truncate(KEPT - 1);
+            last.push_front(answered);
         });
-        stream::iter(last).chain(live)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use bytes::Bytes;
-    use futures_util::StreamExt as _;
-
-    use super::{Answer, Answered, KEPT, Measured, Requests};
-
-    fn push(requests: &Requests, route: usize) {
-        let answer = Answer {
-            status: 200,
-            headers: Vec::new(),
-            body: Bytes::new(),
-        };
-        let route = format!("PUT /{route}");
-        let measured = Measured::default();
-        requests.push(&Answered::new(route, &measured, &answer, Duration::ZERO));
     }
 
-    #[tokio::test]
-    async fn a_late_watcher_gets_the_last_requests_and_those_to_come() {
-        let requests = Requests::default();
-        for route in 0..=KEPT {
-            push(&requests, route);
-        }
-        let watched = requests.watch();
-        push(&requests, KEPT + 1);
-        let watched: Vec<Bytes> = watched.take(KEPT + 1).collect().await;
-        for (event, route) in watched.iter().zip(1..) {
-            let event = std::str::from_utf8(event).unwrap();
-            assert!(event.contains(&format!("\"PUT /{route}\"")), "{event}");
-        }
+    /// Returns the last requests as they are now and whenever one has come: server-sent events of JSON.
+    pub(crate) fn watch(&self) -> impl Stream<Item = Event> + Send + use<> {
+        let mut last = self.0.subscribe();
+        last.mark_changed();
+        stream::unfold(last, async |mut last| {
+            last.changed().await.ok()?;
+            let event = Event::default().json_data(&*last.borrow_and_update());
+            Some((event.ok()?, last))
+        })
     }
 }

@@ -8,10 +8,9 @@ use put_image::config::Config;
 
 use crate::cli::{Serve, command};
 use crate::clients::Endpoints;
-use crate::page::Page;
 use crate::records::Records;
 use crate::stack::{Data, Ports, Stack, Taken};
-use crate::{Error, server};
+use crate::{Error, page, server};
 
 const BOLD: Style = Style::new().bold();
 const LINK: Style = AnsiColor::Cyan.on_default();
@@ -23,7 +22,7 @@ const LINK: Style = AnsiColor::Cyan.on_default();
 /// A sentence: a port or the data folder is taken.
 pub async fn run(options: Serve) -> Result<(), Error> {
     let gateway = server::bind(options.port, "the gateway", "--port").await?;
-    let page = server::bind(options.page_port, "the page", "--page-port").await?;
+    let shown = server::bind(options.page_port, "the page", "--page-port").await?;
     let data = Data::take(&options.data.folder).await.map_err(|taken| match taken {
         Taken::By(_) => Error::from(format!(
             "another local stack runs over the folder {}: end it, or choose another folder with --data",
@@ -43,11 +42,11 @@ pub async fn run(options: Serve) -> Result<(), Error> {
     stack.lend()?;
     let api = Arc::new(stack.gateway()?.with_log());
     let url = server::url(&gateway)? + api.path();
-    let shown = Page::new(&stack, Arc::clone(&api), &url)?;
-    greet(&url, &server::url(&page)?, &stack, &folder);
+    greet(&url, &server::url(&shown)?, &stack, &folder);
+    let page = page::serve(shown, &stack, Arc::clone(&api), &url);
     tokio::select! {
         never = api.serve(gateway) => match never {},
-        never = shown.serve(page) => match never {},
+        ended = page => ended,
         signal = tokio::signal::ctrl_c() => Ok(signal?),
     }
 }
