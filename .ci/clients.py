@@ -90,8 +90,9 @@ def jpeg(size: int) -> bytes:
 
 
 @contextlib.contextmanager
-def stack(binary: Path, data: Path):
+def stack(data: Path):
     """A local stack over a new folder: its URL."""
+    binary = ROOT / "target/debug/local"
     command = [binary, "serve", "--port=0", "--page-port=0", "--dynamodb-port=0", "--s3-port=0", f"--data={data}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         overdue = threading.Timer(600, process.kill)
@@ -133,12 +134,12 @@ def replay(code: str, url: str, folder: Path) -> str:
         return f"{answer.status} {answer.read().decode()}\n{answer.headers}"
 
 
-def problem(client: Client | None, code: str, size: int, binary: Path, folder: Path) -> str:
+def problem(client: Client | None, code: str, size: int, folder: Path) -> str:
     """What goes wrong with the block, or nothing."""
     sent = {field: jpeg(size // len(IMAGES)) for field in IMAGES}
     for field, image in sent.items():
         (folder / IMAGES[field]).write_bytes(image)
-    with stack(binary, folder / "data") as url:
+    with stack(folder / "data") as url:
         try:
             output = run(client, code, url, folder) if client else replay(code, url, folder)
         except (OSError, http.client.HTTPException, subprocess.TimeoutExpired) as error:
@@ -151,7 +152,6 @@ def problem(client: Client | None, code: str, size: int, binary: Path, folder: P
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("local", nargs="?", type=Path, help="the local stack's binary (default: build it)")
     parser.add_argument("--install", action="store_true", help="install axios and form-data into a temporary folder")
     parser.add_argument("--no-skip", metavar="WORD,WORD", help="headings' words: these must run")
     options = parser.parse_args()
@@ -159,9 +159,7 @@ def main() -> None:
     if unknown := words.difference(" ".join(CLIENTS).lower().split()):
         parser.error(f"no heading has the word {', '.join(unknown)}")
     code = sections((ROOT / "docs/clients.md").read_text())
-    if not options.local:
-        subprocess.run(["cargo", "build", "--quiet", "--locked"], cwd=ROOT, check=True)
-    binary = (options.local or ROOT / "target/debug/local").resolve()
+    subprocess.run(["cargo", "build", "--quiet", "--locked"], cwd=ROOT, check=True)
     results = []
     with tempfile.TemporaryDirectory() as top:
         if options.install:
@@ -175,7 +173,7 @@ def main() -> None:
                     result = "skipped" if words.isdisjoint(heading.lower().split()) else "FAILED"
                     note = f": needs {client.needs}"
                 else:
-                    wrong = problem(client, code[heading], total, binary, folder)
+                    wrong = problem(client, code[heading], total, folder)
                     result = "FAILED" if wrong else "ok"
                     note = ("" if client else " (a replay of the bytes that .NET writes)") + wrong
                 results.append(result)
