@@ -200,11 +200,10 @@ def function(ids, properties):
     yield "function: environment", made["Environment"]["Variables"], variables
     yield "function: role", made["Role"], f"arn:aws:iam::{ACCOUNT}:role/{role}"
     yield "function: runtime", (made["Runtime"], resolved["Architectures"]), ("provided.al2023", ["arm64"])
-    yield "function: timeout", made["Timeout"], 20
     yield "function: tracing", resolved["TracingConfig"], {"Mode": "Active"}
     yield "function: log", resolved["LoggingConfig"], {"LogFormat": "JSON", "LogGroup": ids["LogGroup"]}
-    policies = properties["PutImageRole"]["Policies"]
-    allowed = [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+    (policy,) = properties["PutImageRole"]["Policies"]
+    allowed = policy["PolicyDocument"]["Statement"]
     table, bucket = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ci-", f"arn:aws:s3:::{ids['ImagesBucket']}"
     yield "function: what it may do", [(s["Effect"], s["Action"], s["Resource"]) for s in allowed], [
         ("Allow", "dynamodb:Query", [f"{table}projects/index/{i}-index" for i in ("apiKeyHash", "previousApiKeyHash")]),
@@ -229,8 +228,7 @@ def function(ids, properties):
     for sid in ("UploadImage", "DeleteReplacedImage", "WarmUp"):
         yield f"function: account of {sid}", conditions[sid], {"StringEquals": {"aws:ResourceAccount": ACCOUNT}}
     yield "function: reserved concurrency", resolved.get("ReservedConcurrentExecutions"), None
-    made = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    yield "function: its role's policies", made, [policy["PolicyName"] for policy in policies]
+    yield "function: its role's policies", iam.list_role_policies(RoleName=role)["PolicyNames"], ["PutImage"]
     yield "function: no other policies", iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"], []
     retention = {group["logGroupName"]: group["retentionInDays"] for group in logs.describe_log_groups()["logGroups"]}
     yield "retention of logs", retention, {ids["LogGroup"]: 90, ids["AccessLogGroup"]: 90}
