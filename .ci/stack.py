@@ -6,8 +6,9 @@
 `sam deploy` needs an account. Here aws-sam-translator transforms the template as the service does, and moto's
 CloudFormation resolves every property and makes the types that it knows. It leaves out others, and some properties
 of what it makes: what a later step needs of these is made by the services' own APIs, and all of them are compared as
-CloudFormation resolved them. Then, without --no-cargo, the put test and the `admin` command run on these tables, this
-bucket and this usage plan.
+CloudFormation resolved them. What checkov sees to, such as point-in-time recovery, versions and no public access, is
+left to it. Then, without --no-cargo, the put test and the `admin` command run on these tables, this bucket and this
+usage plan.
 """
 
 import hashlib
@@ -80,7 +81,6 @@ STAND_INS = {  # What another resource gets that refers to one of these; NAME is
     "AWS::Lambda::Alias": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:${{PutImageFunction}}:live",
     "AWS::Lambda::Version": "1",
 }
-PRIVATE = "BlockPublicAcls BlockPublicPolicy IgnorePublicAcls RestrictPublicBuckets"
 KEPT = (
     "ApiGatewayAccount ApiGatewayLogRole ImagesBucket ImagesLogBucket ProjectsTable PutImageFunctionVersion "
     "SubmissionsTable"
@@ -153,13 +153,10 @@ def tables(properties):
         table = properties[name]
         yield f"{name}: encryption", table["SSESpecification"], {"SSEEnabled": True, "SSEType": "KMS"}
         yield f"{name}: protected from deletion", table["DeletionProtectionEnabled"], True
-        recovery = {"PointInTimeRecoveryEnabled": True}
-        yield f"{name}: recovery", table["PointInTimeRecoverySpecification"], recovery
 
 
 def buckets(ids, properties):
     images, log = ids["ImagesBucket"], ids["ImagesLogBucket"]
-    yield "ImagesBucket: versioning", s3.get_bucket_versioning(Bucket=images)["Status"], "Enabled"
     yield "ImagesBucket: log", properties["ImagesBucket"]["LoggingConfiguration"], {"DestinationBucketName": log}
     replaced = {"NoncurrentVersionExpiration": {"NoncurrentDays": 30}, "ExpiredObjectDeleteMarker": True}
     delivery = {
@@ -185,7 +182,6 @@ def buckets(ids, properties):
         }
         (encryption,) = s3.get_bucket_encryption(Bucket=ids[name])["ServerSideEncryptionConfiguration"]["Rules"]
         yield f"{name}: encryption", encryption["ApplyServerSideEncryptionByDefault"], {"SSEAlgorithm": "AES256"}
-        yield f"{name}: private", bucket["PublicAccessBlockConfiguration"], dict.fromkeys(PRIVATE.split(), True)
         yield f"{name}: owner", bucket["OwnershipControls"]["Rules"], [{"ObjectOwnership": "BucketOwnerEnforced"}]
         yield f"{name}: lifecycle", bucket["LifecycleConfiguration"]["Rules"], [{"Status": "Enabled", **lifecycle}]
         yield f"{name}: policy of this bucket", policy["Bucket"], ids[name]
