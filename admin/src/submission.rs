@@ -114,8 +114,9 @@ impl Records {
             let differs = "is not what the record says: its SHA-256 differs";
             return Err(format!("{field}'s object {key} {differs}").into());
         }
-        let is_png = named["contentType"] == Format::Png.content_type();
-        let format = if is_png { Format::Png } else { Format::Jpeg };
+        let mut formats = [Format::Jpeg, Format::Png].into_iter();
+        let format = formats.find(|format| named["contentType"] == format.content_type());
+        let format = format.ok_or_else(|| format!("{field}'s contentType is of no image"))?;
         Ok(Some((format, bytes)))
     }
 

@@ -1,6 +1,6 @@
 //! The page: puts images from a browser, shows a submission's, and the gateway's requests as they come.
 //!
-//! It is on a port of its own, and what it doesn't know goes to the gateway. Images come from outside, and the page
+//! It is on a port of its own, and hands puts to the gateway. Images come from outside, and the page
 //! reads whatever is stored, so it answers nobody but itself, and nothing that it shows can run.
 
 use std::convert::Infallible;
@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use admin::Records;
 use admin::submission::Submission;
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Query, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN,
@@ -18,11 +17,11 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse, Response, Result, Sse};
-use axum::routing::get;
+use axum::routing::{get, put};
 use axum::{Json, Router};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use futures_util::StreamExt as _;
-use put_image::domain::IdType;
+use put_image::domain::{IdType, Text};
 use put_image::image::Format::{Jpeg, Png};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -36,10 +35,9 @@ use crate::stack::Stack;
 
 const HTML: &str = include_str!("page.html");
 
-/// On every answer. Only the page itself gets a policy under which anything runs.
-const HEADERS: [(HeaderName, &str); 5] = [
+/// On every answer.
+const HEADERS: [(HeaderName, &str); 4] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
     (CACHE_CONTROL, "no-store"),
     (REFERRER_POLICY, "no-referrer"),
     (
@@ -48,14 +46,10 @@ const HEADERS: [(HeaderName, &str); 5] = [
     ),
 ];
 
-struct Page {
-    gateway: Arc<Gateway>,
-    records: Records,
-    demo: Value,
-    policy: String,
-}
+/// On every answer but the page itself: nothing of it may run.
+const INERT: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
-type Shared = State<Arc<Page>>;
+type Storage = State<Arc<Records>>;
 
 /// Serves the page over a stack. It puts to the gateway, which others reach at `url`.
 ///
@@ -69,43 +63,34 @@ pub async fn serve(
     url: &str,
 ) -> Result<(), Error> {
     let (style, script) = (hash("style")?, hash("script")?);
+    let policy = format!(
+        "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src 'self' blob:; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
     let demo = json!({
         "url": url,
         "records": serde_json::from_str::<Value>(SAMPLE)?,
         "idTypes": IdType::ALL.map(IdType::name),
     });
-    let page = Page {
-        gateway,
-        records: stack.endpoints.records(stack.config.clone()),
-        demo,
-        policy: format!(
-            "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src 'self' blob:; connect-src 'self'; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        ),
+    let requests = gateway.requests().clone();
+    let events = async move || Sse::new(requests.watch().map(Ok::<_, Infallible>));
+    let put_image = async move |ConnectInfo(client): ConnectInfo<SocketAddr>, request: Request| {
+        let answer = Arc::clone(&gateway).handle(request, client).await;
+        answer.map_err(|_panicked| StatusCode::INTERNAL_SERVER_ERROR)
     };
     let port = listener.local_addr()?.port();
     let routes = Router::new()
-        .route("/", get(html))
-        .route("/demo", get(demo_records))
+        .route("/", get(([(CONTENT_SECURITY_POLICY, policy)], Html(HTML))))
+        .route("/demo", get(Json(demo)))
         .route("/samples/{file}", get(sample))
         .route("/submission", get(submission))
         .route("/image", get(image))
         .route("/events", get(events))
-        .fallback(to_gateway)
+        .route("/{*path}", put(put_image))
         .layer(from_fn(move |request, next| guard(port, request, next)))
-        .with_state(Arc::new(page));
+        .with_state(Arc::new(stack.endpoints.records(stack.config.clone())));
     let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
     Ok(axum::serve(listener, routes).await?)
-}
-
-async fn html(State(page): Shared) -> impl IntoResponse {
-    let policy = [(CONTENT_SECURITY_POLICY, page.policy.clone())];
-    (policy, Html(HTML))
-}
-
-/// What the page fills its form with.
-async fn demo_records(State(page): Shared) -> impl IntoResponse {
-    Json(page.demo.clone())
 }
 
 /// One of the drawings in `events/images`.
@@ -129,16 +114,16 @@ struct Asked {
 }
 
 /// The record of a submission.
-async fn submission(State(page): Shared, Query(asked): Query<Asked>) -> Result<impl IntoResponse> {
-    Ok(Json(page.read(&asked.id).await?.record))
+async fn submission(storage: Storage, Query(asked): Query<Asked>) -> Result<impl IntoResponse> {
+    Ok(Json(read(&storage, &asked.id).await?.record))
 }
 
 /// An image that the record names.
-async fn image(State(page): Shared, Query(asked): Query<Asked>) -> Result<impl IntoResponse> {
-    let (submission, field) = (page.read(&asked.id).await?, &asked.field);
-    let image = page.records.image(&submission, field).await;
+async fn image(storage: Storage, Query(asked): Query<Asked>) -> Result<impl IntoResponse> {
+    let (submission, field) = (read(&storage, &asked.id).await?, &asked.field);
+    let image = storage.image(&submission, field).await;
     let (format, bytes) = image
-        .map_err(|error| (StatusCode::BAD_GATEWAY, error.to_string()))?
+        .map_err(bad_gateway)?
         .ok_or((StatusCode::NOT_FOUND, "no such image"))?;
     let name = format!("inline; filename=\"{field}.{}\"", format.extension());
     let content_type = format.content_type().to_owned();
@@ -146,43 +131,29 @@ async fn image(State(page): Shared, Query(asked): Query<Asked>) -> Result<impl I
     Ok((headers, bytes))
 }
 
-async fn events(State(page): Shared) -> impl IntoResponse {
-    Sse::new(page.gateway.requests().watch().map(Ok::<_, Infallible>))
+async fn read(storage: &Records, id: &str) -> Result<Submission> {
+    let found = match Text::parse(id.as_bytes()) {
+        Ok(Some(_)) => storage.submission(id).await.map_err(bad_gateway)?,
+        _ => None,
+    };
+    found.ok_or((StatusCode::NOT_FOUND, "no such submission").into())
 }
 
-async fn to_gateway(
-    State(page): Shared,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Result<Response> {
-    let answer = Arc::clone(&page.gateway).handle(request, client).await;
-    let answer = answer.map_err(|_panicked| StatusCode::INTERNAL_SERVER_ERROR)?;
-    Ok(answer.map(Body::new))
+fn bad_gateway(error: impl Into<Error>) -> (StatusCode, String) {
+    (StatusCode::BAD_GATEWAY, error.into().to_string())
 }
 
-impl Page {
-    async fn read(&self, id: &str) -> Result<Submission> {
-        let found = self
-            .records
-            .submission(id)
-            .await
-            .map_err(|error| (StatusCode::BAD_GATEWAY, error.to_string()))?;
-        found.ok_or((StatusCode::NOT_FOUND, "no such submission").into())
-    }
-}
-
-/// Refuses what doesn't come from the page, and marks each answer with the [`HEADERS`].
+/// Refuses what doesn't come from the page, and gives each answer its headers.
 async fn guard(port: u16, request: Request, next: Next) -> Response {
     let mut response = match check_origin(request.headers(), port) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
+    let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        let headers = response.headers_mut();
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.insert(name, HeaderValue::from_static(value));
     }
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(INERT);
     response
 }
 
@@ -191,7 +162,7 @@ fn check_origin(headers: &HeaderMap, port: u16) -> Result<(), (StatusCode, &'sta
     let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
     let host = value(HOST);
     let is_name = |name| host == Some(format!("{name}:{port}").as_bytes());
-    if !["127.0.0.1", "localhost", "[::1]"].iter().any(is_name) {
+    if !["127.0.0.1", "localhost"].iter().any(is_name) {
         return Err((StatusCode::MISDIRECTED_REQUEST, "not a name of this page"));
     }
     let is_own = |origin: &[u8]| origin.strip_prefix(b"http://") == host;

@@ -110,7 +110,7 @@ impl fmt::Display for Answered {
 }
 
 /// The last requests, the newest first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Requests(watch::Sender<VecDeque<Answered>>);
 
 impl Requests {
