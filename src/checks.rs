@@ -1,31 +1,21 @@
 //! The checks of a request against the records: rows 3 to 9 of the contract's table.
 
-use crate::domain::{Admin, ApiKey, IdType, ImageField, UnknownIdType};
-use crate::error::{Error, KeyError};
+use crate::domain::{ApiKey, IdType, ImageField, Text};
+use crate::error::Error;
 use crate::form::Images;
 use crate::storage::{Project, Submission};
 
 /// Checks that the gateway let the request in by the key of the header, if it says by which: row 3.
-///
-/// # Errors
-///
-/// [`Error::UnknownProject`].
-pub fn gateway_key(key: &ApiKey, gateway_key: Option<&ApiKey>) -> Result<(), Error> {
-    match gateway_key {
-        Some(gateway_key) if gateway_key != key => {
-            Err(Error::UnknownProject(KeyError::NotTheGateways))
-        }
-        _ => Ok(()),
+pub(crate) fn gateway_key(key: &ApiKey, gateway_key: Option<ApiKey>) -> Result<(), Error> {
+    if gateway_key.is_some_and(|gateway_key| gateway_key != *key) {
+        return Err(Error::OtherKey);
     }
+    Ok(())
 }
 
 /// Checks the project that the key opens: rows 3 and 4.
-///
-/// # Errors
-///
-/// The first row that fails.
-pub fn project(project: Option<Project>) -> Result<Project, Error> {
-    let project = project.ok_or(Error::UnknownProject(KeyError::NoProject))?;
+pub(crate) fn project(project: Option<Project>) -> Result<Project, Error> {
+    let project = project.ok_or(Error::UnknownKey)?;
     if project.is_active {
         Ok(project)
     } else {
@@ -33,25 +23,18 @@ pub fn project(project: Option<Project>) -> Result<Project, Error> {
     }
 }
 
-/// Checks the administrator: row 5. Returns the account as it is registered.
-///
-/// # Errors
-///
-/// [`Error::InvalidAdmin`].
-pub fn admin<'a>(project: &'a Project, admin: &Admin) -> Result<&'a Admin, Error> {
-    let registered = project
-        .admins
-        .iter()
-        .find(|registered| *registered == admin);
-    registered.ok_or(Error::InvalidAdmin)
+/// Checks the administrator, whose account may differ in ASCII case: row 5. Returns the account as it is registered.
+pub(crate) fn admin<'a>(project: &'a Project, admin: &Text) -> Result<&'a str, Error> {
+    let mut registered = project.admins.iter();
+    let account = registered.find(|registered| registered.eq_ignore_ascii_case(admin.as_str()));
+    account.map(String::as_str).ok_or(Error::InvalidAdmin)
 }
 
 /// Checks that the submission exists and is the project's: row 6. The two are not told apart.
-///
-/// # Errors
-///
-/// [`Error::InvalidSubmission`].
-pub fn submission(submission: Option<Submission>, project: &Project) -> Result<Submission, Error> {
+pub(crate) fn submission(
+    submission: Option<Submission>,
+    project: &Project,
+) -> Result<Submission, Error> {
     match submission {
         Some(submission) if submission.is_of(&project.id) => Ok(submission),
         _ => Err(Error::InvalidSubmission),
@@ -59,14 +42,7 @@ pub fn submission(submission: Option<Submission>, project: &Project) -> Result<S
 }
 
 /// Checks what is sent: rows 7 to 9. Returns the type to record, which is recorded with an ID image alone.
-///
-/// # Errors
-///
-/// The first row that fails.
-pub fn id_type(
-    images: &Images,
-    id_type: Option<Result<IdType, UnknownIdType>>,
-) -> Result<Option<IdType>, Error> {
+pub(crate) fn id_type(images: &Images, id_type: Option<&Text>) -> Result<Option<IdType>, Error> {
     let shows_id = images.keys().copied().any(ImageField::is_id);
     if images.is_empty() {
         return Err(Error::NoImages);
@@ -74,6 +50,7 @@ pub fn id_type(
     if shows_id && id_type.is_none() {
         return Err(Error::MissingIdType);
     }
-    let id_type = id_type.transpose()?;
-    Ok(if shows_id { id_type } else { None })
+    let Some(name) = id_type else { return Ok(None) };
+    let id_type = IdType::parse(name.as_str()).ok_or(Error::InvalidIdType)?;
+    Ok(shows_id.then_some(id_type))
 }

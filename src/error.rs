@@ -5,12 +5,9 @@ use std::fmt;
 
 use lambda_http::http::StatusCode;
 
-use crate::deadline::DeadlinePassed;
-use crate::domain::UnknownIdType;
 use crate::form::FormError;
-use crate::storage::MalformedRecord;
 
-/// Why a request was not carried out: one variant for each row of the contract's table.
+/// Why a request was not carried out, by the rows of the contract's table.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Row 1: the form or an image can't be accepted.
@@ -20,8 +17,11 @@ pub enum Error {
     #[error("{0}: missing")]
     MissingData(&'static str),
     /// Row 3: no project has this API key.
-    #[error("x-api-key: {0}")]
-    UnknownProject(KeyError),
+    #[error("x-api-key: no project has this key")]
+    UnknownKey,
+    /// Row 3: the gateway let the request in by another key than the header's.
+    #[error("x-api-key: not the key that the gateway let in")]
+    OtherKey,
     /// Row 4: the project is not in service.
     #[error("x-api-key: the key's project is not active")]
     InactiveProject,
@@ -38,60 +38,40 @@ pub enum Error {
     #[error("idType: missing")]
     MissingIdType,
     /// Row 9: `idType` is not one of the eight.
-    #[error("idType: {0}")]
-    InvalidIdType(#[from] UnknownIdType),
+    #[error("idType: not one of the documented types")]
+    InvalidIdType,
     /// Row 10: a fault on our side, worth a retry.
     #[error(transparent)]
     Processing(#[from] Fault),
 }
 
 impl Error {
-    /// Returns the HTTP status.
+    /// Returns the HTTP status: 400 for every row but the last.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::InvalidPayload(_)
-            | Self::MissingData(_)
-            | Self::UnknownProject(_)
-            | Self::InactiveProject
-            | Self::InvalidAdmin
-            | Self::InvalidSubmission
-            | Self::NoImages
-            | Self::MissingIdType
-            | Self::InvalidIdType(_) => StatusCode::BAD_REQUEST,
             Self::Processing(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
         }
     }
 
-    /// Returns the `errorCode`.
+    /// Returns the row's `errorCode` and `message`.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn row(&self) -> (&'static str, &'static str) {
         match self {
-            Self::InvalidPayload(_) => "invalid_payload",
-            Self::MissingData(_) | Self::MissingIdType => "missing_data",
-            Self::UnknownProject(_) | Self::InactiveProject => "invalid_project",
-            Self::InvalidAdmin => "invalid_admin",
-            Self::InvalidSubmission => "invalid_submission",
-            Self::NoImages => "invalid_data",
-            Self::InvalidIdType(_) => "invalid_idType",
-            Self::Processing(_) => "processing_error",
-        }
-    }
-
-    /// Returns the `message`.
-    #[must_use]
-    pub const fn message(&self) -> &'static str {
-        match self {
-            Self::InvalidPayload(_) => "Fail to parse the input data.",
-            Self::MissingData(_) => "Required input data is missing.",
-            Self::UnknownProject(_) => "Cannot find project info.",
-            Self::InactiveProject => "Invalid project.",
-            Self::InvalidAdmin => "Invalid admin.",
-            Self::InvalidSubmission => "Invalid submission.",
-            Self::NoImages => "At least one image parameter is required.",
-            Self::MissingIdType => "The idType is required when submit idImage or idBackImage.",
-            Self::InvalidIdType(_) => "Invalid IdType.",
-            Self::Processing(_) => "Failed to put image.",
+            Self::InvalidPayload(_) => ("invalid_payload", "Fail to parse the input data."),
+            Self::MissingData(_) => ("missing_data", "Required input data is missing."),
+            Self::UnknownKey | Self::OtherKey => ("invalid_project", "Cannot find project info."),
+            Self::InactiveProject => ("invalid_project", "Invalid project."),
+            Self::InvalidAdmin => ("invalid_admin", "Invalid admin."),
+            Self::InvalidSubmission => ("invalid_submission", "Invalid submission."),
+            Self::NoImages => ("invalid_data", "At least one image parameter is required."),
+            Self::MissingIdType => (
+                "missing_data",
+                "The idType is required when submit idImage or idBackImage.",
+            ),
+            Self::InvalidIdType => ("invalid_idType", "Invalid IdType."),
+            Self::Processing(_) => ("processing_error", "Failed to put image."),
         }
     }
 
@@ -104,17 +84,6 @@ impl Error {
             refusal => refusal.to_string(),
         }
     }
-}
-
-/// Why an API key opens no project.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// No project is registered under its hash.
-    #[error("no project has this key")]
-    NoProject,
-    /// The gateway let the request in by another key than the header's.
-    #[error("not the key that the gateway let in")]
-    NotTheGateways,
 }
 
 /// What went wrong on our side. Its text is for the log: nothing of it reaches the caller, and nothing in it comes from
@@ -142,12 +111,12 @@ pub enum Fault {
     /// Something took too long that has no deadline of a request.
     #[error("{0}: timed out")]
     TimedOut(&'static str),
-    /// The request's deadline passed.
-    #[error(transparent)]
-    DeadlinePassed(#[from] DeadlinePassed),
-    /// A project's record can't be read.
-    #[error(transparent)]
-    MalformedRecord(#[from] MalformedRecord),
+    /// The request's deadline passed before a step was done, or had begun.
+    #[error("{0}: the deadline before the function's timeout has passed")]
+    DeadlinePassed(&'static str),
+    /// A project's record lacks an attribute, or has it in another type.
+    #[error("the record's attribute {0} is missing or of another type")]
+    MalformedRecord(&'static str),
     /// Two projects have the same API key.
     #[error("two projects have the same API key")]
     SharedApiKey,

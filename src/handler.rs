@@ -1,6 +1,5 @@
 //! The handler: a request in, an answer out, whatever happens in between.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -17,9 +16,8 @@ use crate::error::{Error, Fault};
 use crate::form::{Form, Images};
 use crate::http::{body_bytes, gateway_key, header, response};
 use crate::image::Image;
-use crate::storage::{Commit, NewImages, Object, Storage, UploadFailed};
-use crate::telemetry::metrics::{Ids, Metrics};
-use crate::telemetry::{RequestLog, Step};
+use crate::storage::{Commit, NewImages, Object, Storage};
+use crate::telemetry::{Metrics, RequestLog, Step};
 
 /// The function of one process.
 #[derive(Debug)]
@@ -35,7 +33,7 @@ pub struct Answer {
     pub response: Response<Body>,
     /// What is to be deleted once the response is on its way.
     pub leftovers: Leftovers,
-    /// How long each [`Step`] took that the request came to.
+    /// How long reading the form, the reads, the uploads and the commit took, as far as the request came to them.
     pub steps: [Option<Duration>; 4],
 }
 
@@ -76,7 +74,7 @@ impl App {
     /// [`MissingVariable`] if a required variable is not set.
     pub async fn from_env() -> Result<Self, MissingVariable> {
         let storage = Storage::from_env(Config::from_env()?).await;
-        Ok(Self::new(storage).with_metrics(Metrics::from_env(std::io::stdout())))
+        Ok(Self::new(storage).with_metrics(Metrics::from_env()))
     }
 
     /// Makes a function over its storage.
@@ -113,16 +111,12 @@ impl App {
             .unwrap_or_else(|_| Err(Fault::Panicked.into()));
         let (result, keys, unanswered) = match ended {
             Ok(replaced) => (Ok(()), replaced, Vec::new()),
-            Err(Failure {
-                error,
-                keys,
-                unanswered,
-            }) => (Err(error), keys, unanswered),
+            Err(failure) => (Err(failure.error), failure.keys, failure.unanswered),
         };
-        let (known, elapsed) = log.end();
-        known.write_line(&result, elapsed);
+        let known = log.end();
+        known.write_line(&result);
         if let Some(metrics) = &self.metrics {
-            metrics.request(ids(&context), &known, &result, elapsed);
+            metrics.request(&context, &known, &result);
         }
         let leftovers = Leftovers {
             keys,
@@ -148,15 +142,17 @@ impl App {
         let (head, body) = request.into_parts();
         let content_type = header(&head.headers, "content-type");
         let form = Form::read(&content_type, body_bytes(body));
-        let form = log.time(Step::Decode, form).await.map_err(Error::from)?;
+        let form = log.time(Step::Decode, form).await?;
 
         let api_key = ApiKey::parse(&header(&head.headers, "x-api-key"))
             .ok_or(Error::MissingData("x-api-key"))?;
         let submission_id = form
             .submission_id
-            .ok_or(Error::MissingData("submissionId"))?;
+            .as_ref()
+            .ok_or(Error::MissingData("submissionId"))?
+            .as_str();
         let admin = form.admin.ok_or(Error::MissingData("admin"))?;
-        checks::gateway_key(&api_key, gateway_key.as_ref())?;
+        checks::gateway_key(&api_key, gateway_key)?;
 
         // Takes place while the records are read.
         let hashing = hash(form.images.clone());
@@ -164,43 +160,38 @@ impl App {
         let reads = async {
             tokio::join!(
                 self.storage.project(&key_hash),
-                self.storage.submission(&submission_id)
+                self.storage.submission(submission_id)
             )
         };
         let (project, submission) = log
-            .time(Step::Read, deadline.work("read", reads))
-            .await
-            .map_err(Fault::from)?;
+            .time(Step::Read, deadline.work.run("read", reads))
+            .await?;
         let project = checks::project(project?)?;
         log.project(&project.id);
         let admin = checks::admin(&project, &admin)?;
         let submission = checks::submission(submission?, &project)?;
-        log.submission(&submission_id);
-        let id_type = checks::id_type(&form.images, form.id_type)?;
+        log.submission(submission_id);
+        let id_type = checks::id_type(&form.images, form.id_type.as_ref())?;
 
         let hashed = hashing.await.map_err(|_| Fault::Panicked)?;
         let object =
-            |(field, image, sha256)| Object::new(&project.id, &submission_id, field, image, sha256);
+            |(field, image, sha256)| Object::new(&project.id, submission_id, field, image, sha256);
         let objects: Vec<Object> = hashed.into_iter().map(object).collect();
         log.images(&objects);
         let keys = || objects.iter().map(|object| object.key.clone()).collect();
-        let uploaded = log
+        let (uploaded, unanswered) = log
             .time(Step::Upload, self.storage.upload(&objects, deadline))
             .await;
-        let unanswered = match uploaded {
-            Ok(unanswered) => unanswered,
-            Err(UploadFailed { fault, unanswered }) => {
-                return Err(Failure {
-                    error: fault.into(),
-                    keys: keys(),
-                    unanswered,
-                });
-            }
-        };
-        let project_id = &project.id;
+        if let Err(fault) = uploaded {
+            return Err(Failure {
+                error: fault.into(),
+                keys: keys(),
+                unanswered,
+            });
+        }
         let new = NewImages {
-            project_id,
-            submission_id: &submission_id,
+            project_id: &project.id,
+            submission_id,
             admin,
             id_type,
             objects: &objects,
@@ -226,16 +217,10 @@ impl App {
     /// Deletes what a request left behind. What can't be deleted is named in the log: no record references it, and a
     /// sweep finds it.
     pub async fn clean_up(&self, leftovers: Leftovers) {
-        let Leftovers {
-            keys,
-            unanswered,
-            deadline,
-            context,
-        } = leftovers;
-        let deletions = keys.iter().map(|key| self.delete(key, deadline));
-        let deleted = join_all(deletions).await;
+        let keys = leftovers.keys.iter();
+        let deleted = join_all(keys.map(|key| self.delete(key, leftovers.deadline))).await;
         let mut failures = deleted.iter().filter(|deleted| !**deleted).count();
-        for key in unanswered {
+        for key in leftovers.unanswered {
             tracing::warn!(
                 key,
                 "an upload was never answered: its object may be left over"
@@ -245,19 +230,15 @@ impl App {
         if let Some(metrics) = &self.metrics
             && failures > 0
         {
-            metrics.cleanup_failures(ids(&context), failures);
+            metrics.cleanup_failures(&leftovers.context, failures);
         }
     }
 
     /// Deletes an object; returns whether it did.
     async fn delete(&self, key: &str, deadline: Deadline) -> bool {
-        let deletion = deadline.clean_up("delete", self.storage.delete(key));
-        let panicked = |_: Box<dyn Any + Send>| Ok(Err(Fault::Panicked));
-        let deleted = AssertUnwindSafe(deletion)
-            .catch_unwind()
-            .await
-            .unwrap_or_else(panicked);
-        match deleted.map_err(Fault::from).flatten() {
+        let deletion = deadline.clean_up.run("delete", self.storage.delete(key));
+        let deleted = AssertUnwindSafe(deletion).catch_unwind().await;
+        match deleted.unwrap_or(Err(Fault::Panicked)).flatten() {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(key, %error, "an object is left over");
@@ -275,11 +256,4 @@ fn hash(images: Images) -> JoinHandle<Vec<(ImageField, Image, [u8; 32])>> {
             .map(|(field, image)| (field, image.clone(), image.sha256()))
             .collect()
     })
-}
-
-fn ids(context: &Context) -> Ids<'_> {
-    Ids {
-        request: &context.request_id,
-        trace: context.xray_trace_id.as_deref(),
-    }
 }

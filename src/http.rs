@@ -45,7 +45,10 @@ pub(crate) fn body_bytes(body: Body) -> Bytes {
 pub(crate) fn response(result: &Result<(), Error>) -> Response<Body> {
     let json = match result {
         Ok(()) => json!({ "message": "complete to update image." }),
-        Err(error) => json!({ "errorCode": error.code(), "message": error.message() }),
+        Err(error) => {
+            let (code, message) = error.row();
+            json!({ "errorCode": code, "message": message })
+        }
     };
     let mut response = Response::new(Body::Text(json.to_string()));
     let json = HeaderValue::from_static("application/json");

@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-pub mod checks;
+mod checks;
 pub mod config;
 pub mod deadline;
 pub mod domain;

@@ -3,7 +3,6 @@
 mod field;
 
 use std::fmt;
-use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
@@ -41,21 +40,13 @@ impl fmt::Debug for ApiKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKeyHash(String);
 
-impl ApiKeyHash {
-    /// Returns a hash that no key has.
-    #[must_use]
-    pub fn of_no_key() -> Self {
-        Self("none".to_owned())
-    }
-}
-
 impl fmt::Display for ApiKeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-/// A short text of the form: UTF-8, neither empty nor over [`MAX_TEXT`] bytes, without control characters, and
+/// A short text of the form, such as a submission's ID: UTF-8, neither empty nor over [`MAX_TEXT`] bytes, without control characters, and
 /// without blanks around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text(String);
@@ -111,57 +102,6 @@ pub enum TextError {
     ControlCharacter,
 }
 
-/// The ID of a submission, which may or may not exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubmissionId(String);
-
-impl SubmissionId {
-    /// Returns the ID as it is in records and object keys.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<Text> for SubmissionId {
-    fn from(text: Text) -> Self {
-        Self(text.0)
-    }
-}
-
-/// An administrator's account, an e-mail address. Accounts are the same if they differ in ASCII case alone.
-#[derive(Clone, Debug)]
-pub struct Admin(String);
-
-impl Admin {
-    /// Returns the account as it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl PartialEq for Admin {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(&other.0)
-    }
-}
-
-impl Eq for Admin {}
-
-impl From<Text> for Admin {
-    fn from(text: Text) -> Self {
-        Self(text.0)
-    }
-}
-
-impl From<String> for Admin {
-    /// Takes an account as it is registered on a project.
-    fn from(registered: String) -> Self {
-        Self(registered)
-    }
-}
-
 /// The kind of an ID document (the contract's section on the request).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdType {
@@ -210,26 +150,17 @@ impl IdType {
             Self::Pancard => "pancard",
         }
     }
-}
 
-impl FromStr for IdType {
-    type Err = UnknownIdType;
-
-    /// Parses a name, compared to the letter.
-    fn from_str(name: &str) -> Result<Self, UnknownIdType> {
-        let known = Self::ALL.into_iter().find(|id_type| id_type.name() == name);
-        known.ok_or(UnknownIdType)
+    /// Parses a name, compared to the letter; `None` if it is none of the eight.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|id_type| id_type.name() == name)
     }
 }
 
-/// A name is none of the eight of [`IdType`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not one of the documented types")]
-pub struct UnknownIdType;
-
 #[cfg(test)]
 mod tests {
-    use super::{ApiKey, IdType};
+    use super::ApiKey;
 
     #[test]
     fn a_key_is_hashed_and_never_printed() {
@@ -238,13 +169,5 @@ mod tests {
         assert_eq!(key.hash().to_string(), sha256);
         assert_eq!(format!("{key:?}"), "ApiKey(…)");
         assert_eq!(ApiKey::parse(" \t"), None);
-    }
-
-    #[test]
-    fn id_types_are_parsed_by_their_names() {
-        for id_type in IdType::ALL {
-            assert_eq!(id_type.name().parse(), Ok(id_type));
-        }
-        assert!("Passport".parse::<IdType>().is_err());
     }
 }

@@ -14,9 +14,7 @@ use multer::Multipart;
 
 use self::guard::MAX_PART_HEADERS;
 pub use self::guard::{MAX_BOUNDARY, MAX_PARTS};
-use crate::domain::{
-    Admin, Field, IdType, ImageField, SubmissionId, Text, TextError, UnknownIdType,
-};
+use crate::domain::{Field, ImageField, Text, TextError};
 use crate::image::png::MAX_INFLATED;
 use crate::image::{DecodeError, Image};
 
@@ -27,11 +25,11 @@ pub type Images = BTreeMap<ImageField, Image>;
 #[derive(Debug, Default)]
 pub struct Form {
     /// `submissionId`.
-    pub submission_id: Option<SubmissionId>,
+    pub submission_id: Option<Text>,
     /// `admin`.
-    pub admin: Option<Admin>,
-    /// `idType`; that it is unknown is reported after the records are checked (row 9).
-    pub id_type: Option<Result<IdType, UnknownIdType>>,
+    pub admin: Option<Text>,
+    /// `idType`; whether there is such a type is checked after the records (row 9).
+    pub id_type: Option<Text>,
     /// The images, decoded.
     pub images: Images,
 }
@@ -82,11 +80,9 @@ impl Form {
 
     fn set(&mut self, field: Field, content: &[u8]) -> Result<(), FieldError> {
         match field {
-            Field::SubmissionId => self.submission_id = Text::parse(content)?.map(Into::into),
-            Field::Admin => self.admin = Text::parse(content)?.map(Into::into),
-            Field::IdType => {
-                self.id_type = Text::parse(content)?.map(|name| name.as_str().parse());
-            }
+            Field::SubmissionId => self.submission_id = Text::parse(content)?,
+            Field::Admin => self.admin = Text::parse(content)?,
+            Field::IdType => self.id_type = Text::parse(content)?,
             Field::Image(_) if content.is_empty() => {}
             Field::Image(field) => {
                 let inflated: u64 = self.images.values().map(Image::inflated).sum();

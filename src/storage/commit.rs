@@ -15,27 +15,27 @@ use time::format_description::well_known::iso8601::{Config, EncodedConfig, TimeP
 use super::attempts::Attempts;
 use super::{Object, Storage, Submission, call_failed};
 use crate::deadline::Deadline;
-use crate::domain::{Admin, IdType, SubmissionId};
+use crate::domain::IdType;
 use crate::error::{Error, Fault};
 
 /// What a commit writes, and to which submission.
 #[derive(Clone, Copy, Debug)]
-pub struct NewImages<'a> {
+pub(crate) struct NewImages<'a> {
     /// The project that the submission must still belong to.
-    pub project_id: &'a str,
+    pub(crate) project_id: &'a str,
     /// The submission.
-    pub submission_id: &'a SubmissionId,
+    pub(crate) submission_id: &'a str,
     /// The administrator, as registered.
-    pub admin: &'a Admin,
+    pub(crate) admin: &'a str,
     /// The type to record, if an ID image is put.
-    pub id_type: Option<IdType>,
+    pub(crate) id_type: Option<IdType>,
     /// The uploaded objects.
-    pub objects: &'a [Object],
+    pub(crate) objects: &'a [Object],
 }
 
 /// How a commit ended.
 #[derive(Debug)]
-pub enum Commit {
+pub(crate) enum Commit {
     /// The submission has the new images. No record references these keys any more.
     Done(Vec<String>),
     /// Definitely not applied; the uploads are safe to delete.
@@ -47,7 +47,7 @@ pub enum Commit {
 impl Storage {
     /// Makes the objects the submission's images, provided that its images are still those of `submission`, or those
     /// that another request's commit has left since.
-    pub async fn commit(
+    pub(crate) async fn commit(
         &self,
         new: NewImages<'_>,
         submission: Submission,
@@ -58,13 +58,11 @@ impl Storage {
         loop {
             let attempts = Attempts::default();
             let update = self.update(new, &current, attempts.clone());
-            let error = match deadline.work("commit", update).await {
+            let error = match deadline.work.run("commit", update).await {
                 Ok(Ok(())) => return Commit::Done(replaced(new, &current)),
                 Ok(Err(error)) => error,
-                Err(passed) if attempts.sent() == 0 => {
-                    return Commit::Refused(Fault::from(passed).into());
-                }
-                Err(passed) => return self.read_back(new, &current, passed.into(), deadline).await,
+                Err(passed) if attempts.sent() == 0 => return Commit::Refused(passed.into()),
+                Err(passed) => return self.read_back(new, &current, passed, deadline).await,
             };
             if !attempts.all_refused() {
                 let fault = call_failed("UpdateItem", error);
@@ -78,10 +76,8 @@ impl Storage {
                 return Commit::Refused(Fault::into(call_failed("UpdateItem", error)));
             }
             // Another request's commit came first, or the submission is gone or another project's.
-            let found = deadline
-                .work("commit", self.submission(new.submission_id))
-                .await;
-            match found.map_err(Fault::from).flatten() {
+            let read = self.submission(new.submission_id);
+            match deadline.work.run("commit", read).await.flatten() {
                 Ok(Some(found)) if found.is_of(new.project_id) => current = found,
                 Ok(_) => return Commit::Refused(Error::InvalidSubmission),
                 Err(fault) => return Commit::Refused(fault.into()),
@@ -101,10 +97,10 @@ impl Storage {
             .dynamodb
             .update_item()
             .table_name(&self.config.submissions_table)
-            .key("submissionId", text(new.submission_id.as_str()))
+            .key("submissionId", text(new.submission_id))
             .expression_attribute_values(":projectId", text(new.project_id))
             .expression_attribute_values(":updatedAt", text(&now))
-            .expression_attribute_values(":updatedBy", text(new.admin.as_str()));
+            .expression_attribute_values(":updatedBy", text(new.admin));
         let mut set = vec![
             "updatedAt = :updatedAt".to_owned(),
             "updatedBy = :updatedBy".to_owned(),
@@ -150,7 +146,7 @@ impl Storage {
         deadline: Deadline,
     ) -> Commit {
         let read = self.submission(new.submission_id);
-        let found = deadline.before_answer("read back", read).await;
+        let found = deadline.answer.run("read back", read).await;
         // One of ours is enough: they came all at once, and another request may have replaced some since.
         let names_ours = |found: &Submission| {
             let mut objects = new.objects.iter();
@@ -176,7 +172,7 @@ fn replaced(new: NewImages<'_>, before: &Submission) -> Vec<String> {
 }
 
 /// Returns an image's attribute in the record.
-fn image_attribute(object: &Object, now: &str, admin: &Admin) -> AttributeValue {
+fn image_attribute(object: &Object, now: &str, admin: &str) -> AttributeValue {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let dimensions = object.image.dimensions();
     let members = [
@@ -190,7 +186,7 @@ fn image_attribute(object: &Object, now: &str, admin: &Admin) -> AttributeValue 
         ("width", AttributeValue::N(dimensions.width().to_string())),
         ("height", AttributeValue::N(dimensions.height().to_string())),
         ("updatedAt", text(now)),
-        ("updatedBy", text(admin.as_str())),
+        ("updatedBy", text(admin)),
     ];
     let members = members
         .into_iter()

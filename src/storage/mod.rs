@@ -7,7 +7,7 @@ mod records;
 mod upload;
 
 use std::env;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -16,13 +16,14 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use futures_util::future::try_join_all;
+use time::OffsetDateTime;
 use tokio::time::timeout;
 
-pub use self::commit::{Commit, NewImages};
-pub use self::records::{MalformedRecord, Project, Submission};
-pub use self::upload::{Object, UploadFailed};
+pub(crate) use self::commit::{Commit, NewImages};
+pub(crate) use self::records::{Project, Submission};
+pub(crate) use self::upload::Object;
 use crate::config::Config;
-use crate::domain::{ApiKeyHash, ImageField, SubmissionId};
+use crate::domain::{ApiKeyHash, ImageField};
 use crate::error::Fault;
 use crate::telemetry::xray::Subsegments;
 
@@ -151,9 +152,8 @@ impl Storage {
     ///
     /// [`Fault`] if the storage doesn't answer in time; the first request then opens its own connections.
     pub async fn warm_up(&self) -> Result<(), Fault> {
-        let submission = self.read_submission("none");
-        let no_key = ApiKeyHash::of_no_key();
-        let project = self.project_by(API_KEY_INDEX, "apiKeyHash", &no_key);
+        let submission = self.submission("none");
+        let project = self.project_by(API_KEY_INDEX, "apiKeyHash", "none");
         let locations = ImageField::ALL.map(|_| self.bucket_location());
         let answers = async { tokio::try_join!(project, submission, try_join_all(locations)) };
         match timeout(WARM_UP, answers).await {
@@ -170,18 +170,15 @@ impl Storage {
             .map_err(|error| call_failed("GetBucketLocation", error))
     }
 
-    /// Finds the project that is registered under a key's hash, or that was until a time that is not over yet.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault`] if it can't be read, or if two projects have the key: to pick one would hand a submission to the wrong
-    /// customer.
-    pub async fn project(&self, key: &ApiKeyHash) -> Result<Option<Project>, Fault> {
-        let current = self.project_by(API_KEY_INDEX, "apiKeyHash", key).await?;
+    /// Finds the project that is registered under a key's hash, or that was until a time that is not over yet. Two
+    /// projects with the same key are a fault: to pick one would hand a submission to the wrong customer.
+    pub(crate) async fn project(&self, key: &ApiKeyHash) -> Result<Option<Project>, Fault> {
+        let hash = key.to_string();
+        let current = self.project_by(API_KEY_INDEX, "apiKeyHash", &hash).await?;
         if current.is_some() {
             return Ok(current);
         }
-        self.project_by(PREVIOUS_API_KEY_INDEX, "previousApiKeyHash", key)
+        self.project_by(PREVIOUS_API_KEY_INDEX, "previousApiKeyHash", &hash)
             .await
     }
 
@@ -189,7 +186,7 @@ impl Storage {
         &self,
         index: &'static str,
         attribute: &'static str,
-        key: &ApiKeyHash,
+        hash: &str,
     ) -> Result<Option<Project>, Fault> {
         let mut query = self
             .dynamodb
@@ -197,18 +194,16 @@ impl Storage {
             .table_name(&self.config.projects_table)
             .index_name(index)
             .key_condition_expression(format!("{attribute} = :hash"))
-            .expression_attribute_values(":hash", AttributeValue::S(key.to_string()))
+            .expression_attribute_values(":hash", AttributeValue::S(hash.to_owned()))
             .expression_attribute_names("#status", "status")
             .projection_expression(Project::PROJECTION)
             // Implied by the projection; explicit because IAM compares it with the policy.
             .select(Select::SpecificAttributes);
         if index == PREVIOUS_API_KEY_INDEX {
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
+            let now = OffsetDateTime::now_utc().unix_timestamp();
             query = query
                 .filter_expression("previousApiKeyUntil > :now")
-                .expression_attribute_values(":now", AttributeValue::N(now.as_secs().to_string()));
+                .expression_attribute_values(":now", AttributeValue::N(now.to_string()));
         }
         let found = query
             .send()
@@ -222,15 +217,7 @@ impl Storage {
     }
 
     /// Reads a submission. Strongly consistent: callers upload right after creating a submission.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault`] if it can't be read.
-    pub async fn submission(&self, id: &SubmissionId) -> Result<Option<Submission>, Fault> {
-        self.read_submission(id.as_str()).await
-    }
-
-    async fn read_submission(&self, id: &str) -> Result<Option<Submission>, Fault> {
+    pub(crate) async fn submission(&self, id: &str) -> Result<Option<Submission>, Fault> {
         let found = self
             .dynamodb
             .get_item()

@@ -4,20 +4,21 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::domain::{Admin, ImageField};
+use crate::domain::ImageField;
+use crate::error::Fault;
 
 /// A DynamoDB item.
 type Item = HashMap<String, AttributeValue>;
 
 /// A project: whether it is in service, and who administers it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Project {
+#[derive(Debug)]
+pub(crate) struct Project {
     /// `projectId`.
-    pub id: String,
+    pub(crate) id: String,
     /// Whether `status` is `active`. Anything else, or nothing, is not.
-    pub is_active: bool,
+    pub(crate) is_active: bool,
     /// `admins`, as registered. DynamoDB can't store an empty set, so a project without the attribute has none.
-    pub admins: Vec<Admin>,
+    pub(crate) admins: Vec<String>,
 }
 
 impl Project {
@@ -26,18 +27,18 @@ impl Project {
 }
 
 impl TryFrom<Item> for Project {
-    type Error = MalformedRecord;
+    type Error = Fault;
 
-    fn try_from(mut item: Item) -> Result<Self, MalformedRecord> {
+    fn try_from(mut item: Item) -> Result<Self, Fault> {
         let is_active =
             matches!(item.get("status"), Some(AttributeValue::S(status)) if status == "active");
         let admins = match item.remove("admins") {
             None => Vec::new(),
-            Some(AttributeValue::Ss(admins)) => admins.into_iter().map(Admin::from).collect(),
-            Some(_) => return Err(MalformedRecord("admins")),
+            Some(AttributeValue::Ss(admins)) => admins,
+            Some(_) => return Err(Fault::MalformedRecord("admins")),
         };
         let Some(AttributeValue::S(id)) = item.remove("projectId") else {
-            return Err(MalformedRecord("projectId"));
+            return Err(Fault::MalformedRecord("projectId"));
         };
         Ok(Self {
             id,
@@ -48,8 +49,8 @@ impl TryFrom<Item> for Project {
 }
 
 /// A submission: whose it is, and which images it has.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Submission {
+#[derive(Debug)]
+pub(crate) struct Submission {
     /// `projectId`; a record without it is nobody's.
     project_id: Option<String>,
     images: HashMap<ImageField, AttributeValue>,
@@ -63,20 +64,17 @@ impl Submission {
     }
 
     /// Returns whether it is the submission of the project with this ID.
-    #[must_use]
-    pub fn is_of(&self, project_id: &str) -> bool {
+    pub(crate) fn is_of(&self, project_id: &str) -> bool {
         self.project_id.as_deref() == Some(project_id)
     }
 
     /// Returns an image's attribute as it was read, whatever is in it.
-    #[must_use]
-    pub fn image(&self, field: ImageField) -> Option<&AttributeValue> {
+    pub(super) fn image(&self, field: ImageField) -> Option<&AttributeValue> {
         self.images.get(&field)
     }
 
     /// Returns the object key of an image that the submission has.
-    #[must_use]
-    pub fn key(&self, field: ImageField) -> Option<&str> {
+    pub(super) fn key(&self, field: ImageField) -> Option<&str> {
         let image = self.images.get(&field)?.as_m().ok()?;
         image.get("key")?.as_s().ok().map(String::as_str)
     }
@@ -95,8 +93,3 @@ impl From<Item> for Submission {
         Self { project_id, images }
     }
 }
-
-/// A record lacks an attribute, or has it in another type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the record's attribute {0} is missing or of another type")]
-pub struct MalformedRecord(&'static str);

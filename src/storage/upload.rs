@@ -17,29 +17,28 @@ use uuid::Uuid;
 use super::attempts::Attempts;
 use super::{Storage, call_failed};
 use crate::deadline::Deadline;
-use crate::domain::{ImageField, SubmissionId};
+use crate::domain::ImageField;
 use crate::error::Fault;
 use crate::image::Image;
 
 /// An image with the key of its object.
-#[derive(Clone, Debug)]
-pub struct Object {
+#[derive(Debug)]
+pub(crate) struct Object {
     /// The field that the image is for.
-    pub field: ImageField,
+    pub(crate) field: ImageField,
     /// The key: `{projectId}/{submissionId}/{field}/{unique}.{jpg|png}`.
-    pub key: String,
+    pub(crate) key: String,
     /// The content.
-    pub image: Image,
+    pub(crate) image: Image,
     /// The content's SHA-256.
-    pub sha256: [u8; 32],
+    pub(crate) sha256: [u8; 32],
 }
 
 impl Object {
     /// Makes an object of an image, under a key that no other object ever has.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         project_id: &str,
-        submission_id: &SubmissionId,
+        submission_id: &str,
         field: ImageField,
         image: Image,
         sha256: [u8; 32],
@@ -56,54 +55,32 @@ impl Object {
     }
 
     /// Returns what the keys of a field's objects begin with.
-    pub(super) fn prefix(
-        project_id: &str,
-        submission_id: &SubmissionId,
-        field: ImageField,
-    ) -> String {
-        format!("{project_id}/{}/{}/", submission_id.as_str(), field.name())
+    pub(super) fn prefix(project_id: &str, submission_id: &str, field: ImageField) -> String {
+        format!("{project_id}/{submission_id}/{}/", field.name())
     }
-}
-
-/// Not all objects could be uploaded.
-#[derive(Debug)]
-pub struct UploadFailed {
-    /// What the first failure was.
-    pub fault: Fault,
-    /// The keys of the uploads that were never answered: they may still arrive.
-    pub unanswered: Vec<String>,
 }
 
 impl Storage {
     /// Uploads objects at the same time. Returns when each upload has ended, so that one that fails leaves no other on
-    /// its way, or when the deadline has passed. Returns the keys of which an attempt was never answered: it may still
-    /// arrive, behind a deletion of the object.
-    ///
-    /// # Errors
-    ///
-    /// [`UploadFailed`] if one can't be uploaded; the others may be.
-    pub async fn upload(
+    /// its way, or when the deadline has passed. Returns also the keys of which an attempt was never answered: it may
+    /// still arrive, behind a deletion of the object.
+    pub(crate) async fn upload(
         &self,
         objects: &[Object],
         deadline: Deadline,
-    ) -> Result<Vec<String>, UploadFailed> {
+    ) -> (Result<(), Fault>, Vec<String>) {
         let attempts: Vec<Attempts> = objects.iter().map(|_| Attempts::default()).collect();
         let uploads = objects.iter().zip(&attempts);
         let uploads = join_all(uploads.map(|(object, attempts)| self.upload_one(object, attempts)));
-        let result: Result<(), Fault> = match deadline.work("upload", uploads).await {
-            Ok(results) => results.into_iter().collect(),
-            Err(passed) => Err(passed.into()),
-        };
+        let results = deadline.work.run("upload", uploads).await;
+        let result = results.and_then(|results| results.into_iter().collect());
         let unanswered = objects
             .iter()
             .zip(&attempts)
             .filter(|(_, attempts)| attempts.unanswered() > 0)
             .map(|(object, _)| object.key.clone())
             .collect();
-        match result {
-            Ok(()) => Ok(unanswered),
-            Err(fault) => Err(UploadFailed { fault, unanswered }),
-        }
+        (result, unanswered)
     }
 
     async fn upload_one(&self, object: &Object, attempts: &Attempts) -> Result<(), Fault> {
@@ -135,11 +112,7 @@ impl Storage {
     }
 
     /// Deletes an object. In a bucket that keeps versions it can be brought back.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault`] if it can't be deleted.
-    pub async fn delete(&self, key: &str) -> Result<(), Fault> {
+    pub(crate) async fn delete(&self, key: &str) -> Result<(), Fault> {
         let bucket = &self.config.images_bucket;
         let deleted = self.s3.delete_object().bucket(bucket).key(key).send().await;
         deleted

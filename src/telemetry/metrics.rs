@@ -5,12 +5,13 @@
 
 use std::env;
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value, json};
+use lambda_http::Context;
+use serde_json::{Value, json};
 
 use super::request_log::{Known, Step, milliseconds, status_and_code};
 use super::xray;
@@ -27,15 +28,17 @@ pub struct Metrics {
 /// A metric's name, unit and value.
 type Metric = (&'static str, &'static str, Value);
 
+/// Metrics, and the dimensions that they have besides the function's name.
+type Group<'a> = (&'a [(&'a str, &'a str)], &'a [Metric]);
+
 impl Metrics {
-    /// Writes to an output, in the namespace that `METRICS_NAMESPACE` names; `None` if it names none.
-    #[must_use]
-    pub fn from_env(output: impl Write + Send + 'static) -> Option<Self> {
+    /// Writes to standard output, in the namespace that `METRICS_NAMESPACE` names; `None` if it names none.
+    pub(crate) fn from_env() -> Option<Self> {
         let namespace = env::var("METRICS_NAMESPACE")
             .ok()
             .filter(|namespace| !namespace.is_empty())?;
         let function = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-        Some(Self::new(namespace, function, output))
+        Some(Self::new(namespace, function, io::stdout()))
     }
 
     /// Writes to an output, in a namespace, with the function's name as a dimension of each metric.
@@ -50,20 +53,14 @@ impl Metrics {
 
     /// Writes the metrics of a request that has ended: `Requests` by its code, how long each step took that it came to,
     /// and its images by field and format.
-    pub fn request(
-        &self,
-        ids: Ids<'_>,
-        known: &Known,
-        result: &Result<(), Error>,
-        elapsed: Duration,
-    ) {
+    pub(crate) fn request(&self, context: &Context, known: &Known, result: &Result<(), Error>) {
         let cold_starts = u8::from(self.is_cold.swap(false, Ordering::Relaxed));
         let steps = [
             ("DecodeDuration", known.steps[Step::Decode as usize]),
             ("ReadDuration", known.steps[Step::Read as usize]),
             ("UploadDuration", known.steps[Step::Upload as usize]),
             ("CommitDuration", known.steps[Step::Commit as usize]),
-            ("TotalDuration", Some(elapsed)),
+            ("TotalDuration", Some(known.total)),
         ];
         let mut metrics: Vec<Metric> = vec![
             ("Requests", "Count", 1.into()),
@@ -76,70 +73,59 @@ impl Metrics {
             }
         }
         let (_, code) = status_and_code(result);
-        let mut request = Document::new(ids);
-        self.add(&mut request, &[], &metrics);
-        self.add(&mut request, &[("Code", code)], &metrics[..1]);
-        let mut documents = vec![request];
+        let by_code = (&[("Code", code)][..], &metrics[..1]);
+        let mut lines = self.line(context, &[(&[], &metrics), by_code]);
         for (field, format, size) in known.images() {
             let dimensions = [("Field", field.name()), ("Format", format.extension())];
             let metrics = [
                 ("Images", "Count", 1.into()),
                 ("ImageBytes", "Bytes", size.into()),
             ];
-            let mut image = Document::new(ids);
-            self.add(&mut image, &dimensions, &metrics);
-            documents.push(image);
+            lines += &self.line(context, &[(&dimensions, &metrics)]);
         }
-        self.write(documents);
+        self.write(&lines);
     }
 
     /// Writes how many objects a request has left over, or may have.
-    pub fn cleanup_failures(&self, ids: Ids<'_>, count: usize) {
-        let mut document = Document::new(ids);
+    pub(crate) fn cleanup_failures(&self, context: &Context, count: usize) {
         let metrics = [("CleanupFailures", "Count", count.into())];
-        self.add(&mut document, &[], &metrics);
-        self.write(vec![document]);
+        self.write(&self.line(context, &[(&[], &metrics)]));
     }
 
-    /// Adds metrics with the function's name and further dimensions.
-    fn add(&self, document: &mut Document, further: &[(&str, &str)], metrics: &[Metric]) {
-        let mut dimensions = vec![("FunctionName", self.function.as_str())];
-        dimensions.extend(further);
-        let dimension_names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
-        let definitions: Vec<Value> = metrics
-            .iter()
-            .map(|(name, unit, _)| json!({ "Name": name, "Unit": unit }))
-            .collect();
-        document.directives.push(json!({
-            "Namespace": self.namespace,
-            "Dimensions": [dimension_names],
-            "Metrics": definitions,
-        }));
-        for (name, value) in dimensions {
-            document.members.insert(name.to_owned(), value.into());
+    /// Returns a line: groups of metrics, and what leads from them to their request, which is never a dimension.
+    fn line(&self, context: &Context, groups: &[Group<'_>]) -> String {
+        let mut line = json!({ "requestId": context.request_id, "FunctionName": self.function });
+        if let Some(id) = context.xray_trace_id.as_deref().and_then(xray::trace_id) {
+            line["xrayTraceId"] = id.into();
         }
-        for (name, _, value) in metrics {
-            document.members.insert((*name).to_owned(), value.clone());
+        let mut directives = Vec::new();
+        for (dimensions, metrics) in groups {
+            let mut dimension_names = vec!["FunctionName"];
+            for &(name, value) in *dimensions {
+                dimension_names.push(name);
+                line[name] = value.into();
+            }
+            let mut definitions = Vec::new();
+            for (name, unit, value) in *metrics {
+                definitions.push(json!({ "Name": name, "Unit": unit }));
+                line[*name] = value.clone();
+            }
+            directives.push(json!({
+                "Namespace": self.namespace,
+                "Dimensions": [dimension_names],
+                "Metrics": definitions,
+            }));
         }
-    }
-
-    /// Writes documents, a line each, at once. The request doesn't depend on it.
-    fn write(&self, documents: Vec<Document>) {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let now = u64::try_from(now.as_millis()).unwrap_or_default();
-        let mut lines = String::new();
-        for Document {
-            directives,
-            mut members,
-        } in documents
-        {
-            let metadata = json!({ "Timestamp": now, "CloudWatchMetrics": directives });
-            members.insert("_aws".to_owned(), metadata);
-            lines += &Value::Object(members).to_string();
-            lines.push('\n');
-        }
+        line["_aws"] = json!({ "Timestamp": now, "CloudWatchMetrics": directives });
+        format!("{line}\n")
+    }
+
+    /// Writes lines at once. The request doesn't depend on it.
+    fn write(&self, lines: &str) {
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = output.write_all(lines.as_bytes());
     }
@@ -150,34 +136,5 @@ impl fmt::Debug for Metrics {
         f.debug_struct("Metrics")
             .field("namespace", &self.namespace)
             .finish_non_exhaustive()
-    }
-}
-
-/// What leads from a metric to its request. A member of the document, and never a dimension.
-#[derive(Clone, Copy, Debug)]
-pub struct Ids<'a> {
-    /// Lambda's ID of the request.
-    pub request: &'a str,
-    /// The trace header of the invocation.
-    pub trace: Option<&'a str>,
-}
-
-/// One document: which of its members are metrics and which are dimensions, and the members.
-struct Document {
-    directives: Vec<Value>,
-    members: Map<String, Value>,
-}
-
-impl Document {
-    fn new(ids: Ids<'_>) -> Self {
-        let mut members = Map::new();
-        members.insert("requestId".to_owned(), ids.request.into());
-        if let Some(id) = ids.trace.and_then(xray::trace_id) {
-            members.insert("xrayTraceId".to_owned(), id.into());
-        }
-        Self {
-            directives: Vec::new(),
-            members,
-        }
     }
 }

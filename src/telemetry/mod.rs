@@ -1,9 +1,9 @@
 //! What an operator sees: log lines, metrics and traces. None of it holds a key, an e-mail or an image.
 
 pub mod logging;
-pub mod metrics;
+mod metrics;
 mod request_log;
-pub mod xray;
+pub(crate) mod xray;
 
 pub use self::metrics::Metrics;
-pub use self::request_log::{RequestLog, Step};
+pub(crate) use self::request_log::{RequestLog, Step};

@@ -3,14 +3,14 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::domain::{ImageField, SubmissionId};
+use crate::domain::ImageField;
 use crate::error::Error;
 use crate::image::Format;
 use crate::storage::Object;
 
 /// A part of the work whose time is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// The form and its images.
     Decode,
     /// The reads of the records.
@@ -23,30 +23,31 @@ pub enum Step {
 
 /// A handle to what is known of a request so far.
 #[derive(Debug)]
-pub struct RequestLog {
+pub(crate) struct RequestLog {
     started: Instant,
     known: Mutex<Known>,
 }
 
 /// What is known of a request.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
+#[derive(Debug, Default)]
+pub(crate) struct Known {
     /// The project's ID, once the key is known to be its.
-    pub project: Option<String>,
+    pub(crate) project: Option<String>,
     /// The submission's ID, once it is known to be the project's.
-    pub submission: Option<String>,
+    pub(crate) submission: Option<String>,
     /// Bytes of the body.
-    pub body: usize,
+    pub(crate) body: usize,
     /// How long the steps took that the request came to.
-    pub steps: [Option<Duration>; 4],
+    pub(crate) steps: [Option<Duration>; 4],
+    /// How long all of it took.
+    pub(crate) total: Duration,
     /// Format and bytes of each image that is put.
-    pub images: [Option<(Format, usize)>; 4],
+    pub(crate) images: [Option<(Format, usize)>; 4],
 }
 
 impl RequestLog {
     /// Starts the log of a request with a body of `body` bytes.
-    #[must_use]
-    pub fn start(body: usize) -> Self {
+    pub(crate) fn start(body: usize) -> Self {
         let known = Known {
             body,
             ..Known::default()
@@ -58,17 +59,17 @@ impl RequestLog {
     }
 
     /// Notes the project that the key belongs to.
-    pub fn project(&self, id: &str) {
+    pub(crate) fn project(&self, id: &str) {
         self.lock().project = Some(id.to_owned());
     }
 
     /// Notes the submission, which is the project's.
-    pub fn submission(&self, id: &SubmissionId) {
-        self.lock().submission = Some(id.as_str().to_owned());
+    pub(crate) fn submission(&self, id: &str) {
+        self.lock().submission = Some(id.to_owned());
     }
 
     /// Notes the images that are put.
-    pub fn images(&self, objects: &[Object]) {
+    pub(crate) fn images(&self, objects: &[Object]) {
         for object in objects {
             let image = (object.image.format(), object.image.bytes().len());
             self.lock().images[object.field as usize] = Some(image);
@@ -76,17 +77,22 @@ impl RequestLog {
     }
 
     /// Runs a step and notes how long it took.
-    pub async fn time<T>(&self, step: Step, work: impl Future<Output = T>) -> T {
+    pub(crate) async fn time<T>(&self, step: Step, work: impl Future<Output = T>) -> T {
         let started = Instant::now();
         let result = work.await;
         self.lock().steps[step as usize] = Some(started.elapsed());
         result
     }
 
-    /// Returns what is known, and the time since the start.
-    #[must_use]
-    pub fn end(&self) -> (Known, Duration) {
-        (self.lock().clone(), self.started.elapsed())
+    /// Returns what is known in the end.
+    pub(crate) fn end(self) -> Known {
+        Known {
+            total: self.started.elapsed(),
+            ..self
+                .known
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner)
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -96,13 +102,13 @@ impl RequestLog {
 
 impl Known {
     /// Returns the images that are put: field, format and bytes of each.
-    pub fn images(&self) -> impl Iterator<Item = (ImageField, Format, usize)> {
+    pub(crate) fn images(&self) -> impl Iterator<Item = (ImageField, Format, usize)> {
         let images = ImageField::ALL.into_iter().zip(self.images);
         images.filter_map(|(field, image)| image.map(|(format, size)| (field, format, size)))
     }
 
     /// Writes the request's line.
-    pub fn write_line(&self, result: &Result<(), Error>, elapsed: Duration) {
+    pub(crate) fn write_line(&self, result: &Result<(), Error>) {
         let format =
             |field: ImageField| self.images[field as usize].map(|(format, _)| format.extension());
         let size = |field: ImageField| self.images[field as usize].map(|(_, size)| size);
@@ -128,7 +134,7 @@ impl Known {
                     readMs = step(Step::Read),
                     uploadMs = step(Step::Upload),
                     commitMs = step(Step::Commit),
-                    totalMs = milliseconds(elapsed),
+                    totalMs = milliseconds(self.total),
                     "put image"
                 )
             };
@@ -142,16 +148,14 @@ impl Known {
 }
 
 /// Returns a result's HTTP status, and its `errorCode` or `ok`.
-#[must_use]
 pub(super) fn status_and_code(result: &Result<(), Error>) -> (u16, &'static str) {
     match result {
         Ok(()) => (200, "ok"),
-        Err(error) => (error.status().as_u16(), error.code()),
+        Err(error) => (error.status().as_u16(), error.row().0),
     }
 }
 
 /// Returns a duration in milliseconds, to the microsecond.
-#[must_use]
 pub(super) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }

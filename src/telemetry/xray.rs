@@ -22,8 +22,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// Returns the ID of the trace that a header names: of `Root=1-…;Parent=…;Sampled=1`, what follows `Root=`.
-#[must_use]
-pub fn trace_id(header: &str) -> Option<&str> {
+pub(crate) fn trace_id(header: &str) -> Option<&str> {
     member(header, "Root=")
 }
 

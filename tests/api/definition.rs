@@ -139,7 +139,7 @@ fn the_forms_fields_and_limits_are_the_codes() {
     assert!(
         id_types
             .iter()
-            .all(|name| name.as_str().unwrap().parse::<IdType>().is_ok())
+            .all(|name| IdType::parse(name.as_str().unwrap()).is_some())
     );
     let body = member(operation(), &["requestBody"]);
     let description = body["description"].as_str().unwrap().replace(',', "");
