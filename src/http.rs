@@ -1,7 +1,6 @@
 //! HTTP at the edge of the handler: what it takes from a request, and the documented responses.
 
 use bytes::Bytes;
-use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequestContext;
 use lambda_http::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt as _, Response};
@@ -24,12 +23,10 @@ pub(crate) fn header(headers: &HeaderMap, name: &str) -> String {
 
 /// Returns the key by which a REST API's usage plan let the request in.
 pub(crate) fn gateway_key(request: &Request) -> Option<ApiKey> {
-    match request.request_context_ref()? {
-        RequestContext::ApiGatewayV1(ApiGatewayProxyRequestContext { identity, .. }) => {
-            ApiKey::parse(identity.api_key.as_deref()?)
-        }
-        _ => None,
-    }
+    let RequestContext::ApiGatewayV1(context) = request.request_context_ref()? else {
+        return None;
+    };
+    ApiKey::parse(context.identity.api_key.as_deref()?)
 }
 
 /// Takes the body's bytes, without a copy.

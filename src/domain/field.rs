@@ -36,8 +36,7 @@ impl ImageField {
     }
 
     /// Returns whether it shows the ID document, so that `idType` must be sent with it.
-    #[must_use]
-    pub const fn is_id(self) -> bool {
+    pub(crate) const fn is_id(self) -> bool {
         matches!(self, Self::IdImage | Self::IdBackImage)
     }
 }
@@ -79,8 +78,7 @@ impl Field {
     }
 
     /// Returns whether this field is what a caller meant by a name: it differs in case, hyphens and underscores alone.
-    #[must_use]
-    pub fn resembles(self, name: &[u8]) -> bool {
+    pub(crate) fn resembles(self, name: &[u8]) -> bool {
         let letters = name.iter().filter(|byte| !b"-_".contains(byte));
         letters
             .map(u8::to_ascii_lowercase)

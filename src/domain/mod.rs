@@ -46,8 +46,8 @@ impl fmt::Display for ApiKeyHash {
     }
 }
 
-/// A short text of the form, such as a submission's ID: UTF-8, neither empty nor over [`MAX_TEXT`] bytes, without control characters, and
-/// without blanks around it.
+/// A short text of the form, such as a submission's ID: UTF-8, neither empty nor over [`MAX_TEXT`] bytes, without
+/// control characters, and without blanks around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text(String);
 
@@ -103,52 +103,26 @@ pub enum TextError {
 }
 
 /// The kind of an ID document (the contract's section on the request).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdType {
-    /// `drivers_license`
-    DriversLicense,
-    /// `government_id`
-    GovernmentId,
-    /// `passport`
-    Passport,
-    /// `residence_permit`
-    ResidencePermit,
-    /// `vehicle_registration_certificate`
-    VehicleRegistrationCertificate,
-    /// `visa`
-    Visa,
-    /// `aadhaar`
-    Aadhaar,
-    /// `pancard`
-    Pancard,
-}
+#[derive(Clone, Copy, Debug)]
+pub struct IdType(&'static str);
 
 impl IdType {
     /// All eight, in the contract's order.
     pub const ALL: [Self; 8] = [
-        Self::DriversLicense,
-        Self::GovernmentId,
-        Self::Passport,
-        Self::ResidencePermit,
-        Self::VehicleRegistrationCertificate,
-        Self::Visa,
-        Self::Aadhaar,
-        Self::Pancard,
+        Self("drivers_license"),
+        Self("government_id"),
+        Self("passport"),
+        Self("residence_permit"),
+        Self("vehicle_registration_certificate"),
+        Self("visa"),
+        Self("aadhaar"),
+        Self("pancard"),
     ];
 
     /// Returns the name in the form and in the record.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::DriversLicense => "drivers_license",
-            Self::GovernmentId => "government_id",
-            Self::Passport => "passport",
-            Self::ResidencePermit => "residence_permit",
-            Self::VehicleRegistrationCertificate => "vehicle_registration_certificate",
-            Self::Visa => "visa",
-            Self::Aadhaar => "aadhaar",
-            Self::Pancard => "pancard",
-        }
+        self.0
     }
 
     /// Parses a name, compared to the letter; `None` if it is none of the eight.

@@ -23,22 +23,15 @@ const CONTENT_DISPOSITION: &str = "content-disposition";
 const CONTENT_TRANSFER_ENCODING: &str = "content-transfer-encoding";
 
 /// Returns the boundary that a `Content-Type` names.
-///
-/// # Errors
-///
-/// [`FormError::NotMultipart`], or [`FormError::NoBoundary`] if it names none, two, or one that no line can begin with.
 pub(super) fn boundary(content_type: &str) -> Result<String, FormError> {
-    let content_type = HeaderParams::parse(content_type.as_bytes()).ok_or(FormError::NoBoundary)?;
-    if !content_type
-        .value
-        .eq_ignore_ascii_case(b"multipart/form-data")
-    {
+    let params = HeaderParams::parse(content_type.as_bytes()).ok_or(FormError::NoBoundary)?;
+    if !params.value.eq_ignore_ascii_case(b"multipart/form-data") {
         return Err(FormError::NotMultipart);
     }
-    let boundary = content_type
-        .only("boundary")
-        .and_then(|boundary| std::str::from_utf8(boundary).ok())
-        .ok_or(FormError::NoBoundary)?;
+    let [boundary] = params.values("boundary")[..] else {
+        return Err(FormError::NoBoundary);
+    };
+    let boundary = str::from_utf8(boundary).map_err(|_| FormError::NoBoundary)?;
     let printable = boundary.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     if boundary.is_empty() || boundary.len() > MAX_BOUNDARY || !printable || boundary.ends_with(' ')
     {
@@ -48,10 +41,6 @@ pub(super) fn boundary(content_type: &str) -> Result<String, FormError> {
 }
 
 /// Checks the lines that begin with the boundary: where multer looks for them, and that the form ends with the last.
-///
-/// # Errors
-///
-/// [`FormError`] if one could be missed or misread, there are more than [`MAX_PARTS`] parts, or none ends the form.
 pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormError> {
     let delimiter = [b"--", boundary.as_bytes()].concat();
     let mut parts = 0;
@@ -96,49 +85,42 @@ pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormEr
 fn check_part_headers(part: &[u8]) -> Result<(), FormError> {
     let window = &part[..part.len().min(MAX_PART_HEADERS)];
     let end = memmem::find(window, b"\r\n\r\n").ok_or(FormError::PartHeaders)?;
-    let mut lines = Vec::new();
-    let mut rest = &window[..end];
-    while let Some(line_end) = memmem::find(rest, b"\r\n") {
-        lines.push(&rest[..line_end]);
-        rest = &rest[line_end + 2..];
-    }
-    lines.push(rest);
+    let lines = || window[..end + 2].split_inclusive(|&byte| byte == b'\n');
 
-    let control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
-    if lines.iter().any(|line| line.iter().any(control)) {
+    let is_plain = |line: &[u8]| {
+        line.iter()
+            .all(|&byte| byte == b'\t' || !byte.is_ascii_control())
+    };
+    if !lines().all(|line| line.strip_suffix(b"\r\n").is_some_and(is_plain)) {
         return Err(FormError::PartHeaders);
     }
     for header in [CONTENT_DISPOSITION, CONTENT_TRANSFER_ENCODING] {
-        let is_header = |line: &&&[u8]| {
-            let (name, value) = line.split_at(header.len().min(line.len()));
-            name.eq_ignore_ascii_case(header.as_bytes()) && value.starts_with(b":")
+        let is_header = |line: &&[u8]| {
+            let name = line.split(|&byte| byte == b':').next();
+            name.is_some_and(|name| name.eq_ignore_ascii_case(header.as_bytes()))
         };
-        if lines.iter().filter(is_header).count() > 1 {
+        if lines().filter(is_header).count() > 1 {
             return Err(FormError::PartHeaders);
         }
     }
     Ok(())
 }
 
-/// Returns the one `name` of a part's `Content-Disposition`.
-///
-/// # Errors
-///
-/// [`FormError::UnnamedPart`] if there is none, or not exactly one for every parser.
+/// Returns the name of a part, which must be the only one for every parser.
 pub(super) fn name<'a>(part: &'a Part<'_>) -> Result<&'a [u8], FormError> {
     let header = part.headers().get(CONTENT_DISPOSITION);
     let disposition = header.and_then(|header| HeaderParams::parse(header.as_bytes()));
     let disposition = disposition.ok_or(FormError::UnnamedPart)?;
+    let is_form_data = disposition.value.eq_ignore_ascii_case(b"form-data");
     // RFC 7578, section 4.2, doesn't allow RFC 5987's `name*` here: parsers differ on it.
-    if !disposition.value.eq_ignore_ascii_case(b"form-data") || disposition.has("name*") {
-        return Err(FormError::UnnamedPart);
+    match disposition.values("name")[..] {
+        [name] if is_form_data && disposition.values("name*").is_empty() => Ok(name),
+        _ => Err(FormError::UnnamedPart),
     }
-    disposition.only("name").ok_or(FormError::UnnamedPart)
 }
 
 /// Returns whether a part's content is encoded once more. The header is deprecated (RFC 7578, section 4.7); three of
 /// its values change nothing.
-#[must_use]
 pub(super) fn is_encoded(part: &Part<'_>) -> bool {
     let Some(encoding) = part.headers().get(CONTENT_TRANSFER_ENCODING) else {
         return false;

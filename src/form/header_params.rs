@@ -2,25 +2,16 @@
 //! `name=token` or `name="quoted"` (RFC 9110, section 5.6.6; RFC 7578, section 4.2).
 
 /// A header's value and its parameters: `form-data; name="idImage"` is the value `form-data` and one parameter.
-#[derive(Debug, PartialEq, Eq)]
-pub struct HeaderParams<'a> {
+#[derive(Debug)]
+pub(super) struct HeaderParams<'a> {
     /// What precedes the first `;`, without blanks around it.
-    pub value: &'a [u8],
+    pub(super) value: &'a [u8],
     parameters: Vec<(&'a [u8], &'a [u8])>,
 }
 
 impl<'a> HeaderParams<'a> {
     /// Parses a header; `None` unless all of it follows the grammar, so that no parameter can hide in another's value.
-    ///
-    /// ```
-    /// use put_image::form::header_params::HeaderParams;
-    ///
-    /// let disposition = HeaderParams::parse(br#"form-data; filename="x; name=evil "; name="good""#).unwrap();
-    /// assert_eq!(disposition.only("name"), Some(&b"good"[..]));
-    /// assert_eq!(HeaderParams::parse(br#"form-data; name="good" evil"#), None);
-    /// ```
-    #[must_use]
-    pub fn parse(header: &'a [u8]) -> Option<Self> {
+    pub(super) fn parse(header: &'a [u8]) -> Option<Self> {
         let end = memchr::memchr(b';', header).unwrap_or(header.len());
         let (value, mut rest) = header.split_at(end);
         let mut parameters = Vec::new();
@@ -53,23 +44,11 @@ impl<'a> HeaderParams<'a> {
         })
     }
 
-    /// Returns the value of the parameter of this name, in any case, if there is exactly one.
-    #[must_use]
-    pub fn only(&self, name: &str) -> Option<&'a [u8]> {
-        let mut values = self
-            .parameters
-            .iter()
-            .filter(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()));
-        let (_, value) = values.next()?;
-        values.next().is_none().then_some(value)
-    }
-
-    /// Returns whether there is a parameter of this name, in any case.
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        self.parameters
-            .iter()
-            .any(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
+    /// Returns the values of all parameters of this name, in any case.
+    pub(super) fn values(&self, name: &str) -> Vec<&'a [u8]> {
+        let parameters = self.parameters.iter();
+        let named = parameters.filter(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes()));
+        named.map(|&(_, value)| value).collect()
     }
 }
 
@@ -101,7 +80,10 @@ mod tests {
     #[track_caller]
     fn assert_name(header: &str, name: Option<&str>) {
         let parsed = HeaderParams::parse(header.as_bytes());
-        let found = parsed.as_ref().and_then(|p| p.only("name"));
+        let found = match parsed.map(|p| p.values("name")).as_deref() {
+            Some(&[name]) => Some(name),
+            _ => None,
+        };
         assert_eq!(found, name.map(str::as_bytes), "{header}");
     }
 

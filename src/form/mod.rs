@@ -2,7 +2,7 @@
 //! would be lenient about.
 
 mod guard;
-pub mod header_params;
+mod header_params;
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;

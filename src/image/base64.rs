@@ -10,7 +10,7 @@ use base64::engine::{DecodePaddingMode, Simd};
 
 /// AVX2 or NEON where the processor has it. Bits that belong to no byte must be zero, or two texts would stand for one
 /// image.
-pub(crate) static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
+static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
     let config = GeneralPurposeConfig::new();
     Simd::standard(config.with_decode_padding_mode(DecodePaddingMode::Indifferent))
 });

@@ -1,44 +1,36 @@
 //! The size of an image.
 
-use std::num::NonZeroU32;
-
 /// The most pixels that an image may have (the contract's section on images): 100 megapixels, more than any phone's
 /// camera writes, and little enough for a reader with ordinary limits.
-pub const MAX_PIXELS: u64 = 100_000_000;
+const MAX_PIXELS: u64 = 100_000_000;
 
 /// Width and height in pixels, both above zero and together at most [`MAX_PIXELS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dimensions {
-    width: NonZeroU32,
-    height: NonZeroU32,
+    width: u32,
+    height: u32,
 }
 
 impl Dimensions {
     /// Makes dimensions of a width and a height in pixels.
-    ///
-    /// # Errors
-    ///
-    /// [`DimensionsError`] if there is no pixel, or there are too many.
-    pub fn new(width: u32, height: u32) -> Result<Self, DimensionsError> {
-        let (Some(width), Some(height)) = (NonZeroU32::new(width), NonZeroU32::new(height)) else {
-            return Err(DimensionsError::Empty);
-        };
-        if u64::from(width.get()) * u64::from(height.get()) > MAX_PIXELS {
-            return Err(DimensionsError::TooLarge);
+    pub(super) fn new(width: u32, height: u32) -> Result<Self, DimensionsError> {
+        match u64::from(width) * u64::from(height) {
+            0 => Err(DimensionsError::Empty),
+            1..=MAX_PIXELS => Ok(Self { width, height }),
+            _ => Err(DimensionsError::TooLarge),
         }
-        Ok(Self { width, height })
     }
 
     /// Returns the pixels of a row.
     #[must_use]
     pub const fn width(self) -> u32 {
-        self.width.get()
+        self.width
     }
 
     /// Returns the number of rows.
     #[must_use]
     pub const fn height(self) -> u32 {
-        self.height.get()
+        self.height
     }
 }
 

@@ -3,49 +3,35 @@
 /// How far a text is looked into for what makes it an SVG, in bytes: XML declarations and comments come before.
 const MAX_PROLOG: usize = 1024;
 
-/// Returns a format's name with its article; `None` if the content shows none that is known here.
-#[must_use]
-pub(super) fn name(file: &[u8]) -> Option<&'static str> {
+/// At which byte a format's files have which bytes, and the format's name with its article.
+const FORMATS: [(usize, &[u8], &str); 16] = [
+    (0, b"GIF8", "a GIF"),
+    (0, b"II*\0", "a TIFF"),
+    (0, b"MM\0*", "a TIFF"),
+    (0, b"BM", "a BMP"),
+    (0, b"%PDF-", "a PDF"),
+    (0, b"\0\0\0\x0CjP  ", "a JPEG 2000"),
     // ISO/IEC 14496-12, section 4.3: a box of type `ftyp`, then the major brand.
-    if let [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] = file {
-        return match brand.first_chunk()? {
-            b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => {
-                Some("a HEIC")
-            }
-            b"avif" | b"avis" => Some("an AVIF"),
-            _ => None,
-        };
-    }
-    if let [
-        b'R',
-        b'I',
-        b'F',
-        b'F',
-        _,
-        _,
-        _,
-        _,
-        b'W',
-        b'E',
-        b'B',
-        b'P',
-        ..,
-    ] = file
-    {
+    (4, b"ftypheic", "a HEIC"),
+    (4, b"ftypheix", "a HEIC"),
+    (4, b"ftypheim", "a HEIC"),
+    (4, b"ftypheis", "a HEIC"),
+    (4, b"ftyphevc", "a HEIC"),
+    (4, b"ftyphevx", "a HEIC"),
+    (4, b"ftypmif1", "a HEIC"),
+    (4, b"ftypmsf1", "a HEIC"),
+    (4, b"ftypavif", "an AVIF"),
+    (4, b"ftypavis", "an AVIF"),
+];
+
+/// Returns a format's name with its article; `None` if the content shows none that is known here.
+pub(super) fn name(file: &[u8]) -> Option<&'static str> {
+    let has = |at: usize, what: &[u8]| file.get(at..).is_some_and(|rest| rest.starts_with(what));
+    if has(0, b"RIFF") && has(8, b"WEBP") {
         return Some("a WebP");
     }
-    let starts: [(&[u8], &str); 6] = [
-        (b"GIF8", "a GIF"),
-        (b"II*\0", "a TIFF"),
-        (b"MM\0*", "a TIFF"),
-        (b"BM", "a BMP"),
-        (b"%PDF-", "a PDF"),
-        (b"\0\0\0\x0CjP  ", "a JPEG 2000"),
-    ];
-    if let Some((_, name)) = starts
-        .into_iter()
-        .find(|(start, _)| file.starts_with(start))
-    {
+    let known = FORMATS.iter().find(|&&(at, what, _)| has(at, what));
+    if let Some(&(_, _, name)) = known {
         return Some(name);
     }
     let head = &file[..file.len().min(MAX_PROLOG)];

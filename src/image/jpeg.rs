@@ -5,7 +5,7 @@ use super::dimensions::{Dimensions, DimensionsError};
 
 mod tables;
 
-use self::tables::Tables;
+use self::tables::{Tables, has};
 
 /// The most scans that a JPEG may have. libjpeg's own progression has 10; each costs a reader a pass over all pixels.
 const MAX_SCANS: u32 = 100;
@@ -20,8 +20,7 @@ const DHT: u8 = 0xC4;
 const DQT: u8 = 0xDB;
 
 /// Returns whether a file claims to be a JPEG.
-#[must_use]
-pub fn is_jpeg(file: &[u8]) -> bool {
+pub(super) fn is_jpeg(file: &[u8]) -> bool {
     file.starts_with(&[0xFF, SOI])
 }
 
@@ -55,12 +54,11 @@ pub fn check(file: &[u8]) -> Result<Dimensions, JpegError> {
                 frame.check_scan(segment, &tables)?;
                 rest = skip_entropy_coded(rest)?;
             }
-            _ if is_frame(marker) => {
-                if frame.is_some() {
-                    return Err(JpegError::Damaged);
-                }
-                frame = Some(Frame::parse(marker, segment)?);
-            }
+            // JPG and DAC, which stand among the markers of frames.
+            0xC8 | 0xCC => {}
+            // The frames, and DHP of a hierarchical JPEG, which comes before its frames.
+            0xC0..=0xCF | 0xDE if frame.is_some() => return Err(JpegError::Damaged),
+            0xC0..=0xCF | 0xDE => frame = Some(Frame::parse(marker, segment)?),
             _ => {}
         }
     }
@@ -111,12 +109,6 @@ fn skip_entropy_coded(data: &[u8]) -> Result<&[u8], JpegError> {
         }
     }
     Err(JpegError::Cut)
-}
-
-/// Returns whether a marker starts a frame header: SOF0 to SOF15 but DHT, JPG and DAC, and DHP of a hierarchical
-/// JPEG, which comes before its frames.
-const fn is_frame(marker: u8) -> bool {
-    matches!(marker, 0xC0..=0xCF | 0xDE) && !matches!(marker, DHT | 0xC8 | 0xCC)
 }
 
 /// What a frame header says (T.81, B.2.2).
@@ -201,9 +193,9 @@ impl Frame {
             let at = left.iter().position(|component| component.id == id);
             let component = left.remove(at.ok_or(JpegError::Damaged)?);
             blocks += component.blocks;
-            let complete = tables.has_quantization(component.quantization)
-                && (!codes_dc || tables.has_dc(dc))
-                && (!needs_ac || tables.has_ac(ac));
+            let complete = has(tables.quantization, component.quantization)
+                && (!codes_dc || has(tables.dc, dc))
+                && (!needs_ac || has(tables.ac, ac));
             if !complete {
                 return Err(JpegError::MissingTable);
             }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use self::base64::Base64Error;
-pub use self::dimensions::{Dimensions, DimensionsError, MAX_PIXELS};
+pub use self::dimensions::{Dimensions, DimensionsError};
 use self::jpeg::JpegError;
 use self::png::PngError;
 
@@ -96,14 +96,12 @@ impl Image {
     }
 
     /// Returns the bytes that a PNG was inflated to; 0 for a JPEG.
-    #[must_use]
-    pub const fn inflated(&self) -> u64 {
+    pub(crate) const fn inflated(&self) -> u64 {
         self.inflated
     }
 
     /// Computes the SHA-256 of the content.
-    #[must_use]
-    pub fn sha256(&self) -> [u8; 32] {
+    pub(crate) fn sha256(&self) -> [u8; 32] {
         Sha256::digest(&self.bytes).into()
     }
 }

@@ -23,8 +23,7 @@ const MAX_INFLATED_CHUNK: usize = 1 << 20;
 const WINDOW: usize = 128 << 10;
 
 /// Returns whether a file claims to be a PNG (section 5.2).
-#[must_use]
-pub fn is_png(file: &[u8]) -> bool {
+pub(super) fn is_png(file: &[u8]) -> bool {
     file.starts_with(b"\x89PNG\r\n\x1A\n")
 }
 

@@ -228,7 +228,7 @@ impl Storage {
             .send()
             .await
             .map_err(|error| call_failed("GetItem", error))?;
-        Ok(found.item.map(Submission::from))
+        Ok(found.item.map(Submission))
     }
 }
 

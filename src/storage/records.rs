@@ -48,13 +48,9 @@ impl TryFrom<Item> for Project {
     }
 }
 
-/// A submission: whose it is, and which images it has.
+/// A submission, as it was read: whose it is, and which images it has.
 #[derive(Debug)]
-pub(crate) struct Submission {
-    /// `projectId`; a record without it is nobody's.
-    project_id: Option<String>,
-    images: HashMap<ImageField, AttributeValue>,
-}
+pub(crate) struct Submission(pub(super) Item);
 
 impl Submission {
     /// Returns the attributes that are read.
@@ -63,33 +59,19 @@ impl Submission {
         format!("projectId, {images}")
     }
 
-    /// Returns whether it is the submission of the project with this ID.
+    /// Returns whether it is the submission of the project with this ID. A record without one is nobody's.
     pub(crate) fn is_of(&self, project_id: &str) -> bool {
-        self.project_id.as_deref() == Some(project_id)
+        matches!(self.0.get("projectId"), Some(AttributeValue::S(id)) if id == project_id)
     }
 
-    /// Returns an image's attribute as it was read, whatever is in it.
+    /// Returns an image's attribute, whatever is in it.
     pub(super) fn image(&self, field: ImageField) -> Option<&AttributeValue> {
-        self.images.get(&field)
+        self.0.get(field.name())
     }
 
     /// Returns the object key of an image that the submission has.
     pub(super) fn key(&self, field: ImageField) -> Option<&str> {
-        let image = self.images.get(&field)?.as_m().ok()?;
+        let image = self.image(field)?.as_m().ok()?;
         image.get("key")?.as_s().ok().map(String::as_str)
-    }
-}
-
-impl From<Item> for Submission {
-    fn from(mut item: Item) -> Self {
-        let project_id = match item.remove("projectId") {
-            Some(AttributeValue::S(id)) => Some(id),
-            _ => None,
-        };
-        let images = ImageField::ALL
-            .into_iter()
-            .filter_map(|field| Some((field, item.remove(field.name())?)))
-            .collect();
-        Self { project_id, images }
     }
 }

@@ -86,12 +86,11 @@ impl RequestLog {
 
     /// Returns what is known in the end.
     pub(crate) fn end(self) -> Known {
+        let total = self.started.elapsed();
+        let known = self.known.into_inner();
         Known {
-            total: self.started.elapsed(),
-            ..self
-                .known
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner)
+            total,
+            ..known.unwrap_or_else(PoisonError::into_inner)
         }
     }
 

@@ -40,14 +40,15 @@ pub async fn status(lambda: &Lambda, event: &str) -> Option<u16> {
 #[tokio::test]
 async fn a_missing_variable_ends_it_at_start_and_is_named() {
     let variables = ["PROJECTS_TABLE", "SUBMISSIONS_TABLE", "IMAGES_BUCKET"];
-    for missing in variables {
+    let unset = variables.map(|name| (name, None));
+    let empty = variables.map(|name| (name, Some("")));
+    for (missing, value) in unset.into_iter().chain(empty) {
         let mut command = Command::new(BINARY);
-        command.env_clear().envs(
-            variables
-                .iter()
-                .filter(|name| **name != missing)
-                .map(|name| (name, "x")),
-        );
+        command
+            .env_clear()
+            .envs(variables.map(|name| (name, "x")))
+            .env_remove(missing)
+            .envs(value.map(|value| (missing, value)));
         let output = command.output().await.unwrap();
         assert!(!output.status.success());
         let log = String::from_utf8(output.stderr).unwrap();

@@ -5,9 +5,9 @@ use super::JpegError;
 /// The slots in which a quantization, DC or AC table is defined.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    quantization: [bool; 4],
-    dc: [bool; 4],
-    ac: [bool; 4],
+    pub(super) quantization: [bool; 4],
+    pub(super) dc: [bool; 4],
+    pub(super) ac: [bool; 4],
 }
 
 impl Tables {
@@ -46,18 +46,6 @@ impl Tables {
         }
         Ok(())
     }
-
-    pub(super) fn has_quantization(&self, slot: u8) -> bool {
-        has(self.quantization, slot)
-    }
-
-    pub(super) fn has_dc(&self, slot: u8) -> bool {
-        has(self.dc, slot)
-    }
-
-    pub(super) fn has_ac(&self, slot: u8) -> bool {
-        has(self.ac, slot)
-    }
 }
 
 fn define(slots: &mut [bool; 4], slot: u8) -> Result<(), JpegError> {
@@ -65,7 +53,8 @@ fn define(slots: &mut [bool; 4], slot: u8) -> Result<(), JpegError> {
     Ok(())
 }
 
-fn has(slots: [bool; 4], slot: u8) -> bool {
+/// Returns whether a table is defined in a slot.
+pub(super) fn has(slots: [bool; 4], slot: u8) -> bool {
     slots.get(usize::from(slot)) == Some(&true)
 }
 

@@ -31,26 +31,23 @@ impl Rows {
     /// Returns the rows that an image of this header has.
     pub(super) fn expected(info: &Info<'_>) -> Self {
         let bits = info.bits_per_pixel() as u64;
-        let pass = |columns: u32, rows: u32| {
-            (u64::from(rows), 1 + (u64::from(columns) * bits).div_ceil(8))
-        };
-        let mut passes = if info.interlaced {
-            let count =
-                |size: u32, first: u32, step: u32| size.saturating_sub(first).div_ceil(step);
-            let passes =
-                ADAM7.map(|(x, y, dx, dy)| (count(info.width, x, dx), count(info.height, y, dy)));
-            // A pass without columns has no rows either, not even their filter types.
-            let not_empty = passes
-                .into_iter()
-                .filter(|(columns, rows)| *columns > 0 && *rows > 0);
-            not_empty
-                .map(|(columns, rows)| pass(columns, rows))
-                .collect()
+        let passes = if info.interlaced {
+            &ADAM7[..]
         } else {
-            vec![pass(info.width, info.height)]
+            &[(0, 0, 1, 1)]
         };
-        passes.reverse();
-        Self { passes, row: 0 }
+        let count = |size: u32, first, step| u64::from(size.saturating_sub(first).div_ceil(step));
+        let sizes = passes
+            .iter()
+            .map(|&(x, y, dx, dy)| (count(info.width, x, dx), count(info.height, y, dy)));
+        // A pass without columns has no rows either, not even their filter types.
+        let rows = sizes
+            .filter(|&(columns, rows)| columns > 0 && rows > 0)
+            .map(|(columns, rows)| (rows, 1 + (columns * bits).div_ceil(8)));
+        Self {
+            passes: rows.rev().collect(),
+            row: 0,
+        }
     }
 
     /// Returns the bytes of all that is expected, before the first is taken.
