@@ -1,6 +1,6 @@
 //! `PUT /Image`: stores the images of an identity check, all of a request's or none.
 //!
-//! A request goes one way, and [`handler`] reads as that way: [`form`] → [`storage`]'s records → [`checks`] → upload →
+//! A request goes one way, and [`handler`] reads as that way: [`form`] → [`storage`]'s records → `checks` → upload →
 //! commit → answer. [`domain`] and [`image`] have the types that are valid once they exist, [`error`] every answer that
 //! is not a success, [`deadline`] the time that each step has, and [`telemetry`] what an operator sees.
 

@@ -61,19 +61,16 @@ impl Form {
             let Some(field) = Field::ALL.into_iter().find(|field| field.resembles(name)) else {
                 continue;
             };
-            let refuse = |problem| Err(FormError::Field { field, problem });
-            if field.name().as_bytes() != name {
-                return refuse(FieldError::Misspelt);
-            }
-            if guard::is_encoded(&part) {
-                return refuse(FieldError::Encoded);
-            }
-            if !seen.insert(field) {
-                return refuse(FieldError::Repeated);
-            }
-            if let Err(problem) = form.set(field, content.trim_ascii()) {
-                return refuse(problem);
-            }
+            let set = if field.name().as_bytes() != name {
+                Err(FieldError::Misspelt)
+            } else if guard::is_encoded(&part) {
+                Err(FieldError::Encoded)
+            } else if !seen.insert(field) {
+                Err(FieldError::Repeated)
+            } else {
+                form.set(field, content.trim_ascii())
+            };
+            set.map_err(|problem| FormError::Field { field, problem })?;
         }
         Ok(form)
     }

@@ -64,16 +64,15 @@ impl Storage {
                 Err(passed) if attempts.sent() == 0 => return Commit::Refused(passed.into()),
                 Err(passed) => return self.read_back(new, &current, passed, deadline).await,
             };
+            let condition_failed = error
+                .as_service_error()
+                .is_some_and(UpdateItemError::is_conditional_check_failed_exception);
+            let fault = call_failed("UpdateItem", error);
             if !attempts.all_refused() {
-                let fault = call_failed("UpdateItem", error);
                 return self.read_back(new, &current, fault, deadline).await;
             }
-            let condition_failed = matches!(
-                error.as_service_error(),
-                Some(UpdateItemError::ConditionalCheckFailedException(_))
-            );
             if !condition_failed {
-                return Commit::Refused(Fault::into(call_failed("UpdateItem", error)));
+                return Commit::Refused(fault.into());
             }
             // Another request's commit came first, or the submission is gone or another project's.
             let read = self.submission(new.submission_id);
