@@ -62,7 +62,9 @@ pub fn check(file: &[u8], max_inflated: u64) -> Result<(Dimensions, u64), PngErr
                     return Err(PngError::Animated);
                 }
                 if kind == chunk::IDAT && rows.is_none() {
-                    check_palette(info)?;
+                    if !has_usable_palette(info) {
+                        return Err(PngError::Damaged);
+                    }
                     let expected = Rows::expected(info);
                     inflated += expected.bytes();
                     rows = Some(expected);
@@ -90,16 +92,11 @@ pub fn check(file: &[u8], max_inflated: u64) -> Result<(Dimensions, u64), PngErr
     Ok((dimensions.ok_or(PngError::Damaged)?, inflated))
 }
 
-/// Checks that an indexed image has colours before its pixels (section 11.2.2).
-fn check_palette(info: &Info<'_>) -> Result<(), PngError> {
-    let is_usable = match &info.palette {
+/// Returns whether an indexed image has colours before its pixels (section 11.2.2).
+fn has_usable_palette(info: &Info<'_>) -> bool {
+    match &info.palette {
         Some(palette) => palette.len().is_multiple_of(3) && (3..=768).contains(&palette.len()),
         None => info.color_type != ColorType::Indexed,
-    };
-    if is_usable {
-        Ok(())
-    } else {
-        Err(PngError::Damaged)
     }
 }
 

@@ -75,7 +75,7 @@ impl Metrics {
         let (_, code) = status_and_code(result);
         let by_code = (&[("Code", code)][..], &metrics[..1]);
         let mut lines = self.line(context, &[(&[], &metrics), by_code]);
-        for (field, format, size) in known.images() {
+        for &(field, format, size) in &known.images {
             let dimensions = [("Field", field.name()), ("Format", format.extension())];
             let metrics = [
                 ("Images", "Count", 1.into()),

@@ -41,8 +41,8 @@ pub(crate) struct Known {
     pub(crate) steps: [Option<Duration>; 4],
     /// How long all of it took.
     pub(crate) total: Duration,
-    /// Format and bytes of each image that is put.
-    pub(crate) images: [Option<(Format, usize)>; 4],
+    /// Field, format and bytes of each image that is put.
+    pub(crate) images: Vec<(ImageField, Format, usize)>,
 }
 
 impl RequestLog {
@@ -70,10 +70,11 @@ impl RequestLog {
 
     /// Notes the images that are put.
     pub(crate) fn images(&self, objects: &[Object]) {
-        for object in objects {
-            let image = (object.image.format(), object.image.bytes().len());
-            self.lock().images[object.field as usize] = Some(image);
-        }
+        let images = objects.iter().map(|Object { field, image, .. }| {
+            let size = image.bytes().len();
+            (*field, image.format(), size)
+        });
+        self.lock().images = images.collect();
     }
 
     /// Runs a step and notes how long it took.
@@ -100,17 +101,11 @@ impl RequestLog {
 }
 
 impl Known {
-    /// Returns the images that are put: field, format and bytes of each.
-    pub(crate) fn images(&self) -> impl Iterator<Item = (ImageField, Format, usize)> {
-        let images = ImageField::ALL.into_iter().zip(self.images);
-        images.filter_map(|(field, image)| image.map(|(format, size)| (field, format, size)))
-    }
-
     /// Writes the request's line.
     pub(crate) fn write_line(&self, result: &Result<(), Error>) {
-        let format =
-            |field: ImageField| self.images[field as usize].map(|(format, _)| format.extension());
-        let size = |field: ImageField| self.images[field as usize].map(|(_, size)| size);
+        let image = |field| self.images.iter().find(|(other, ..)| *other == field);
+        let format = |field| image(field).map(|(_, format, _)| format.extension());
+        let size = |field| image(field).map(|(.., size)| *size);
         let step = |step: Step| self.steps[step as usize].map(milliseconds);
         let (status, code) = status_and_code(result);
         macro_rules! log {
