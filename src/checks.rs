@@ -1,6 +1,6 @@
 //! The checks of a request against the records: rows 3 to 9 of the contract's table.
 
-use crate::domain::{ApiKey, IdType, ImageField, Text};
+use crate::domain::{Admin, ApiKey, IdType, ImageField, Text};
 use crate::error::Error;
 use crate::form::Images;
 use crate::storage::{Project, Submission};
@@ -23,11 +23,11 @@ pub(crate) fn project(project: Option<Project>) -> Result<Project, Error> {
     }
 }
 
-/// Checks the administrator, whose account may differ in ASCII case: row 5. Returns the account as it is registered.
-pub(crate) fn admin<'a>(project: &'a Project, admin: &Text) -> Result<&'a str, Error> {
+/// Checks the administrator: row 5. Returns the account as it is registered.
+pub(crate) fn admin<'a>(project: &'a Project, admin: &Admin) -> Result<&'a Admin, Error> {
     let mut registered = project.admins.iter();
-    let account = registered.find(|registered| registered.eq_ignore_ascii_case(admin.as_str()));
-    account.map(String::as_str).ok_or(Error::InvalidAdmin)
+    let account = registered.find(|registered| *registered == admin);
+    account.ok_or(Error::InvalidAdmin)
 }
 
 /// Checks that the submission exists and is the project's: row 6. The two are not told apart.

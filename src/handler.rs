@@ -148,9 +148,7 @@ impl App {
             .ok_or(Error::MissingData("x-api-key"))?;
         let submission_id = form
             .submission_id
-            .as_ref()
-            .ok_or(Error::MissingData("submissionId"))?
-            .as_str();
+            .ok_or(Error::MissingData("submissionId"))?;
         let admin = form.admin.ok_or(Error::MissingData("admin"))?;
         checks::gateway_key(&api_key, gateway_key)?;
 
@@ -160,7 +158,7 @@ impl App {
         let reads = async {
             tokio::join!(
                 self.storage.project(&key_hash),
-                self.storage.submission(submission_id)
+                self.storage.submission(submission_id.as_str())
             )
         };
         let (project, submission) = log
@@ -170,12 +168,12 @@ impl App {
         log.project(&project.id);
         let admin = checks::admin(&project, &admin)?;
         let submission = checks::submission(submission?, &project)?;
-        log.submission(submission_id);
+        log.submission(submission_id.as_str());
         let id_type = checks::id_type(&form.images, form.id_type.as_ref())?;
 
         let hashed = hashing.await.map_err(|_| Fault::Panicked)?;
         let object =
-            |(field, image, sha256)| Object::new(&project.id, submission_id, field, image, sha256);
+            |(field, image, sha256)| Object::new(&project.id, &submission_id, field, image, sha256);
         let objects: Vec<Object> = hashed.into_iter().map(object).collect();
         log.images(&objects);
         let keys = || objects.iter().map(|object| object.key.clone()).collect();
@@ -191,7 +189,7 @@ impl App {
         }
         let new = NewImages {
             project_id: &project.id,
-            submission_id,
+            submission_id: &submission_id,
             admin,
             id_type,
             objects: &objects,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, Request};
 use put_image::deadline::TIMEOUT;
-use put_image::domain::Text;
+use put_image::domain::SubmissionId;
 use put_image::form::Form;
 use serde::de::IgnoredAny;
 
@@ -43,7 +43,7 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
 }
 
 /// The submission that an event is about, if it can be read.
-async fn submission_id(event: &[u8]) -> Option<Text> {
+async fn submission_id(event: &[u8]) -> Option<SubmissionId> {
     let request: Request = serde_json::from_slice::<LambdaRequest>(event).ok()?.into();
     let content_type = request
         .headers()

@@ -46,8 +46,8 @@ impl fmt::Display for ApiKeyHash {
     }
 }
 
-/// A short text of the form, such as a submission's ID: UTF-8, neither empty nor over [`MAX_TEXT`] bytes, without
-/// control characters, and without blanks around it.
+/// A short text of the form: UTF-8, neither empty nor over [`MAX_TEXT`] bytes, without control characters, and
+/// without blanks around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text(String);
 
@@ -102,27 +102,104 @@ pub enum TextError {
     ControlCharacter,
 }
 
+/// The ID of a submission, which may or may not exist.
+#[derive(Clone, Debug)]
+pub struct SubmissionId(Text);
+
+impl SubmissionId {
+    /// Returns the ID as it is in records and object keys.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl From<Text> for SubmissionId {
+    fn from(text: Text) -> Self {
+        Self(text)
+    }
+}
+
+/// An administrator's account, an e-mail address. Accounts are the same if they differ in ASCII case alone.
+#[derive(Clone, Debug)]
+pub struct Admin(String);
+
+impl Admin {
+    /// Returns the account as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq for Admin {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Admin {}
+
+impl From<Text> for Admin {
+    fn from(text: Text) -> Self {
+        Self(text.0)
+    }
+}
+
+impl From<String> for Admin {
+    /// Takes an account as it is registered on a project.
+    fn from(registered: String) -> Self {
+        Self(registered)
+    }
+}
+
 /// The kind of an ID document (the contract's section on the request).
-#[derive(Clone, Copy, Debug)]
-pub struct IdType(&'static str);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdType {
+    /// `drivers_license`
+    DriversLicense,
+    /// `government_id`
+    GovernmentId,
+    /// `passport`
+    Passport,
+    /// `residence_permit`
+    ResidencePermit,
+    /// `vehicle_registration_certificate`
+    VehicleRegistrationCertificate,
+    /// `visa`
+    Visa,
+    /// `aadhaar`
+    Aadhaar,
+    /// `pancard`
+    Pancard,
+}
 
 impl IdType {
     /// All eight, in the contract's order.
     pub const ALL: [Self; 8] = [
-        Self("drivers_license"),
-        Self("government_id"),
-        Self("passport"),
-        Self("residence_permit"),
-        Self("vehicle_registration_certificate"),
-        Self("visa"),
-        Self("aadhaar"),
-        Self("pancard"),
+        Self::DriversLicense,
+        Self::GovernmentId,
+        Self::Passport,
+        Self::ResidencePermit,
+        Self::VehicleRegistrationCertificate,
+        Self::Visa,
+        Self::Aadhaar,
+        Self::Pancard,
     ];
 
     /// Returns the name in the form and in the record.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        self.0
+        match self {
+            Self::DriversLicense => "drivers_license",
+            Self::GovernmentId => "government_id",
+            Self::Passport => "passport",
+            Self::ResidencePermit => "residence_permit",
+            Self::VehicleRegistrationCertificate => "vehicle_registration_certificate",
+            Self::Visa => "visa",
+            Self::Aadhaar => "aadhaar",
+            Self::Pancard => "pancard",
+        }
     }
 
     /// Parses a name, compared to the letter; `None` if it is none of the eight.

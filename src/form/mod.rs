@@ -14,7 +14,7 @@ use multer::Multipart;
 
 use self::guard::MAX_PART_HEADERS;
 pub use self::guard::{MAX_BOUNDARY, MAX_PARTS};
-use crate::domain::{Field, ImageField, Text, TextError};
+use crate::domain::{Admin, Field, ImageField, SubmissionId, Text, TextError};
 use crate::image::png::MAX_INFLATED;
 use crate::image::{DecodeError, Image};
 
@@ -25,9 +25,9 @@ pub type Images = BTreeMap<ImageField, Image>;
 #[derive(Debug, Default)]
 pub struct Form {
     /// `submissionId`.
-    pub submission_id: Option<Text>,
+    pub submission_id: Option<SubmissionId>,
     /// `admin`.
-    pub admin: Option<Text>,
+    pub admin: Option<Admin>,
     /// `idType`; whether there is such a type is checked after the records (row 9).
     pub id_type: Option<Text>,
     /// The images, decoded.
@@ -77,8 +77,8 @@ impl Form {
 
     fn set(&mut self, field: Field, content: &[u8]) -> Result<(), FieldError> {
         match field {
-            Field::SubmissionId => self.submission_id = Text::parse(content)?,
-            Field::Admin => self.admin = Text::parse(content)?,
+            Field::SubmissionId => self.submission_id = Text::parse(content)?.map(Into::into),
+            Field::Admin => self.admin = Text::parse(content)?.map(Into::into),
             Field::IdType => self.id_type = Text::parse(content)?,
             Field::Image(_) if content.is_empty() => {}
             Field::Image(field) => {

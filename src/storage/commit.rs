@@ -15,7 +15,7 @@ use time::format_description::well_known::iso8601::{Config, EncodedConfig, TimeP
 use super::attempts::Attempts;
 use super::{Object, Storage, Submission, call_failed};
 use crate::deadline::Deadline;
-use crate::domain::IdType;
+use crate::domain::{Admin, IdType, SubmissionId};
 use crate::error::{Error, Fault};
 
 /// What a commit writes, and to which submission.
@@ -24,9 +24,9 @@ pub(crate) struct NewImages<'a> {
     /// The project that the submission must still belong to.
     pub(crate) project_id: &'a str,
     /// The submission.
-    pub(crate) submission_id: &'a str,
+    pub(crate) submission_id: &'a SubmissionId,
     /// The administrator, as registered.
-    pub(crate) admin: &'a str,
+    pub(crate) admin: &'a Admin,
     /// The type to record, if an ID image is put.
     pub(crate) id_type: Option<IdType>,
     /// The uploaded objects.
@@ -75,7 +75,7 @@ impl Storage {
                 return Commit::Refused(fault.into());
             }
             // Another request's commit came first, or the submission is gone or another project's.
-            let read = self.submission(new.submission_id);
+            let read = self.submission(new.submission_id.as_str());
             match deadline.work.run("commit", read).await.flatten() {
                 Ok(Some(found)) if found.is_of(new.project_id) => current = found,
                 Ok(_) => return Commit::Refused(Error::InvalidSubmission),
@@ -96,10 +96,10 @@ impl Storage {
             .dynamodb
             .update_item()
             .table_name(&self.config.submissions_table)
-            .key("submissionId", text(new.submission_id))
+            .key("submissionId", text(new.submission_id.as_str()))
             .expression_attribute_values(":projectId", text(new.project_id))
             .expression_attribute_values(":updatedAt", text(&now))
-            .expression_attribute_values(":updatedBy", text(new.admin));
+            .expression_attribute_values(":updatedBy", text(new.admin.as_str()));
         let mut set = vec![
             "updatedAt = :updatedAt".to_owned(),
             "updatedBy = :updatedBy".to_owned(),
@@ -144,7 +144,7 @@ impl Storage {
         fault: Fault,
         deadline: Deadline,
     ) -> Commit {
-        let read = self.submission(new.submission_id);
+        let read = self.submission(new.submission_id.as_str());
         let found = deadline.answer.run("read back", read).await;
         // One of ours is enough: they came all at once, and another request may have replaced some since.
         let names_ours = |found: &Submission| {
@@ -171,7 +171,7 @@ fn replaced(new: NewImages<'_>, before: &Submission) -> Vec<String> {
 }
 
 /// Returns an image's attribute in the record.
-fn image_attribute(object: &Object, now: &str, admin: &str) -> AttributeValue {
+fn image_attribute(object: &Object, now: &str, admin: &Admin) -> AttributeValue {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let dimensions = object.image.dimensions();
     let members = [
@@ -185,7 +185,7 @@ fn image_attribute(object: &Object, now: &str, admin: &str) -> AttributeValue {
         ("width", AttributeValue::N(dimensions.width().to_string())),
         ("height", AttributeValue::N(dimensions.height().to_string())),
         ("updatedAt", text(now)),
-        ("updatedBy", text(admin)),
+        ("updatedBy", text(admin.as_str())),
     ];
     let members = members
         .into_iter()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::domain::ImageField;
+use crate::domain::{Admin, ImageField};
 use crate::error::Fault;
 
 /// A DynamoDB item.
@@ -18,7 +18,7 @@ pub(crate) struct Project {
     /// Whether `status` is `active`. Anything else, or nothing, is not.
     pub(crate) is_active: bool,
     /// `admins`, as registered. DynamoDB can't store an empty set, so a project without the attribute has none.
-    pub(crate) admins: Vec<String>,
+    pub(crate) admins: Vec<Admin>,
 }
 
 impl Project {
@@ -34,7 +34,7 @@ impl TryFrom<Item> for Project {
             matches!(item.get("status"), Some(AttributeValue::S(status)) if status == "active");
         let admins = match item.remove("admins") {
             None => Vec::new(),
-            Some(AttributeValue::Ss(admins)) => admins,
+            Some(AttributeValue::Ss(admins)) => admins.into_iter().map(Admin::from).collect(),
             Some(_) => return Err(Fault::MalformedRecord("admins")),
         };
         let Some(AttributeValue::S(id)) = item.remove("projectId") else {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::attempts::Attempts;
 use super::{Storage, call_failed};
 use crate::deadline::Deadline;
-use crate::domain::ImageField;
+use crate::domain::{ImageField, SubmissionId};
 use crate::error::Fault;
 use crate::image::Image;
 
@@ -38,7 +38,7 @@ impl Object {
     /// Makes an object of an image, under a key that no other object ever has.
     pub(crate) fn new(
         project_id: &str,
-        submission_id: &str,
+        submission_id: &SubmissionId,
         field: ImageField,
         image: Image,
         sha256: [u8; 32],
@@ -55,8 +55,12 @@ impl Object {
     }
 
     /// Returns what the keys of a field's objects begin with.
-    pub(super) fn prefix(project_id: &str, submission_id: &str, field: ImageField) -> String {
-        format!("{project_id}/{submission_id}/{}/", field.name())
+    pub(super) fn prefix(
+        project_id: &str,
+        submission_id: &SubmissionId,
+        field: ImageField,
+    ) -> String {
+        format!("{project_id}/{}/{}/", submission_id.as_str(), field.name())
     }
 }
 
