@@ -1,12 +1,11 @@
 //! The command line.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use put_image::domain::Text;
-
-use crate::erase::WAIT;
 
 /// Registers projects, keys and submissions of PUT /Image, shows them, and sweeps what a crash left over.
 ///
@@ -56,7 +55,6 @@ pub enum ProjectCommand {
     /// Print a project's record
     Show {
         /// The project's ID
-        #[arg(value_parser = text)]
         id: String,
     },
     /// Print a line for each project: its status, ID and administrators
@@ -64,7 +62,6 @@ pub enum ProjectCommand {
     /// Register more administrators on a project
     AddAdmin {
         /// The project's ID
-        #[arg(value_parser = text)]
         id: String,
         /// Their e-mail accounts
         #[arg(required = true, value_parser = account)]
@@ -73,7 +70,6 @@ pub enum ProjectCommand {
     /// Take administrators off a project
     RemoveAdmin {
         /// The project's ID
-        #[arg(value_parser = text)]
         id: String,
         /// Their e-mail accounts
         #[arg(required = true)]
@@ -82,13 +78,11 @@ pub enum ProjectCommand {
     /// Put a project out of service: its requests get `invalid_project` from then on
     Close {
         /// The project's ID
-        #[arg(value_parser = text)]
         id: String,
     },
     /// Put a closed project into service again
     Reopen {
         /// The project's ID
-        #[arg(value_parser = text)]
         id: String,
     },
     /// A project's API key
@@ -102,7 +96,6 @@ pub enum KeyCommand {
     /// Give a project a new API key and print it; from then on, or after --keep-old, the old one opens nothing
     Rotate {
         /// The project's ID
-        #[arg(value_parser = text)]
         id: String,
         /// How long the old key still opens the project, as 90m, 48h or 7d
         #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -136,35 +129,34 @@ pub enum SubmissionCommand {
     /// Print a submission's record and list its images
     Show {
         /// The submission's ID
-        #[arg(value_parser = text)]
         id: String,
         /// Also save the images in this folder, which is made for your eyes alone
         #[arg(long, value_name = "DIR")]
         save: Option<PathBuf>,
     },
     /// Erase a submission: its record, and all versions of all its images, for good
-    Erase {
-        /// The submission's ID
-        #[arg(value_parser = text)]
-        id: String,
-        /// The ID of its project: to be sure, or to go on with an erasure whose record is gone already
-        #[arg(long)]
-        project: Option<String>,
-        /// Don't ask
-        #[arg(long)]
-        yes: bool,
-        /// How long to wait for requests that began before, in seconds
-        #[arg(long, value_name = "SECONDS", default_value_t = WAIT.as_secs())]
-        wait: u64,
-    },
+    Erase(Erase),
+}
+
+/// Options of `submission erase`.
+#[derive(Debug, Args)]
+pub struct Erase {
+    /// The submission's ID
+    pub id: String,
+    /// The ID of its project: to be sure, or to go on with an erasure whose record is gone already
+    #[arg(long)]
+    pub project: Option<String>,
+    /// Don't ask
+    #[arg(long)]
+    pub yes: bool,
+    /// How long to wait for requests that began before, in seconds
+    // The longest that the template's `Timeout` allows, and a little for uploads that arrive late.
+    #[arg(long, value_name = "SECONDS", default_value_t = 40)]
+    pub wait: u64,
 }
 
 /// A text as a form's field can have it.
-///
-/// # Errors
-///
-/// What is wrong with it.
-pub fn text(value: &str) -> Result<String, String> {
+fn text(value: &str) -> Result<String, String> {
     match Text::parse(value.as_bytes()) {
         Ok(Some(text)) if text.as_str() == value => Ok(value.to_owned()),
         Ok(_) => {
@@ -177,13 +169,12 @@ pub fn text(value: &str) -> Result<String, String> {
 /// An account that looks like an e-mail address.
 fn account(value: &str) -> Result<String, String> {
     let is_address = value.rsplit_once('@').is_some_and(|(user, domain)| {
-        let mut labels = domain.split('.');
         let is_label = |label: &str| {
             !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-')
         };
         !user.is_empty()
             && !user.contains(|c: char| " @<>()[]:;,\\\"".contains(c))
-            && labels.all(is_label)
+            && domain.split('.').all(is_label)
     });
     if !is_address {
         return Err("it is no e-mail account such as admin@example.com".to_owned());
@@ -201,20 +192,11 @@ fn id(value: &str) -> Result<String, String> {
 
 /// A number of minutes, hours or days.
 fn duration(value: &str) -> Result<Duration, String> {
-    let (number, unit) = value.split_at(value.len().saturating_sub(1));
-    let minutes = match unit {
-        "m" => Some(1),
-        "h" => Some(60),
-        "d" => Some(24 * 60),
-        _ => None,
-    };
-    let number: Option<u64> = number.parse().ok();
-    let minutes = number
-        .zip(minutes)
-        .and_then(|(number, minutes)| number.checked_mul(minutes));
-    let seconds = minutes
-        .and_then(|minutes| minutes.checked_mul(60))
-        .filter(|seconds| *seconds > 0);
+    let units = [("m", 60), ("h", 60 * 60), ("d", 24 * 60 * 60)];
+    let seconds = units.into_iter().find_map(|(unit, seconds)| {
+        let number: NonZeroU32 = value.strip_suffix(unit)?.parse().ok()?;
+        Some(u64::from(number.get()) * seconds)
+    });
     seconds
         .map(Duration::from_secs)
         .ok_or_else(|| "it is no time such as 90m, 48h or 7d".to_owned())

@@ -6,17 +6,17 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier};
+use futures_util::stream::TryStreamExt as _;
 
-use crate::object_key::ObjectKey;
-use crate::table::text;
-use crate::{Error, Records, failed, listed_key};
+use crate::bucket::listed_key;
+use crate::object_key;
+use crate::table::{is_refused, text};
+use crate::{Error, Records, failed};
 
-/// How long to wait for requests that began before the record was deleted: the longest that the template's `Timeout`
-/// allows, and a little for uploads that arrive late.
-pub const WAIT: Duration = Duration::from_secs(40);
+/// How many versions S3 deletes at once.
+const MAX_DELETIONS: usize = 1000;
 
 /// A submission to erase. It may be gone already.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,13 +43,11 @@ impl Records {
         let owner = item
             .as_ref()
             .and_then(|item| item.get("projectId")?.as_s().ok());
-        let project = match (owner, project) {
-            (Some(owner), None) => owner.clone(),
-            (Some(owner), Some(project)) if owner == project => owner.clone(),
-            (Some(_), Some(_)) => {
+        let project = match (owner.map(String::as_str), project) {
+            (Some(owner), Some(project)) if owner != project => {
                 return Err(format!("the submission {submission:?} is another project's").into());
             }
-            (None, Some(project)) => project.to_owned(),
+            (Some(project), _) | (None, Some(project)) => project,
             (None, None) => {
                 let name = table.name;
                 return Err(format!(
@@ -59,41 +57,51 @@ impl Records {
                 .into());
             }
         };
-        let mut erasure = Erasure {
-            project,
+        Ok(Erasure {
+            project: project.to_owned(),
             submission: submission.to_owned(),
             has_record: item.is_some(),
-            versions: 0,
-        };
-        let mut start = Some(Page::default());
-        while let Some(page) = start {
-            let (versions, next) = self.versions(&erasure, page).await?;
-            erasure.versions += versions.len();
-            start = next;
-        }
-        Ok(erasure)
+            versions: self.versions(project, submission).await?.len(),
+        })
     }
 
-    /// Erases a submission, waiting `wait` for requests that are under way. It calls `tell` after each page with the
-    /// versions and delete markers that are gone so far. Returns their number. Stopped halfway, it can be run again.
+    /// Erases a submission, waiting `wait` for requests that are under way. Returns the number of versions and delete
+    /// markers that are gone. Stopped halfway, it can be run again.
     ///
     /// # Errors
     ///
     /// If the record has become another project's, or table or bucket can't be written.
-    pub async fn erase(
-        &self,
-        erasure: &Erasure,
-        wait: Duration,
-        mut tell: impl FnMut(usize),
-    ) -> Result<usize, Error> {
+    pub async fn erase(&self, erasure: &Erasure, wait: Duration) -> Result<usize, Error> {
         if erasure.has_record {
             self.delete_record(erasure).await?;
         }
-        let mut erased = 0;
-        self.erase_versions(erasure, &mut erased, &mut tell).await?;
+        let erased = self.erase_versions(erasure).await?;
         tokio::time::sleep(wait).await;
-        self.erase_versions(erasure, &mut erased, &mut tell).await?;
-        Ok(erased)
+        Ok(erased + self.erase_versions(erasure).await?)
+    }
+
+    /// Deletes versions and delete markers until a list of them is empty. Returns their number.
+    async fn erase_versions(&self, erasure: &Erasure) -> Result<usize, Error> {
+        let Erasure {
+            project,
+            submission,
+            ..
+        } = erasure;
+        let mut erased = 0;
+        loop {
+            if self.submissions().read(submission).await?.is_some() {
+                let error = format!("the submission {submission:?} was made anew: erase it again");
+                return Err(error.into());
+            }
+            let versions = self.versions(project, submission).await?;
+            if versions.is_empty() {
+                return Ok(erased);
+            }
+            for versions in versions.chunks(MAX_DELETIONS) {
+                self.delete_versions(versions).await?;
+            }
+            erased += versions.len();
+        }
     }
 
     async fn delete_record(&self, erasure: &Erasure) -> Result<(), Error> {
@@ -106,75 +114,28 @@ impl Records {
             // A record without a project is nobody's: whoever names a project for it may erase it.
             .condition_expression("attribute_not_exists(projectId) OR projectId = :project")
             .expression_attribute_values(":project", text(&erasure.project));
-        let Err(error) = delete.send().await else {
-            return Ok(());
-        };
-        match error.as_service_error() {
-            Some(DeleteItemError::ConditionalCheckFailedException(_)) => Err(format!(
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_refused(&error) => Err(format!(
                 "the submission {:?} is another project's by now",
                 erasure.submission
             )
             .into()),
-            _ => Err(table.unwritable(&error)),
+            Err(error) => Err(table.unwritable(&error)),
         }
     }
-
-    /// Deletes versions and delete markers until a list of them is empty.
-    async fn erase_versions(
-        &self,
-        erasure: &Erasure,
-        erased: &mut usize,
-        tell: &mut impl FnMut(usize),
-    ) -> Result<(), Error> {
-        loop {
-            if self
-                .submissions()
-                .read(&erasure.submission)
-                .await?
-                .is_some()
-            {
-                return Err(format!(
-                    "the submission {:?} was made anew: erase it again",
-                    erasure.submission
-                )
-                .into());
-            }
-            let mut found = 0;
-            let mut start = Some(Page::default());
-            while let Some(page) = start {
-                let (versions, next) = self.versions(erasure, page).await?;
-                start = next;
-                if versions.is_empty() {
-                    continue;
-                }
-                found += versions.len();
-                let count = versions.len();
-                self.delete_versions(versions).await?;
-                *erased += count;
-                tell(*erased);
-            }
-            if found == 0 {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Deletes versions and delete markers.
-    async fn delete_versions(&self, versions: Vec<ObjectIdentifier>) -> Result<(), Error> {
+    async fn delete_versions(&self, versions: &[ObjectIdentifier]) -> Result<(), Error> {
         let bucket = &self.config.images_bucket;
-        let delete = Delete::builder().set_objects(Some(versions)).quiet(true);
+        let versions = Some(versions.to_vec());
+        let delete = Delete::builder().set_objects(versions).quiet(true);
         let delete = self
             .s3
             .delete_objects()
             .bucket(bucket)
             .delete(delete.build()?);
         let deleted = delete.send().await;
-        let deleted = deleted.map_err(|error| {
-            failed(
-                format_args!("can't delete from the bucket {bucket}"),
-                &error,
-            )
-        })?;
+        let deleted = deleted
+            .map_err(|error| failed(format!("can't delete from the bucket {bucket}"), &error))?;
         match deleted.errors().first() {
             None => Ok(()),
             Some(error) => {
@@ -185,92 +146,60 @@ impl Records {
         }
     }
 
-    /// A page of the submission's versions and delete markers, and where the next begins.
+    /// Lists a submission's versions and delete markers.
     async fn versions(
         &self,
-        erasure: &Erasure,
-        page: Page,
-    ) -> Result<(Vec<ObjectIdentifier>, Option<Page>), Error> {
+        project: &str,
+        submission: &str,
+    ) -> Result<Vec<ObjectIdentifier>, Error> {
         let bucket = &self.config.images_bucket;
-        let owner = format!("{}/{}", erasure.project, erasure.submission);
-        let list = self
-            .s3
-            .list_object_versions()
-            .bucket(bucket)
-            .prefix(format!("{owner}/"))
-            .encoding_type(EncodingType::Url)
-            .set_key_marker(page.key)
-            .set_version_id_marker(page.version);
-        let listed = match list.send().await {
-            Ok(listed) => listed,
-            // The local stack's S3 keeps no versions.
-            Err(error) if error.code() == Some("NotImplemented") => {
-                return self.objects(bucket, &owner).await;
+        let owner = format!("{project}/{submission}");
+        let prefix = format!("{owner}/");
+        let mut found = Vec::new();
+        let (mut next_key, mut next_version) = (None, None);
+        loop {
+            let list = self
+                .s3
+                .list_object_versions()
+                .bucket(bucket)
+                .prefix(&prefix)
+                .encoding_type(EncodingType::Url)
+                .set_key_marker(next_key)
+                .set_version_id_marker(next_version);
+            let listed = match list.send().await {
+                Ok(listed) => listed,
+                // The local stack's S3 keeps no versions.
+                Err(error) if error.code() == Some("NotImplemented") => {
+                    let objects = self.objects(&prefix).try_concat().await?;
+                    found.extend(objects.into_iter().map(|object| (object.key, None)));
+                    break;
+                }
+                Err(error) => {
+                    let what = format!("can't list the versions in the bucket {bucket}");
+                    return Err(failed(what, &error));
+                }
+            };
+            let encoding = listed.encoding_type;
+            let decode =
+                |key: Option<String>| listed_key(&key.unwrap_or_default(), encoding.as_ref());
+            let versions = listed.versions.into_iter().flatten();
+            let versions = versions.map(|version| (decode(version.key), version.version_id));
+            found.extend(versions);
+            let markers = listed.delete_markers.into_iter().flatten();
+            let markers = markers.map(|marker| (decode(marker.key), marker.version_id));
+            found.extend(markers);
+            if listed.is_truncated != Some(true) {
+                break;
             }
-            Err(error) => {
-                return Err(failed(
-                    format_args!("can't list the versions in the bucket {bucket}"),
-                    &error,
-                ));
-            }
-        };
-        let versions = listed
-            .versions()
-            .iter()
-            .map(|version| (version.key(), version.version_id()));
-        let markers = listed
-            .delete_markers()
-            .iter()
-            .map(|marker| (marker.key(), marker.version_id()));
-        let encoding = listed.encoding_type();
-        let mut identifiers = Vec::new();
-        for (key, version) in versions.chain(markers) {
-            let key = listed_key(key.unwrap_or_default(), encoding);
-            if is_of(&key, &owner) {
-                let identifier = ObjectIdentifier::builder()
-                    .key(key)
-                    .set_version_id(version.map(str::to_owned));
-                identifiers.push(identifier.build()?);
-            }
+            next_key = Some(decode(listed.next_key_marker));
+            next_version = listed.next_version_id_marker;
         }
-        let next = listed.is_truncated().unwrap_or_default().then(|| Page {
-            key: listed
-                .next_key_marker()
-                .map(|key| listed_key(key, encoding)),
-            version: listed.next_version_id_marker().map(str::to_owned),
+        // Another submission's ID may begin with this one's and a slash.
+        found.retain(|(key, _)| object_key::owner(key).is_none_or(|other| other == owner));
+        let identifiers = found.into_iter().map(|(key, version)| {
+            let identifier = ObjectIdentifier::builder().key(key);
+            identifier.set_version_id(version).build()
         });
-        Ok((identifiers, next))
+        Ok(identifiers.collect::<Result<_, _>>()?)
     }
-
-    /// The submission's objects in a bucket without versions: the first thousand, which is asked for until none is left.
-    async fn objects(
-        &self,
-        bucket: &str,
-        owner: &str,
-    ) -> Result<(Vec<ObjectIdentifier>, Option<Page>), Error> {
-        let list = self
-            .s3
-            .list_objects_v2()
-            .bucket(bucket)
-            .prefix(format!("{owner}/"));
-        let listed = list.send().await;
-        let listed = listed
-            .map_err(|error| failed(format_args!("can't list the bucket {bucket}"), &error))?;
-        let keys = listed.contents().iter().filter_map(|object| object.key());
-        let keys = keys.filter(|key| is_of(key, owner));
-        let identifiers = keys.map(|key| ObjectIdentifier::builder().key(key).build());
-        Ok((identifiers.collect::<Result<_, _>>()?, None))
-    }
-}
-
-/// Whether an object under a submission's prefix is its: another one's ID may begin with this one's and a slash.
-fn is_of(key: &str, owner: &str) -> bool {
-    ObjectKey::parse(key).is_none_or(|key| key.owner == owner)
-}
-
-/// Where a page of versions begins.
-#[derive(Clone, Debug, Default)]
-struct Page {
-    key: Option<String>,
-    version: Option<String>,
 }

@@ -1,14 +1,12 @@
 //! What an administrator of `PUT /Image` does: [`project`] and [`submission`] register and show records,
-//! [`usage_plan`] makes a project's key known to API Gateway, [`sweep`] removes what a crash left over, and [`erase`]
+//! `usage_plan` makes a project's key known to API Gateway, [`sweep`] removes what a crash left over, and [`erase`]
 //! everything of a person. The local stack seeds itself through the same code. Nothing of this is deployed.
 
-use std::fmt::Display;
-use std::io;
+use std::error::Error as StdError;
 use std::process::ExitCode;
+use std::{io, iter};
 
 use aws_config::SdkConfig;
-use aws_sdk_s3::types::EncodingType;
-use percent_encoding::percent_decode_str;
 use put_image::config::Config;
 use put_image::storage;
 
@@ -23,6 +21,7 @@ macro_rules! tell {
     }};
 }
 
+mod bucket;
 pub mod cli;
 pub mod commands;
 pub mod erase;
@@ -32,10 +31,10 @@ pub mod project;
 pub mod submission;
 pub mod sweep;
 pub mod table;
-pub mod usage_plan;
+mod usage_plan;
 
 /// What can go wrong: a sentence that says what to do.
-pub type Error = Box<dyn std::error::Error + Send + Sync>;
+pub type Error = Box<dyn StdError + Send + Sync>;
 
 /// Reports the error that a program ends with. A closed pipe needs no report: its reader, `head` for example, has read
 /// enough.
@@ -62,6 +61,17 @@ pub struct Records {
 }
 
 impl Records {
+    /// Those of these names, where the AWS SDK's usual configuration leads.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, config: Config) -> Self {
+        let s3 = aws_sdk_s3::config::Builder::from(sdk).force_path_style(storage::path_style());
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(sdk),
+            s3: aws_sdk_s3::Client::from_conf(s3.build()),
+            config,
+        }
+    }
+
     fn projects(&self) -> Table<'_> {
         Table {
             dynamodb: &self.dynamodb,
@@ -77,41 +87,17 @@ impl Records {
             key: "submissionId",
         }
     }
-
-    /// Those of these names, where the AWS SDK's usual configuration leads.
-    #[must_use]
-    pub fn new(sdk: &SdkConfig, config: Config) -> Self {
-        let s3 = aws_sdk_s3::config::Builder::from(sdk).force_path_style(storage::path_style());
-        let s3 = aws_sdk_s3::Client::from_conf(s3.build());
-        Self {
-            dynamodb: aws_sdk_dynamodb::Client::new(sdk),
-            s3,
-            config,
-        }
-    }
-}
-
-/// A key as a list of the bucket gives it, which is encoded so that an odd one can't break the list's XML.
-fn listed_key(key: &str, encoding: Option<&EncodingType>) -> String {
-    if encoding != Some(&EncodingType::Url) {
-        return key.to_owned();
-    }
-    let key = key.replace('+', " ");
-    percent_decode_str(&key).decode_utf8_lossy().into_owned()
 }
 
 /// A call that failed, and all that is known of why.
-fn failed<E: std::error::Error>(what: impl Display, error: &E) -> Error {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    let sentence = causes
-        .map(ToString::to_string)
-        .fold(what.to_string(), |sentence, cause| {
-            // An error often says what its cause says, too.
-            if sentence.contains(&cause) {
-                sentence
-            } else {
-                format!("{sentence}: {cause}")
-            }
-        });
+fn failed(what: impl Into<String>, error: &dyn StdError) -> Error {
+    let mut sentence = what.into();
+    for cause in iter::successors(error.source(), |&cause| cause.source()) {
+        let cause = cause.to_string();
+        // An error often says what its cause says, too.
+        if !sentence.contains(&cause) {
+            sentence = format!("{sentence}: {cause}");
+        }
+    }
     sentence.into()
 }

@@ -2,14 +2,12 @@
 
 use std::fmt;
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use put_image::domain::ApiKey;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::printable::in_line;
-use crate::table::{Created, Item, plain, text};
+use crate::table::{Item, is_refused, text};
 use crate::{Error, Records};
 
 /// A project to register.
@@ -21,7 +19,7 @@ pub struct Project {
     pub id: String,
     /// Its API key.
     pub api_key: NewKey,
-    /// `active`, or anything else, which is out of service.
+    /// [`ACTIVE`], or anything else, which is out of service.
     pub status: String,
     /// E-mail accounts of its administrators; may be empty.
     pub admins: Vec<String>,
@@ -72,100 +70,67 @@ impl fmt::Debug for NewKey {
 /// The status of a project in service.
 pub const ACTIVE: &str = "active";
 
-/// A project in a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its ID.
-    pub id: String,
-    /// `active`, or anything else, which is out of service; `-` if its record has none.
-    pub status: String,
-    /// E-mail accounts of its administrators.
-    pub admins: Vec<String>,
-}
-
-impl From<Item> for Listed {
-    fn from(item: Item) -> Self {
-        let text = |name| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-        Self {
-            id: text("projectId").unwrap_or_default(),
-            status: text("status").unwrap_or_else(|| "-".to_owned()),
-            admins: admins(&item),
-        }
-    }
-}
-
-/// Its line.
-impl fmt::Display for Listed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, status, admins } = self;
-        let admins = admins.join(", ");
-        let [status, id, admins] = [status, id, &admins].map(|text| in_line(text));
-        write!(f, "{status:8}  {id}  {admins}")
-    }
+/// How the change of a key ended.
+#[derive(Debug)]
+#[must_use]
+pub enum SetKey {
+    /// The project has the new key.
+    Done,
+    /// It has the old one.
+    Refused(Error),
+    /// It has the one or the other.
+    Unknown(Error),
 }
 
 impl Records {
-    /// Returns a project's record as plain JSON.
-    ///
-    /// # Errors
-    ///
-    /// If there is none, or the table can't be read.
-    pub async fn project(&self, id: &str) -> Result<Value, Error> {
-        let item = self.project_item(id).await?;
-        Ok(plain(&AttributeValue::M(item)))
+    /// Returns a project's record, or that there is none.
+    pub(crate) async fn project(&self, id: &str) -> Result<Item, Error> {
+        let item = self.projects().read(id).await?;
+        item.ok_or_else(|| self.no_project(id))
     }
 
-    /// Returns all projects, by their IDs.
-    ///
-    /// # Errors
-    ///
-    /// If the table can't be read.
-    pub async fn all_projects(&self) -> Result<Vec<Listed>, Error> {
+    fn no_project(&self, id: &str) -> Error {
+        let table = &self.config.projects_table;
+        format!("there is no project {id:?} in the table {table}").into()
+    }
+
+    /// Returns a line for each project: its status, ID and administrators.
+    pub(crate) async fn list_projects(&self) -> Result<impl Iterator<Item = String>, Error> {
         let table = self.projects();
         let scan = self.dynamodb.scan().table_name(table.name);
         let scan = scan.consistent_read(true);
         let items = scan.into_paginator().items().send().try_collect().await;
-        let items = items.map_err(|error| table.unreadable(&error))?;
-        let mut projects: Vec<Listed> = items.into_iter().map(Listed::from).collect();
-        projects.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(projects)
+        let mut items: Vec<Item> = items.map_err(|error| table.unreadable(&error))?;
+        items.sort_by(|a, b| text_of(a, "projectId").cmp(text_of(b, "projectId")));
+        Ok(items.into_iter().map(|item| {
+            let [status, id] = ["status", "projectId"].map(|name| text_of(&item, name));
+            let admins = admins(&item).join(", ");
+            in_line(&format!("{status:8}  {id}  {admins}"))
+        }))
     }
 
     /// Registers administrators on a project. Those who are registered already, in whatever case, stay as they are.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such project, or the table can't be written.
-    pub async fn add_admins(&self, id: &str, accounts: &[String]) -> Result<(), Error> {
-        let registered = admins(&self.project_item(id).await?);
-        let new = accounts
-            .iter()
-            .filter(|account| !is_among(account, &registered));
-        let new: Vec<String> = new.cloned().collect();
-        if new.is_empty() {
-            return Ok(());
+    pub(crate) async fn add_admins(&self, id: &str, accounts: &[String]) -> Result<(), Error> {
+        let registered = admins(&self.project(id).await?);
+        let new = new_accounts(accounts, &registered);
+        if !new.is_empty() {
+            self.update_project(id, "ADD #name :value", "admins", AttributeValue::Ss(new))
+                .await?;
         }
-        self.update_project(id, "ADD #name :value", "admins", account_set(&new))
-            .await?;
         Ok(())
     }
 
-    /// Takes administrators off a project. Returns how many remain.
-    ///
-    /// # Errors
-    ///
-    /// If one of them isn't an administrator, there is no such project, or the table can't be written. Nothing has
-    /// changed then.
-    pub async fn remove_admins(&self, id: &str, accounts: &[String]) -> Result<usize, Error> {
-        let registered = admins(&self.project_item(id).await?);
-        if let Some(stranger) = accounts
-            .iter()
-            .find(|account| !is_among(account, &registered))
-        {
+    /// Takes administrators off a project, if all of them are on it. Returns how many remain.
+    pub(crate) async fn remove_admins(
+        &self,
+        id: &str,
+        accounts: &[String],
+    ) -> Result<usize, Error> {
+        let mut removed = admins(&self.project(id).await?);
+        if let Some(stranger) = accounts.iter().find(|account| !is_among(account, &removed)) {
             return Err(format!("{stranger} is no administrator of {id:?}").into());
         }
-        let removed = registered.into_iter();
-        let removed = removed.filter(|admin| is_among(admin, accounts)).collect();
+        removed.retain(|admin| is_among(admin, accounts));
         let removed = AttributeValue::Ss(removed);
         let project = self
             .update_project(id, "DELETE #name :value", "admins", removed)
@@ -174,14 +139,10 @@ impl Records {
     }
 
     /// Gives a project another status.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such project, or the table can't be written.
-    pub async fn set_status(&self, id: &str, status: &str) -> Result<(), Error> {
+    pub(crate) async fn set_status(&self, id: &str, status: &str) -> Result<(), Error> {
         self.update_project(id, "SET #name = :value", "status", text(status))
-            .await?;
-        Ok(())
+            .await
+            .map(drop)
     }
 
     /// Updates an attribute of a project that exists. In the expression, `#name` stands for it: `status` is a reserved
@@ -201,40 +162,29 @@ impl Records {
             .expression_attribute_names("#name", name)
             .expression_attribute_values(":value", value)
             .return_values(ReturnValue::AllNew);
-        let error = match update.send().await {
-            Ok(updated) => return Ok(updated.attributes.unwrap_or_default()),
-            Err(error) => error,
-        };
-        match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
-                Err(no_project(id, table.name))
-            }
-            _ => Err(table.unwritable(&error)),
+        match update.send().await {
+            Ok(updated) => Ok(updated.attributes.unwrap_or_default()),
+            Err(error) if is_refused(&error) => Err(self.no_project(id)),
+            Err(error) => Err(table.unwritable(&error)),
         }
     }
 
-    async fn project_item(&self, id: &str) -> Result<Item, Error> {
-        let table = self.projects();
-        let item = table.read(id).await?;
-        item.ok_or_else(|| no_project(id, table.name))
-    }
-
-    /// Registers a project, unless there is one of its ID.
+    /// Registers a project, unless there is one of its ID. Returns whether it is new.
     ///
     /// # Errors
     ///
     /// If the table can't be written.
-    pub async fn create_project(&self, project: &Project) -> Result<Created, Error> {
-        // A set in DynamoDB is never empty.
-        let admins = Some(&project.admins[..]).filter(|admins| !admins.is_empty());
-        let item = [
+    pub async fn create_project(&self, project: &Project) -> Result<bool, Error> {
+        let mut item = vec![
             ("apiKeyHash", text(&project.api_key.hash()?)),
             ("status", text(&project.status)),
         ];
-        let admins = admins.map(|admins| ("admins", account_set(admins)));
-        self.projects()
-            .create(&project.id, item.into_iter().chain(admins))
-            .await
+        let admins = new_accounts(&project.admins, &[]);
+        // A set in DynamoDB is never empty.
+        if !admins.is_empty() {
+            item.push(("admins", AttributeValue::Ss(admins)));
+        }
+        self.projects().create(&project.id, item).await
     }
 
     /// Gives a project another key. Until `keep_old`, a second of Unix time, the one before opens it, too; without that,
@@ -243,7 +193,7 @@ impl Records {
         let table = self.projects();
         let read = async {
             let hash = text(&api_key.hash()?);
-            let item = self.project_item(project).await?;
+            let item = self.project(project).await?;
             let old = item.get("apiKeyHash").cloned();
             let old = old.ok_or_else(|| format!("the project {project:?} has no API key"))?;
             Ok((hash, old))
@@ -271,35 +221,19 @@ impl Records {
             return SetKey::Done;
         };
         // Its answer may have been lost, also behind a condition that a retry found to fail: the record tells.
-        let lost_race = matches!(
-            error.as_service_error(),
-            Some(UpdateItemError::ConditionalCheckFailedException(_))
-        );
-        let is_answered = error.as_service_error().is_some();
-        let error = table.unwritable(&error);
         match table.read(project).await {
             Ok(Some(item)) if item.get("apiKeyHash") == Some(&hash) => SetKey::Done,
-            Ok(_) if lost_race => SetKey::Refused(
+            Ok(_) if is_refused(&error) => SetKey::Refused(
                 format!("another rotation of {project:?} was faster: its key is the project's")
                     .into(),
             ),
-            Ok(_) if is_answered => SetKey::Refused(error),
+            Ok(_) if error.as_service_error().is_some() => {
+                SetKey::Refused(table.unwritable(&error))
+            }
             // It may still arrive.
-            _ => SetKey::Unknown(error),
+            _ => SetKey::Unknown(table.unwritable(&error)),
         }
     }
-}
-
-/// How the change of a key ended.
-#[derive(Debug)]
-#[must_use]
-pub enum SetKey {
-    /// The project has the new key.
-    Done,
-    /// It has the old one.
-    Refused(Error),
-    /// It has the one or the other.
-    Unknown(Error),
 }
 
 /// Whether an account is among others, in whatever case.
@@ -309,15 +243,15 @@ fn is_among(account: &str, accounts: &[String]) -> bool {
         .any(|other| other.eq_ignore_ascii_case(account))
 }
 
-/// A set of accounts, each once in whatever case.
-fn account_set(accounts: &[String]) -> AttributeValue {
-    let mut set: Vec<String> = Vec::new();
+/// Returns the accounts that are not registered yet, each once in whatever case.
+fn new_accounts(accounts: &[String], registered: &[String]) -> Vec<String> {
+    let mut new: Vec<String> = Vec::new();
     for account in accounts {
-        if !is_among(account, &set) {
-            set.push(account.clone());
+        if !is_among(account, registered) && !is_among(account, &new) {
+            new.push(account.clone());
         }
     }
-    AttributeValue::Ss(set)
+    new
 }
 
 /// The administrators in a project's record.
@@ -326,6 +260,8 @@ fn admins(item: &Item) -> Vec<String> {
     admins.cloned().unwrap_or_default()
 }
 
-pub(crate) fn no_project(id: &str, table: &str) -> Error {
-    format!("there is no project {id:?} in the table {table}").into()
+/// A text in a project's record; `-` if it has none.
+fn text_of<'a>(item: &'a Item, name: &str) -> &'a str {
+    let text = item.get(name).and_then(|value| value.as_s().ok());
+    text.map_or("-", String::as_str)
 }

@@ -8,15 +8,15 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::stream::TryStreamExt as _;
 use put_image::domain::ImageField;
 use put_image::image::Format;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::object_key::ObjectKey;
+use crate::object_key;
 use crate::printable::in_line;
-use crate::project::no_project;
-use crate::table::{Created, plain, text};
+use crate::table::{plain, text};
 use crate::{Error, Records, failed};
 
 /// A submission's record, and the objects that are stored for it.
@@ -29,20 +29,14 @@ pub struct Submission {
 }
 
 impl Records {
-    /// Makes a submission, unless there is one of its ID. One without a project is nobody's.
+    /// Makes a submission, unless there is one of its ID. Returns whether it is new. One without a project is nobody's.
     ///
     /// # Errors
     ///
     /// If there is no such project, or the tables can't be used.
-    pub async fn create_submission(
-        &self,
-        id: &str,
-        project: Option<&str>,
-    ) -> Result<Created, Error> {
-        if let Some(project) = project
-            && self.projects().read(project).await?.is_none()
-        {
-            return Err(no_project(project, self.projects().name));
+    pub async fn create_submission(&self, id: &str, project: Option<&str>) -> Result<bool, Error> {
+        if let Some(project) = project {
+            self.project(project).await?;
         }
         let project = project.map(|project| ("projectId", text(project)));
         self.submissions().create(id, project).await
@@ -54,31 +48,18 @@ impl Records {
     ///
     /// If table or bucket can't be read.
     pub async fn submission(&self, id: &str) -> Result<Option<Submission>, Error> {
-        let bucket = &self.config.images_bucket;
         let Some(item) = self.submissions().read(id).await? else {
             return Ok(None);
         };
         let record = plain(&AttributeValue::M(item));
         let mut objects = BTreeMap::new();
         if let Some(project) = record["projectId"].as_str() {
-            let list = self
-                .s3
-                .list_objects_v2()
-                .bucket(bucket)
-                .prefix(format!("{project}/{id}/"));
-            let mut pages = list.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| {
-                    failed(format_args!("can't list the bucket {bucket}"), &error)
-                })?;
-                let found = page.contents.unwrap_or_default().into_iter();
+            let owner = format!("{project}/{id}");
+            for object in self.objects(&format!("{owner}/")).try_concat().await? {
                 // Another submission's ID may begin with this one's and a slash.
-                let found =
-                    found.filter_map(|object| Some((object.key?, object.size.unwrap_or_default())));
-                let owner = format!("{project}/{id}");
-                objects.extend(found.filter(|(key, _)| {
-                    ObjectKey::parse(key).is_some_and(|key| key.owner == owner)
-                }));
+                if object_key::owner(&object.key) == Some(&owner) {
+                    objects.insert(object.key, object.size);
+                }
             }
         }
         Ok(Some(Submission { record, objects }))
@@ -98,18 +79,18 @@ impl Records {
         let Some(key) = named["key"].as_str() else {
             return Ok(None);
         };
-        let is_its = ObjectKey::parse(key).is_some_and(|key| key.field.name() == field);
-        if !is_its || !submission.objects.contains_key(key) {
+        let is_of_field = key.rsplit('/').nth(1) == Some(field);
+        if !is_of_field || !submission.objects.contains_key(key) {
             return Err(
                 format!("{field}'s object {key} is missing, or not this submission's").into(),
             );
         }
-        let unreadable = format!("can't read {field}'s object {key}");
         let bucket = &self.config.images_bucket;
-        let get = self.s3.get_object().bucket(bucket).key(key).send().await;
-        let object = get.map_err(|error| failed(&unreadable, &error))?;
-        let bytes = object.body.collect().await;
-        let bytes = bytes.map_err(|error| failed(&unreadable, &error))?.to_vec();
+        let get = self.s3.get_object().bucket(bucket).key(key);
+        let read = async { Ok::<_, Error>(get.send().await?.body.collect().await?.to_vec()) };
+        let bytes = read.await.map_err(|error| {
+            failed(format!("can't read {field}'s object {key}"), error.as_ref())
+        })?;
         if named["sha256"] != hex::encode(Sha256::digest(&bytes)) {
             let differs = "is not what the record says: its SHA-256 differs";
             return Err(format!("{field}'s object {key} {differs}").into());

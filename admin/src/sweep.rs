@@ -1,50 +1,30 @@
 //! Objects that no record names: what a crash, a deletion that failed, or a commit of unknown outcome left over.
 //!
-//! All records are read first, then all objects are gone through. One that is old enough and was not named is looked up
-//! once more in the record that could name it, by a consistent read. What that finds is listed, and nothing else is ever
-//! deleted: an object whose record goes away afterwards is not among it. Just before its deletion, each is looked up
-//! again. In a bucket that keeps versions, as the template's does, what was deleted can be brought back.
+//! All records are read first, then all objects are gone through. What is old enough and not named is listed, and
+//! nothing else is ever deleted: an object whose record goes away afterwards is not among it. Just before its deletion,
+//! each is looked up in the record that could name it, by a consistent read. In a bucket that keeps versions, as the
+//! template's does, what was deleted can be brought back.
 
 use std::collections::HashSet;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher as _;
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::DateTime;
-use aws_sdk_s3::types::EncodingType;
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use put_image::domain::ImageField;
 
-use crate::object_key::ObjectKey;
+pub use crate::bucket::Object;
+use crate::object_key::{owner, submissions};
 use crate::table::Item;
-use crate::{Error, Records, failed, listed_key};
+use crate::{Error, Records, failed};
 
 /// What is younger may be of a request that is not committed yet. A request takes half a minute at most.
 const MIN_AGE: Duration = Duration::from_hours(1);
 
 /// How many objects are looked up and deleted at the same time.
 const CONCURRENCY: usize = 16;
-
-/// How to sweep.
-#[derive(Clone, Copy, Debug)]
-pub struct Sweep {
-    /// The time now; objects younger than an hour are never listed.
-    pub now: SystemTime,
-    /// Records and objects that are asked for at once; a service may give fewer.
-    pub page_size: i32,
-}
-
-impl Sweep {
-    /// A sweep from now on.
-    #[must_use]
-    pub fn now() -> Self {
-        Self {
-            now: SystemTime::now(),
-            page_size: 1000,
-        }
-    }
-}
 
 /// What has been gone through so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,73 +43,69 @@ pub struct Progress {
     pub left_over: usize,
 }
 
-/// An object that is left over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOver {
-    /// Its key.
-    pub key: String,
-    /// Its size in bytes.
-    pub size: i64,
-    /// When it was written.
-    pub modified: DateTime,
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            records,
+            objects,
+            named,
+            young,
+            foreign,
+            left_over,
+        } = self;
+        write!(
+            f,
+            "{objects} objects: {named} named by {records} records, {young} younger than an hour, {foreign} not ours, \
+             {left_over} left over"
+        )
+    }
 }
 
 impl Records {
-    /// Lists what is left over. It calls `tell` after each page of records and of objects.
+    /// Lists what is left over. Objects younger than an hour at the time `now` are never listed. It calls `tell` after
+    /// each page of records and of objects.
     ///
     /// # Errors
     ///
     /// If table or bucket can't be read.
     pub async fn find_left_over(
         &self,
-        sweep: Sweep,
+        now: SystemTime,
         mut tell: impl FnMut(&Progress),
-    ) -> Result<(Progress, Vec<LeftOver>), Error> {
+    ) -> Result<(Progress, Vec<Object>), Error> {
+        let young = DateTime::from(now - MIN_AGE);
         let mut progress = Progress::default();
-        let named = self
-            .named(sweep.page_size, &mut progress, &mut tell)
-            .await?;
-        let young = DateTime::from(sweep.now - MIN_AGE);
-        let bucket = &self.config.images_bucket;
-        let list = self
-            .s3
-            .list_objects_v2()
-            .bucket(bucket)
-            .encoding_type(EncodingType::Url)
-            .max_keys(sweep.page_size);
-        let mut pages = list.into_paginator().send();
-        let mut left_over = Vec::new();
+        // Hashes, since a bucket may have millions of keys. Two keys may be taken for one, which spares an object that
+        // could go, and never the other way round.
+        let (mut named, hasher) = (HashSet::new(), RandomState::new());
+        let table = self.submissions();
+        let fields = ImageField::ALL.map(|field| format!("{}.#key", field.name()));
+        let scan = self
+            .dynamodb
+            .scan()
+            .table_name(table.name)
+            .consistent_read(true)
+            .projection_expression(fields.join(", "))
+            .expression_attribute_names("#key", "key");
+        let mut pages = scan.into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page
-                .map_err(|error| failed(format_args!("can't list the bucket {bucket}"), &error))?;
-            let mut candidates = Vec::new();
-            for object in page.contents() {
+            let page = page.map_err(|error| table.unreadable(&error))?;
+            let images = page.items().iter().flat_map(images);
+            named.extend(images.map(|key| hasher.hash_one(key)));
+            progress.records += page.items().len();
+            tell(&progress);
+        }
+        let mut left_over = Vec::new();
+        let mut pages = pin!(self.objects(""));
+        while let Some(page) = pages.try_next().await? {
+            for object in page {
                 progress.objects += 1;
-                let Some(key) = object.key() else { continue };
-                let key = listed_key(key, page.encoding_type());
-                match object.last_modified {
-                    _ if ObjectKey::parse(&key).is_none() => progress.foreign += 1,
-                    _ if named.contains(&key) => progress.named += 1,
-                    Some(modified) if modified < young => {
-                        let size = object.size.unwrap_or_default();
-                        candidates.push(LeftOver {
-                            key,
-                            size,
-                            modified,
-                        });
-                    }
-                    _ => progress.young += 1,
-                }
-            }
-            let checks = candidates.into_iter().map(async |object| {
-                let is_named = self.is_named(&object.key).await?;
-                Ok::<_, Error>((object, is_named))
-            });
-            let mut checked = stream::iter(checks).buffered(CONCURRENCY);
-            while let Some(checked) = checked.next().await {
-                let (object, is_named) = checked?;
-                if is_named {
+                if owner(&object.key).is_none() {
+                    progress.foreign += 1;
+                } else if named.contains(&hasher.hash_one(&object.key)) {
                     progress.named += 1;
+                } else if object.modified >= young {
+                    progress.young += 1;
                 } else {
                     progress.left_over += 1;
                     left_over.push(object);
@@ -149,8 +125,8 @@ impl Records {
     /// started again.
     pub async fn delete_left_over(
         &self,
-        listed: Vec<LeftOver>,
-        mut tell: impl FnMut(&LeftOver),
+        listed: Vec<Object>,
+        mut tell: impl FnMut(&Object),
     ) -> Result<usize, Error> {
         let deletions = listed.into_iter().map(async |object| {
             if self.is_named(&object.key).await? {
@@ -160,7 +136,7 @@ impl Records {
             let delete = self.s3.delete_object().bucket(bucket).key(&object.key);
             match delete.send().await {
                 Ok(_) => Ok(Some(object)),
-                Err(error) => Err(failed(format_args!("can't delete {}", object.key), &error)),
+                Err(error) => Err(failed(format!("can't delete {}", object.key), &error)),
             }
         });
         let mut deletions = stream::iter(deletions).buffered(CONCURRENCY);
@@ -180,42 +156,9 @@ impl Records {
         result.map(|()| deleted)
     }
 
-    /// The keys that the records name.
-    async fn named(
-        &self,
-        page_size: i32,
-        progress: &mut Progress,
-        tell: &mut impl FnMut(&Progress),
-    ) -> Result<Keys, Error> {
-        let table = self.submissions();
-        let fields = ImageField::ALL.map(|field| format!("{}.#key", field.name()));
-        let scan = self
-            .dynamodb
-            .scan()
-            .table_name(table.name)
-            .consistent_read(true);
-        let scan = scan
-            .projection_expression(fields.join(", "))
-            .expression_attribute_names("#key", "key");
-        let mut keys = Keys::default();
-        let mut pages = scan.limit(page_size).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| table.unreadable(&error))?;
-            for item in page.items() {
-                progress.records += 1;
-                images(item).for_each(|key| keys.insert(key));
-            }
-            tell(progress);
-        }
-        Ok(keys)
-    }
-
     /// Whether a record names an object now.
     async fn is_named(&self, key: &str) -> Result<bool, Error> {
-        let submissions = ObjectKey::parse(key)
-            .into_iter()
-            .flat_map(ObjectKey::submissions);
-        for id in submissions {
+        for id in submissions(key) {
             let found = self.submissions().read(id).await?;
             if found.is_some_and(|item| images(&item).any(|named| named == key)) {
                 return Ok(true);
@@ -226,29 +169,7 @@ impl Records {
 }
 
 /// The object keys in a record.
-fn images(item: &Item) -> impl Iterator<Item = &str> {
-    ImageField::ALL
-        .into_iter()
-        .filter_map(|field| match item.get(field.name())? {
-            AttributeValue::M(image) => image.get("key")?.as_s().ok().map(String::as_str),
-            _ => None,
-        })
-}
-
-/// A set of keys in 8 bytes each. Two keys may be taken for one, which spares an object that could go, and never
-/// the other way round.
-#[derive(Debug, Default)]
-struct Keys {
-    hashes: HashSet<u64>,
-    state: RandomState,
-}
-
-impl Keys {
-    fn insert(&mut self, key: &str) {
-        self.hashes.insert(self.state.hash_one(key));
-    }
-
-    fn contains(&self, key: &str) -> bool {
-        self.hashes.contains(&self.state.hash_one(key))
-    }
+fn images(item: &Item) -> impl Iterator<Item = &String> {
+    let key = |field: ImageField| item.get(field.name())?.as_m().ok()?.get("key")?.as_s().ok();
+    ImageField::ALL.into_iter().filter_map(key)
 }

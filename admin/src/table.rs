@@ -2,26 +2,16 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_dynamodb::{Client, error::SdkError};
 use serde_json::{Number, Value};
 
 use crate::{Error, failed};
 
 /// A DynamoDB item.
 pub(crate) type Item = HashMap<String, AttributeValue>;
-
-/// Whether there was already one of that ID; if so, nothing was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Created {
-    /// It is new.
-    Yes,
-    /// There was one already.
-    Exists,
-}
 
 /// A table.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +23,7 @@ pub(crate) struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// The item of this ID, as it is now.
+    /// Reads the item of this ID, as it is now.
     pub(crate) async fn read(self, id: &str) -> Result<Option<Item>, Error> {
         let get = self
             .dynamodb
@@ -45,7 +35,7 @@ impl Table<'_> {
         Ok(found.item)
     }
 
-    /// An update of the item of this ID, whose expressions are missing yet.
+    /// Begins an update of the item of this ID.
     pub(crate) fn update(self, id: &str) -> UpdateItemFluentBuilder {
         self.dynamodb
             .update_item()
@@ -53,15 +43,15 @@ impl Table<'_> {
             .key(self.key, text(id))
     }
 
-    /// Makes an item, unless there is one of its ID.
+    /// Makes an item, unless there is one of its ID: then nothing is changed. Returns whether it is new.
     pub(crate) async fn create(
         self,
         id: &str,
         item: impl IntoIterator<Item = (&str, AttributeValue)>,
-    ) -> Result<Created, Error> {
+    ) -> Result<bool, Error> {
         // A write that is refused is a warning in some logs; the usual case is found by reading.
         if self.read(id).await?.is_some() {
-            return Ok(Created::Exists);
+            return Ok(false);
         }
         let item = item.into_iter().chain([(self.key, text(id))]);
         let item: Item = item.map(|(name, value)| (name.to_owned(), value)).collect();
@@ -69,43 +59,32 @@ impl Table<'_> {
             .dynamodb
             .put_item()
             .table_name(self.name)
-            .set_item(Some(item.clone()));
-        match put
-            .condition_expression(format!("attribute_not_exists({})", self.key))
-            .send()
-            .await
-        {
-            Ok(_) => Ok(Created::Yes),
-            Err(SdkError::ServiceError(error))
-                if matches!(
-                    error.err(),
-                    PutItemError::ConditionalCheckFailedException(_)
-                ) =>
-            {
+            .set_item(Some(item.clone()))
+            .condition_expression(format!("attribute_not_exists({})", self.key));
+        match put.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if is_refused(&error) => {
                 // An earlier attempt, whose answer was lost, may have made it.
                 let found = self.read(id).await?.unwrap_or_default();
                 let mut texts = item.iter().filter(|(_, value)| value.is_s());
-                let is_ours = texts.all(|(name, value)| found.get(name) == Some(value));
-                Ok(if is_ours {
-                    Created::Yes
-                } else {
-                    Created::Exists
-                })
+                Ok(texts.all(|(name, value)| found.get(name) == Some(value)))
             }
             Err(error) => Err(self.unwritable(&error)),
         }
     }
 
-    pub(crate) fn unreadable<E: std::error::Error>(self, error: &E) -> Error {
-        failed(format_args!("can't read the table {}", self.name), error)
+    pub(crate) fn unreadable(self, error: &dyn std::error::Error) -> Error {
+        failed(format!("can't read the table {}", self.name), error)
     }
 
-    pub(crate) fn unwritable<E: std::error::Error>(self, error: &E) -> Error {
-        failed(
-            format_args!("can't write to the table {}", self.name),
-            error,
-        )
+    pub(crate) fn unwritable(self, error: &dyn std::error::Error) -> Error {
+        failed(format!("can't write to the table {}", self.name), error)
     }
+}
+
+/// Whether a write was refused because its condition doesn't hold.
+pub(crate) fn is_refused(error: &impl ProvideErrorMetadata) -> bool {
+    error.code() == Some("ConditionalCheckFailedException")
 }
 
 /// A text.

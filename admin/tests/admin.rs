@@ -12,8 +12,7 @@ use std::time::{Duration, SystemTime};
 use admin::Records;
 use admin::erase::Erasure;
 use admin::project::{NewKey, Project, SetKey};
-use admin::sweep::{LeftOver, Progress, Sweep};
-use admin::table::Created;
+use admin::sweep::{Object, Progress};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -30,8 +29,6 @@ use put_image::deadline::TIMEOUT;
 use put_image::domain::ApiKey;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::runtime::Handle;
-use tokio::task::block_in_place;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -139,6 +136,20 @@ impl App {
         put.body(b"an image".to_vec().into()).send().await.unwrap();
     }
 
+    /// Has a submission's record name an object as its `idImage`.
+    async fn name(&self, submission: &str, key: &str) {
+        let image = [("key".to_owned(), AttributeValue::S(key.to_owned()))];
+        let update = self
+            .records
+            .dynamodb
+            .update_item()
+            .table_name(&self.stack.config.submissions_table)
+            .key("submissionId", AttributeValue::S(submission.to_owned()))
+            .update_expression("SET idImage = :image")
+            .expression_attribute_values(":image", AttributeValue::M(image.into()));
+        update.send().await.unwrap();
+    }
+
     async fn objects(&self) -> Vec<String> {
         let list = self
             .records
@@ -156,17 +167,13 @@ impl App {
     }
 
     /// What is left over, as it would be some time from now.
-    async fn find(&self, later: Duration) -> (Progress, Vec<LeftOver>) {
-        // So small that everything takes several pages.
-        let sweep = Sweep {
-            now: SystemTime::now() + later,
-            page_size: 2,
-        };
-        self.records.find_left_over(sweep, |_| {}).await.unwrap()
+    async fn find(&self, later: Duration) -> (Progress, Vec<Object>) {
+        let now = SystemTime::now() + later;
+        self.records.find_left_over(now, |_| {}).await.unwrap()
     }
 }
 
-fn keys(left_over: &[LeftOver]) -> Vec<&str> {
+fn keys(left_over: &[Object]) -> Vec<&str> {
     left_over.iter().map(|object| object.key.as_str()).collect()
 }
 
@@ -396,29 +403,11 @@ async fn a_submissions_images_are_shown_and_saved() {
     .event(&others);
     let response = invoke_and_clean_up(&function, event.as_bytes(), TIMEOUT);
     assert_eq!(response.await.unwrap()["statusCode"], 200);
-    let update = app
-        .records
-        .dynamodb
-        .update_item()
-        .table_name(&app.stack.config.submissions_table);
-    let update = update.key(
-        "submissionId",
-        AttributeValue::S("second-submission".to_owned()),
-    );
-    let key = app
-        .objects()
-        .await
-        .into_iter()
-        .find(|key| key.contains("/demo-submission/idImage/"))
-        .unwrap();
-    let update = update
-        .update_expression("SET idImage.#key = :key")
-        .expression_attribute_names("#key", "key");
-    update
-        .expression_attribute_values(":key", AttributeValue::S(key))
-        .send()
-        .await
-        .unwrap();
+    let objects = app.objects().await;
+    let key = objects
+        .iter()
+        .find(|key| key.contains("/demo-submission/idImage/"));
+    app.name("second-submission", key.unwrap()).await;
     let second = app
         .records
         .submission("second-submission")
@@ -540,39 +529,38 @@ async fn an_object_that_is_committed_during_a_sweep_is_spared() {
     let (late, left) = (key("idImage", 1), key("idImage", 2));
     app.put_object(&late).await;
     app.put_object(&left).await;
-    let name_it = || {
-        let image = AttributeValue::M([("key".to_owned(), AttributeValue::S(late.clone()))].into());
-        let table = &app.stack.config.submissions_table;
-        let update = app.records.dynamodb.update_item().table_name(table);
-        let update = update.key(
-            "submissionId",
-            AttributeValue::S("demo-submission".to_owned()),
-        );
-        let update = update
-            .update_expression("SET idImage = :i")
-            .expression_attribute_values(":i", image);
-        block_in_place(|| Handle::current().block_on(async { update.send().await.unwrap() }));
-    };
-    let sweep = Sweep {
-        now: SystemTime::now() + 2 * HOUR,
-        page_size: 1000,
-    };
-    // All records are read, and no object yet: now a commit names one.
-    let found = app.records.find_left_over(sweep, |progress| {
-        if progress.objects == 0 {
-            name_it();
-        }
-    });
-    let (_, found) = found.await.unwrap();
-    assert_eq!(keys(&found), [&left]);
-    // It comes after the list.
-    let listed = [late.as_str(), &left].map(|key| LeftOver {
-        key: key.to_owned(),
-        ..found[0].clone()
-    });
-    let deleted = app.records.delete_left_over(listed.to_vec(), |_| {}).await;
+    let (_, listed) = app.find(2 * HOUR).await;
+    assert_eq!(keys(&listed), [&late, &left]);
+    app.name("demo-submission", &late).await;
+    let deleted = app.records.delete_left_over(listed, |_| {}).await;
     assert_eq!(deleted.unwrap(), 1);
     assert_eq!(app.objects().await, [late]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_takes_several_pages() {
+    let app = App::start().await;
+    app.put(1, 1).await;
+    for n in 0..1000 {
+        app.put_object(&format!("foreign/{n}")).await;
+    }
+    let mut told = Vec::new();
+    let found = app.records.find_left_over(SystemTime::now(), |progress| {
+        told.push(progress.objects);
+    });
+    let (progress, _) = found.await.unwrap();
+    assert_eq!(told, [0, 1000, 1001]);
+    assert_eq!((progress.foreign, progress.named), (1000, 1));
+}
+
+/// Whichever record it is that names an object.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_another_submission_names_is_not_left_over() {
+    let app = App::start().await;
+    app.put_object(&key("idImage", 1)).await;
+    app.name("second-submission", &key("idImage", 1)).await;
+    let (progress, found) = app.find(2 * HOUR).await;
+    assert_eq!((progress.named, found), (1, vec![]));
 }
 
 /// Images whose record goes away between listing and deleting were not listed, and so are not deleted.
@@ -604,11 +592,7 @@ async fn a_sweep_deletes_nothing_that_it_has_not_listed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_that_fails_has_told_what_it_deleted() {
     let app = App::start().await;
-    let faults = Faults::new(1);
-    let endpoints = faults
-        .in_front_of(&app.stack.endpoints, &app.stack.config.submissions_table)
-        .await
-        .unwrap();
+    let (faults, records) = app.behind_faults().await;
     for n in 0..4 {
         app.put_object(&key("idImage", n)).await;
     }
@@ -620,7 +604,6 @@ async fn a_sweep_that_fails_has_told_what_it_deleted() {
         end: End::Error(403, "AccessDenied"),
     });
     let mut told = 0;
-    let records = endpoints.records(app.stack.config.clone());
     let error = records
         .delete_left_over(listed, |_| told += 1)
         .await
@@ -749,18 +732,12 @@ async fn a_lost_answer_does_not_hide_what_was_made() {
         status: "active".to_owned(),
         admins: vec!["b@acme.example".to_owned(), "a@acme.example".to_owned()],
     };
-    assert_eq!(
-        records.create_project(&project).await.unwrap(),
-        Created::Yes
-    );
+    assert!(records.create_project(&project).await.unwrap());
     let again = Project {
         api_key: NewKey::generate().unwrap(),
         ..project
     };
-    assert_eq!(
-        records.create_project(&again).await.unwrap(),
-        Created::Exists
-    );
+    assert!(!records.create_project(&again).await.unwrap());
 }
 
 /// An API Gateway that has made the key when it is asked a second time, its first answer being lost; and that lets a
@@ -929,22 +906,14 @@ async fn errors_say_what_to_do() {
         admins: vec![],
     };
     assert!(app.records.create_project(&project).await.is_err());
-    assert!(matches!(
-        app.records.create_submission("nobodys", None).await,
-        Ok(Created::Yes)
-    ));
+    let nobodys = app.records.create_submission("nobodys", None).await;
+    assert!(nobodys.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_rotations_at_once_one_wins() {
     let app = App::start().await;
-    let faults = Faults::new(1);
-    let table = &app.stack.config.submissions_table;
-    let endpoints = faults
-        .in_front_of(&app.stack.endpoints, table)
-        .await
-        .unwrap();
-    let records = endpoints.records(app.stack.config.clone());
+    let (faults, records) = app.behind_faults().await;
     let gate = faults.hold(Operation::UpdateItem, 1);
     let (slow, fast) = (NewKey::generate().unwrap(), NewKey::generate().unwrap());
     let (lost, ()) = tokio::join!(records.set_key("demo-project", &slow, None), async {
@@ -1035,7 +1004,7 @@ async fn a_key_can_be_kept_for_a_while() {
             .await
             .contains_key("previousApiKeyHash")
     );
-    for odd in ["7", "d", "0d", "-1d", "7w", "99999999999999999999d"] {
+    for odd in ["7", "d", "0d", "-1d", "7w", "7é", "99999999999999999999d"] {
         app.refused(&[
             "project",
             "key",
@@ -1076,10 +1045,7 @@ async fn what_is_printed_is_escaped() {
         status: "active".to_owned(),
         admins: Vec::new(),
     };
-    assert_eq!(
-        app.records.create_project(&project).await.unwrap(),
-        Created::Yes
-    );
+    assert!(app.records.create_project(&project).await.unwrap());
     let list = app.printed(&["project", "list"]);
     assert!(
         list.contains("active    odd\\u{a}active    forged"),
@@ -1121,7 +1087,7 @@ async fn a_submission_is_erased() {
     // A record without a project is erased for the project that is named.
     let records = &app.records;
     let nobodys = records.create_submission("demo-submission", None).await;
-    assert_eq!(nobodys.unwrap(), Created::Yes);
+    assert!(nobodys.unwrap());
     assert!(
         app.refused(&[&erase[..], &["--yes"]].concat())
             .contains("name its project by --project")
@@ -1153,7 +1119,7 @@ async fn what_was_made_anew_is_not_erased() {
     };
     let error = app
         .records
-        .erase(&erasure, Duration::ZERO, |_| {})
+        .erase(&erasure, Duration::ZERO)
         .await
         .unwrap_err();
     assert!(error.to_string().contains("was made anew"), "{error}");
@@ -1163,11 +1129,7 @@ async fn what_was_made_anew_is_not_erased() {
         has_record: true,
         ..erasure
     };
-    let error = app
-        .records
-        .erase(&moved, Duration::ZERO, |_| {})
-        .await
-        .unwrap_err();
+    let error = app.records.erase(&moved, Duration::ZERO).await.unwrap_err();
     assert!(error.to_string().contains("another project's"), "{error}");
     assert_eq!(app.objects().await.len(), 1);
 }

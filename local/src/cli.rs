@@ -70,7 +70,7 @@ pub struct Invoke {
 #[derive(Debug, Args)]
 pub struct Show {
     /// The submission's ID
-    #[arg(default_value = "demo-submission", value_parser = admin::cli::text)]
+    #[arg(default_value = "demo-submission")]
     pub id: String,
     /// Also save the images in this folder, which is made for your eyes alone
     #[arg(long, value_name = "DIR")]

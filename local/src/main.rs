@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use admin::cli;
-use admin::commands::Session;
+use admin::{cli, commands};
 use clap::Parser as _;
 use local::cli::{Admin, Cli, Command, Data, Show};
 use local::stack::Stack;
@@ -41,11 +40,8 @@ async fn main() -> ExitCode {
 /// Runs a command of `admin` on the stack.
 async fn administer(data: &Data, command: cli::Command) -> Result<ExitCode, Error> {
     let stack = Stack::open(&data.folder, false).await?;
-    let session = Session {
-        records: stack.endpoints.records(stack.config.clone()),
-        gateway: None,
-    };
-    let result = session.run(command).await;
+    let records = stack.endpoints.records(stack.config.clone());
+    let result = commands::run(command, &records, None).await;
     Ok(match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => admin::fail("admin", &error),

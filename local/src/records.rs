@@ -1,7 +1,6 @@
 //! Projects and submissions as a file, and their way into the tables.
 
 use admin::project::{Project, SetKey};
-use admin::table::Created;
 use serde::Deserialize;
 
 use crate::Error;
@@ -49,14 +48,14 @@ impl Records {
     /// If a table can't be written.
     pub async fn seed(&self, tables: &admin::Records) -> Result<(), Error> {
         for project in &self.projects {
-            let (Created::Yes | Created::Exists) = tables.create_project(project).await?;
+            tables.create_project(project).await?;
         }
         for Submission {
             submission_id,
             project_id,
         } in &self.submissions
         {
-            let (Created::Yes | Created::Exists) = tables
+            tables
                 .create_submission(submission_id, project_id.as_deref())
                 .await?;
         }

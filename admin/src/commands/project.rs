@@ -3,29 +3,35 @@
 use std::io::{Write as _, stdout};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{Session, print};
-use crate::Error;
-use crate::cli::{KeyCommand, ProjectCommand};
+use aws_sdk_apigateway::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::print;
+use crate::cli::{Gateway, KeyCommand, ProjectCommand};
 use crate::project::{ACTIVE, NewKey, Project, SetKey};
-use crate::table::Created;
+use crate::table::plain;
 use crate::usage_plan::UsagePlan;
+use crate::{Error, Records};
 
 /// Runs a command on projects.
-pub(super) async fn run(session: &Session, command: ProjectCommand) -> Result<(), Error> {
-    let records = &session.records;
+pub(super) async fn run(
+    command: ProjectCommand,
+    records: &Records,
+    gateway: Option<Client>,
+) -> Result<(), Error> {
     match command {
         ProjectCommand::Create {
             id,
             admins,
-            gateway,
-        } => {
-            let plan = usage_plan(session, gateway.usage_plan)?;
-            create(session, id, admins, plan).await
+            gateway: Gateway { usage_plan },
+        } => create(records, id, admins, find_plan(gateway, usage_plan)?).await,
+        ProjectCommand::Show { id } => {
+            let record = plain(&AttributeValue::M(records.project(&id).await?));
+            print(&format!("{record:#}\n"))
         }
-        ProjectCommand::Show { id } => print(&format!("{:#}\n", records.project(&id).await?)),
         ProjectCommand::List => {
-            for project in records.all_projects().await? {
-                print(&format!("{project}\n"))?;
+            for line in records.list_projects().await? {
+                print(&format!("{line}\n"))?;
             }
             Ok(())
         }
@@ -41,25 +47,26 @@ pub(super) async fn run(session: &Session, command: ProjectCommand) -> Result<()
         ProjectCommand::Key(KeyCommand::Rotate {
             id,
             keep_old,
-            gateway,
-        }) => {
-            let plan = usage_plan(session, gateway.usage_plan)?;
-            rotate_key(session, &id, keep_old, plan).await
-        }
+            gateway: Gateway { usage_plan },
+        }) => rotate_key(records, &id, keep_old, find_plan(gateway, usage_plan)?).await,
     }
 }
 
 /// Returns the usage plan that was named.
-fn usage_plan(session: &Session, id: Option<String>) -> Result<Option<UsagePlan>, Error> {
-    match (&session.gateway, id) {
-        (_, None) => Ok(None),
-        (Some(gateway), Some(id)) => Ok(Some(UsagePlan::new(gateway.clone(), id))),
+fn find_plan(gateway: Option<Client>, id: Option<String>) -> Result<Option<UsagePlan>, Error> {
+    match (gateway, id) {
+        (Some(gateway), Some(id)) => Ok(Some(UsagePlan { gateway, id })),
         (None, Some(_)) => Err("there are no usage plans here: leave --usage-plan out".into()),
+        (Some(_), None) => {
+            tell!("Without --usage-plan, API Gateway is not told of the key, and answers 403.");
+            Ok(None)
+        }
+        (None, None) => Ok(None),
     }
 }
 
 async fn create(
-    session: &Session,
+    records: &Records,
     id: String,
     admins: Vec<String>,
     plan: Option<UsagePlan>,
@@ -71,7 +78,7 @@ async fn create(
         admins,
     };
     let Project { id, api_key, .. } = &project;
-    if session.records.create_project(&project).await? == Created::Exists {
+    if !records.create_project(&project).await? {
         return Err(format!(
             "there is a project {id:?} already: `project key rotate` gives it a new key"
         )
@@ -79,81 +86,71 @@ async fn create(
     }
     if let Some(plan) = &plan {
         plan.add(id, api_key).await.map_err(|error| {
+            let rotation = rotation(id, Some(plan));
             format!(
-                "the project is made, but its key opens nothing: {error}. Mend that, then run: {}",
-                rotation(id, plan)
+                "the project is made, but its key opens nothing: {error}. Mend that, then run: {rotation}"
             )
         })?;
     }
-    hand_over(session, api_key, plan.as_ref())
+    hand_over(api_key, plan.as_ref())
 }
 
 /// The new key is on the plan before the project has it, and the old one until then: at no time is a request with
 /// one of them turned away by the gateway that the function would take.
 async fn rotate_key(
-    session: &Session,
+    records: &Records,
     project: &str,
     keep_old: Option<Duration>,
     plan: Option<UsagePlan>,
 ) -> Result<(), Error> {
-    let records = &session.records;
     let api_key = NewKey::generate()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let until = keep_old.map(|keep_old| (now + keep_old).as_secs());
-    let Some(plan) = plan else {
-        return match records.set_key(project, &api_key, until).await {
-            SetKey::Done => hand_over(session, &api_key, None),
-            SetKey::Refused(error) => Err(error),
-            SetKey::Unknown(error) => {
-                Err(format!("{error}. Run it again, or nobody may have the project's key").into())
-            }
-        };
+    let on_plan = match &plan {
+        None => None,
+        Some(plan) => {
+            let old = plan.keys(project).await?;
+            Some((plan, old, plan.add(project, &api_key).await?))
+        }
     };
-    let old = plan.keys(project).await?;
-    let new = plan.add(project, &api_key).await?;
     match records.set_key(project, &api_key, until).await {
-        SetKey::Done => {}
+        SetKey::Done => hand_over(&api_key, plan.as_ref())?,
         SetKey::Refused(error) => {
-            plan.remove(&new)
-                .await
-                .map_err(|second| format!("{error}; and {second}"))?;
-            return Err(error);
+            return Err(match on_plan {
+                None => error,
+                Some((plan, _, new)) => plan.take_back(&new, error).await,
+            });
         }
         // Both keys stay on the plan: the next rotation removes them.
         SetKey::Unknown(error) => {
-            return Err(format!(
-                "{error}. Nobody may have the project's key: run {}",
-                rotation(project, &plan)
-            )
-            .into());
+            let rotation = rotation(project, plan.as_ref());
+            return Err(
+                format!("{error}. Nobody may have the project's key: run {rotation}").into(),
+            );
         }
     }
-    hand_over(session, &api_key, Some(&plan))?;
-    if keep_old.is_some() {
-        tell!(
+    match on_plan {
+        None => {}
+        Some(_) if keep_old.is_some() => tell!(
             "The old key stays on the usage plan until a rotation without --keep-old; the function refuses it when the time is over."
-        );
-        return Ok(());
-    }
-    for key in old {
-        plan.remove(&key).await?;
+        ),
+        Some((plan, old, _)) => {
+            for key in old {
+                plan.remove(&key).await?;
+            }
+        }
     }
     Ok(())
 }
 
-fn rotation(project: &str, plan: &UsagePlan) -> String {
-    format!("project key rotate {project} --usage-plan {}", plan.id())
+fn rotation(project: &str, plan: Option<&UsagePlan>) -> String {
+    let plan = plan.map(|plan| format!(" --usage-plan {}", plan.id));
+    format!("project key rotate {project}{}", plan.unwrap_or_default())
 }
 
-fn hand_over(session: &Session, api_key: &NewKey, plan: Option<&UsagePlan>) -> Result<(), Error> {
-    match (&session.gateway, plan) {
-        (None, _) => {}
-        (Some(_), None) => {
-            tell!("Without --usage-plan, API Gateway is not told of the key, and answers 403.");
-        }
-        (Some(_), Some(_)) => {
-            tell!("API Gateway keeps the key: who may read its keys there, has it.");
-        }
+fn hand_over(api_key: &NewKey, plan: Option<&UsagePlan>) -> Result<(), Error> {
+    if plan.is_some() {
+        tell!("API Gateway keeps the key: who may read its keys there, has it.");
     }
     tell!("The API key, shown this once; the project's record has only its hash:");
     writeln!(stdout(), "{}", api_key.reveal())
