@@ -1,4 +1,4 @@
-//! The bucket's lists.
+//! The bucket's objects, as its lists give them.
 
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::EncodingType;

@@ -124,6 +124,7 @@ impl Records {
             Err(error) => Err(table.unwritable(&error)),
         }
     }
+
     async fn delete_versions(&self, versions: &[ObjectIdentifier]) -> Result<(), Error> {
         let bucket = &self.config.images_bucket;
         let versions = Some(versions.to_vec());

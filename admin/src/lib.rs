@@ -21,7 +21,7 @@ macro_rules! tell {
     }};
 }
 
-mod bucket;
+pub mod bucket;
 pub mod cli;
 pub mod commands;
 pub mod erase;

@@ -15,7 +15,7 @@ use aws_sdk_s3::primitives::DateTime;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use put_image::domain::ImageField;
 
-pub use crate::bucket::Object;
+use crate::bucket::Object;
 use crate::object_key::{owner, submissions};
 use crate::table::Item;
 use crate::{Error, Records, failed};

@@ -49,7 +49,8 @@ impl Table<'_> {
         id: &str,
         item: impl IntoIterator<Item = (&str, AttributeValue)>,
     ) -> Result<bool, Error> {
-        // A write that is refused is a warning in some logs; the usual case is found by reading.
+        // What is there already must not be taken for what an earlier attempt made, below. And a write that is refused
+        // is a warning in some logs.
         if self.read(id).await?.is_some() {
             return Ok(false);
         }

@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use admin::Records;
+use admin::bucket::Object;
 use admin::erase::Erasure;
 use admin::project::{NewKey, Project, SetKey};
-use admin::sweep::{Object, Progress};
+use admin::sweep::Progress;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -1097,11 +1098,15 @@ async fn a_submission_is_erased() {
         app.printed(&named),
         "erased the record and 0 versions and delete markers of demo-submission\n"
     );
-    // What had been stopped halfway goes on, without a record.
+    // What had been stopped halfway goes on, without a record; and the ID that is asked for is as good as a yes.
     app.put_object(&key("selfieImage", 2)).await;
-    let again = [&erase[..], &["--yes", "--project", "demo-project"]].concat();
+    let answer = app.folder.path().join("answer");
+    fs::write(&answer, "demo-submission\n").unwrap();
+    let again = [&erase[..], &["--project", "demo-project"]].concat();
+    let mut again = app.command(&again);
+    let output = again.stdin(fs::File::open(&answer).unwrap()).output();
     assert_eq!(
-        app.printed(&again),
+        String::from_utf8(output.unwrap().stdout).unwrap(),
         "erased 1 versions and delete markers of demo-submission\n"
     );
     assert_eq!(app.objects().await, [others]);

@@ -57,7 +57,7 @@ async fn erase(options: Erase, records: &Records) -> Result<(), Error> {
         tell!("This can't be undone. Erase it? Type the submission's ID:");
         let mut answer = String::new();
         stdin().read_line(&mut answer)?;
-        if answer.trim() != id {
+        if answer.lines().next() != Some(&id) {
             return Err("nothing was erased".into());
         }
     }

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use indicatif::ProgressBar;
 
 use super::print;
+use crate::bucket::Object;
 use crate::printable::in_line;
-use crate::sweep::Object;
 use crate::{Error, Records};
 
 /// Lists what is left over, and deletes it if it is no more than `delete`.
