@@ -20,10 +20,10 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
+use local::event;
 use local::faults::{End, Fault, Faults, Operation, When};
 use local::function::invoke_and_clean_up;
 use local::images::jpeg;
-use local::noise::Put;
 use local::stack::Stack;
 use local::{schema, server};
 use put_image::deadline::TIMEOUT;
@@ -61,7 +61,7 @@ impl App {
     async fn put(&self, images: usize, seed: u64) -> Vec<Vec<u8>> {
         let images: Vec<_> = (0..images).map(|_| jpeg(2000, seed)).collect();
         let function = self.stack.function();
-        let event = Put::default().event(&images);
+        let event = event::put("demo-submission", &images).to_string();
         let response = invoke_and_clean_up(&function, event.as_bytes(), TIMEOUT);
         assert_eq!(response.await.unwrap()["statusCode"], 200);
         images
@@ -69,11 +69,7 @@ impl App {
 
     /// Faults, and the records behind them.
     async fn behind_faults(&self) -> (Faults, Records) {
-        let faults = Faults::new(1);
-        let endpoints = faults
-            .in_front_of(&self.stack.endpoints, &self.stack.config.submissions_table)
-            .await
-            .unwrap();
+        let (faults, endpoints) = Faults::in_front_of(&self.stack).await.unwrap();
         (faults, endpoints.records(self.stack.config.clone()))
     }
 
@@ -397,11 +393,7 @@ async fn a_submissions_images_are_shown_and_saved() {
 
     // A record that names another submission's image.
     let function = app.stack.function();
-    let event = Put {
-        submission_id: "second-submission",
-        ..Put::default()
-    }
-    .event(&others);
+    let event = event::put("second-submission", &others).to_string();
     let response = invoke_and_clean_up(&function, event.as_bytes(), TIMEOUT);
     assert_eq!(response.await.unwrap()["statusCode"], 200);
     let objects = app.objects().await;
@@ -960,9 +952,8 @@ async fn a_key_can_be_kept_for_a_while() {
     let app = App::start().await;
     let put = async |key: &str| {
         let images = [jpeg(200, 1)];
-        let event = Put::default()
-            .event(&images)
-            .replace("demo-key-for-the-local-stack", key);
+        let event = event::put("demo-submission", &images).to_string();
+        let event = event.replace("demo-key-for-the-local-stack", key);
         let function = app.stack.function();
         let response = invoke_and_clean_up(&function, event.as_bytes(), TIMEOUT);
         response.await.unwrap()["statusCode"].as_u64().unwrap()

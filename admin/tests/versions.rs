@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use local::clients::Endpoints;
+use local::event;
 use local::faults::{Faults, Operation};
 use local::function::invoke_and_clean_up;
 use local::images::jpeg;
-use local::noise::Put;
 use local::records::Records;
 use local::schema;
 use local::stack::Stack;
@@ -52,11 +52,7 @@ async fn start() -> Option<Stack> {
 /// Puts four images to a submission. Returns the status.
 async fn put(function: &App, submission_id: &str, seed: u64) -> u64 {
     let images: Vec<_> = (0..4).map(|n| jpeg(500, seed + n)).collect();
-    let event = Put {
-        submission_id,
-        ..Put::default()
-    }
-    .event(&images);
+    let event = event::put(submission_id, &images).to_string();
     let response = invoke_and_clean_up(function, event.as_bytes(), TIMEOUT)
         .await
         .unwrap();
@@ -128,11 +124,7 @@ async fn every_version_and_delete_marker_is_erased() {
 async fn a_put_that_races_an_erasure_leaves_nothing() {
     let Some(stack) = start().await else { return };
     assert_eq!(put(&stack.function(), "demo-submission", 1).await, 200);
-    let faults = Faults::new(1);
-    let endpoints = faults
-        .in_front_of(&stack.endpoints, &stack.config.submissions_table)
-        .await
-        .unwrap();
+    let (faults, endpoints) = Faults::in_front_of(&stack).await.unwrap();
     let function = App::new(endpoints.storage(stack.config.clone(), Limits::default()));
     let gate = faults.hold(Operation::UpdateItem, 1);
     let records = stack.endpoints.records(stack.config.clone());

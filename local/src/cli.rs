@@ -14,6 +14,9 @@ pub struct Cli {
     /// The options of `serve`.
     #[command(flatten)]
     pub serve: Serve,
+    /// Folder of the tables and objects
+    #[arg(long, value_name = "DIR", default_value = DATA, global = true)]
+    pub data: PathBuf,
 }
 
 /// A subcommand.
@@ -23,11 +26,25 @@ pub enum Command {
     Serve(Serve),
     /// Put one event through the function: the response goes to standard output, the record and the objects that it
     /// left to standard error. Exit status: 0 for a success, 4 for a 4xx answer, 5 for a 5xx answer
-    Invoke(Invoke),
+    Invoke {
+        /// The event: JSON of payload 1.0 or 2.0, for example events/put-image.json
+        event: PathBuf,
+        /// Delete the stack's tables and objects first
+        #[arg(long)]
+        fresh: bool,
+    },
     /// Print a submission's record and list its images
-    Show(Show),
+    Show {
+        /// The submission's ID
+        #[arg(default_value = "demo-submission")]
+        id: String,
+        /// Also save the images in this folder, which is made for your eyes alone
+        #[arg(long, value_name = "DIR")]
+        save: Option<PathBuf>,
+    },
     /// Run a command of `admin` on the stack's tables and bucket
-    Admin(Admin),
+    #[command(subcommand)]
+    Admin(admin::cli::Command),
 }
 
 /// Options of `serve`.
@@ -45,58 +62,9 @@ pub struct Serve {
     /// Port of S3 (events/local.env and events/local.json name 8014)
     #[arg(long, default_value_t = 8014)]
     pub s3_port: u16,
-    /// Where the data is kept.
-    #[command(flatten)]
-    pub data: Data,
     /// Delete the stack's tables and objects first
     #[arg(long)]
     pub fresh: bool,
-}
-
-/// Options of `invoke`.
-#[derive(Debug, Args)]
-pub struct Invoke {
-    /// The event: JSON of payload 1.0 or 2.0, for example events/put-image.json
-    pub event: PathBuf,
-    /// Where the data is kept.
-    #[command(flatten)]
-    pub data: Data,
-    /// Delete the stack's tables and objects first
-    #[arg(long)]
-    pub fresh: bool,
-}
-
-/// Options of `show`.
-#[derive(Debug, Args)]
-pub struct Show {
-    /// The submission's ID
-    #[arg(default_value = "demo-submission")]
-    pub id: String,
-    /// Also save the images in this folder, which is made for your eyes alone
-    #[arg(long, value_name = "DIR")]
-    pub save: Option<PathBuf>,
-    /// Where the data is kept.
-    #[command(flatten)]
-    pub data: Data,
-}
-
-/// Options of `admin`.
-#[derive(Debug, Args)]
-pub struct Admin {
-    /// Where the data is kept.
-    #[command(flatten)]
-    pub data: Data,
-    /// What to do.
-    #[command(subcommand)]
-    pub command: admin::cli::Command,
-}
-
-/// The data folder.
-#[derive(Debug, Args)]
-pub struct Data {
-    /// Folder of the tables and objects
-    #[arg(long = "data", value_name = "DIR", default_value = DATA)]
-    pub folder: PathBuf,
 }
 
 /// Returns a command line of the local stack, for a data folder.

@@ -1,70 +1,49 @@
 //! The event of payload 1.0 that an API Gateway REST API makes of a request: AWS, "Lambda proxy
 //! integrations in API Gateway", input format.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hyper::HeaderMap;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use hyper::Request;
+use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
+use put_image::domain::ImageField;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// A request as the gateway took it.
-#[derive(Debug)]
-pub struct Received<'a> {
-    /// Its headers.
-    pub headers: &'a HeaderMap,
-    /// What stands behind `?`.
-    pub query: Option<&'a str>,
-    /// The client's address.
-    pub source: IpAddr,
-    /// Its body.
-    pub body: &'a [u8],
-}
+/// The values of each name.
+type Values<'a> = BTreeMap<&'a str, Vec<Cow<'a, str>>>;
 
 /// The event for a `PUT /Image` on the stage `v3`.
 ///
 /// The API has no binary media types, so the body becomes text; bytes that are not UTF-8 are replaced.
 #[must_use]
-pub fn rest(request: &Received<'_>) -> Value {
-    let mut multi: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (name, value) in request.headers {
-        multi
-            .entry(name.as_str())
-            .or_default()
-            .push(String::from_utf8_lossy(value.as_bytes()).into_owned());
+pub fn rest(head: &Parts, source: IpAddr, body: &[u8]) -> Value {
+    let mut headers = Values::new();
+    for (name, value) in &head.headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        headers.entry(name.as_str()).or_default().push(value);
     }
-    let single: BTreeMap<&str, &String> = multi
-        .iter()
-        .filter_map(|(name, values)| Some((*name, values.last()?)))
-        .collect();
-    let query: Option<BTreeMap<&str, &str>> =
-        request
-            .query
-            .filter(|query| !query.is_empty())
-            .map(|query| {
-                query
-                    .split('&')
-                    .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-                    .collect()
-            });
-    let multi_query = query.as_ref().map(|query| {
-        query
-            .iter()
-            .map(|(k, v)| (*k, vec![*v]))
-            .collect::<BTreeMap<_, _>>()
-    });
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let mut query = Values::new();
+    let pairs = head.uri.query().unwrap_or_default().split('&');
+    for pair in pairs.filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        query.entry(name).or_default().push(value.into());
+    }
+    let query = (!query.is_empty()).then_some(&query);
+    let header = last(&headers);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
     json!({
         "resource": "/Image",
         "path": "/Image",
         "httpMethod": "PUT",
-        "headers": single,
-        "multiValueHeaders": multi,
-        "queryStringParameters": query,
-        "multiValueQueryStringParameters": multi_query,
+        "headers": header,
+        "multiValueHeaders": headers,
+        "queryStringParameters": query.map(last),
+        "multiValueQueryStringParameters": query,
         "pathParameters": null,
         "stageVariables": null,
         "requestContext": {
@@ -74,19 +53,52 @@ pub fn rest(request: &Received<'_>) -> Value {
             "domainPrefix": "127",
             "httpMethod": "PUT",
             "identity": {
-                "apiKey": single.get("x-api-key"),
-                "sourceIp": request.source,
-                "userAgent": single.get("user-agent"),
+                "apiKey": header.get("x-api-key"),
+                "sourceIp": source,
+                "userAgent": header.get("user-agent"),
             },
             "path": "/v3/Image",
             "protocol": "HTTP/1.1",
             "requestId": Uuid::new_v4().to_string(),
-            "requestTimeEpoch": u64::try_from(now.as_millis()).unwrap_or_default(),
+            "requestTimeEpoch": now.unwrap_or_default().as_secs() * 1000,
             "resourceId": "local",
             "resourcePath": "/Image",
             "stage": "v3",
         },
-        "body": String::from_utf8_lossy(request.body),
+        "body": String::from_utf8_lossy(body),
         "isBase64Encoded": false,
     })
+}
+
+/// The last value of each name.
+fn last<'a>(values: &'a Values<'a>) -> BTreeMap<&'a str, &'a str> {
+    let values = values.iter();
+    values
+        .filter_map(|(name, values)| Some((*name, values.last()?.as_ref())))
+        .collect()
+}
+
+/// The event of a put to a submission of the demo project, with the first image as `idImage` and so on.
+#[must_use]
+pub fn put(submission_id: &str, images: &[Vec<u8>]) -> Value {
+    let mut form = String::new();
+    let mut field = |name: &str, value: &str| {
+        let head = "--boundary\r\nContent-Disposition: form-data; name=\"";
+        form.extend([head, name, "\"\r\n\r\n", value, "\r\n"]);
+    };
+    field("submissionId", submission_id);
+    field("admin", "Admin@Example.com");
+    field("idType", "passport");
+    for (name, image) in ImageField::ALL.iter().zip(images) {
+        field(name.name(), &BASE64_STANDARD.encode(image));
+    }
+    form.push_str("--boundary--\r\n");
+    let (mut head, ()) = Request::new(()).into_parts();
+    for (name, value) in [
+        ("content-type", "multipart/form-data; boundary=boundary"),
+        ("x-api-key", "demo-key-for-the-local-stack"),
+    ] {
+        head.headers.insert(name, HeaderValue::from_static(value));
+    }
+    rest(&head, Ipv4Addr::LOCALHOST.into(), form.as_bytes())
 }

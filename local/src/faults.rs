@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use admin::table::plain;
+use admin::Records;
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -15,11 +15,11 @@ use hyper::{Method, Request, Response, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use crate::clients::Endpoints;
+use crate::stack::Stack;
 use crate::{Error, server};
 
 /// A call that the function makes.
@@ -39,15 +39,15 @@ pub enum Operation {
     DeleteObject,
 }
 
-/// Which calls of an operation a fault hits.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Which calls of an operation a fault hits, of those from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// The n-th from now on, from 1; no other.
-    Nth(u32),
-    /// All from now on.
+    /// The n-th, from 1; no other.
+    Nth(usize),
+    /// Each n-th.
+    Every(usize),
+    /// All.
     Always,
-    /// This share of them, from 0 to 1, by the seed.
-    Share(f64),
 }
 
 /// What becomes of a call.
@@ -59,12 +59,12 @@ pub enum End {
     Cut,
     /// The answer never comes.
     Never,
-    /// The answer comes late.
+    /// It is sent on so much later.
     Late(Duration),
 }
 
 /// A fault to inject.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The call that it hits.
     pub operation: Operation,
@@ -77,25 +77,26 @@ pub struct Fault {
 }
 
 /// The faults of a DynamoDB and an S3, and what was seen of their calls.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<State>>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    seed: u64,
-    faults: Vec<Injected>,
+    /// Each with the number of its operation's calls before it.
+    faults: Vec<(usize, Fault)>,
+    /// Each with the operation's call that it holds back.
+    gates: Vec<(Operation, usize, Gate)>,
     calls: Vec<Operation>,
     hits: Vec<Hit>,
-    gates: Vec<(Operation, u32, Gate)>,
     named_deletions: Vec<String>,
 }
 
-/// A fault with its own sequence of chances, so that what it hits depends on its operation's calls alone.
-#[derive(Debug)]
-struct Injected {
-    fault: Fault,
-    seen: u32,
-    random: u64,
+impl State {
+    /// The number of an operation's calls so far.
+    fn count(&self, operation: Operation) -> usize {
+        let calls = self.calls.iter();
+        calls.filter(|call| **call == operation).count()
+    }
 }
 
 /// Holds a call back until it is let through, so that a test can do something in between.
@@ -133,31 +134,42 @@ pub struct Hit {
 }
 
 impl Faults {
-    /// No faults yet. The same seed hits the same shares of the same sequence of calls.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            seed,
-            named_deletions: Vec::new(),
-            faults: Vec::new(),
-            calls: Vec::new(),
-            hits: Vec::new(),
-            gates: Vec::new(),
-        })))
+    /// Puts a proxy, without faults yet, in front of each of a stack's servers. Returns the endpoints to use instead.
+    /// Each deletion is held against the submission's record.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be had.
+    pub async fn in_front_of(stack: &Stack) -> Result<(Self, Endpoints), Error> {
+        let faults = Self::default();
+        let endpoints = Endpoints {
+            dynamodb: faults.proxy(stack, &stack.endpoints.dynamodb).await?,
+            s3: faults.proxy(stack, &stack.endpoints.s3).await?,
+        };
+        Ok((faults, endpoints))
+    }
+
+    async fn proxy(&self, stack: &Stack, server: &str) -> Result<String, Error> {
+        let listener = server::bind(0, "a proxy", "").await?;
+        let front = server::url(&listener)?;
+        let proxy = Arc::new(Proxy {
+            server: server.to_owned(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            faults: self.clone(),
+            records: stack.endpoints.records(stack.config.clone()),
+        });
+        tokio::spawn(server::serve(listener, move |_| {
+            let proxy = Arc::clone(&proxy);
+            service_fn(move |request| Arc::clone(&proxy).handle(request))
+        }));
+        Ok(front)
     }
 
     /// Adds a fault. Of several that hit a call, the first added decides.
     pub fn inject(&self, fault: Fault) {
         let mut state = self.state();
-        let random = state
-            .seed
-            .wrapping_mul(1_000_003)
-            .wrapping_add(state.faults.len() as u64);
-        state.faults.push(Injected {
-            fault,
-            seen: 0,
-            random,
-        });
+        let before = state.count(fault.operation);
+        state.faults.push((before, fault));
     }
 
     /// Ends all faults.
@@ -167,9 +179,11 @@ impl Faults {
 
     /// Holds back the n-th call of an operation from now on, from 1.
     #[must_use]
-    pub fn hold(&self, operation: Operation, nth: u32) -> Gate {
+    pub fn hold(&self, operation: Operation, nth: usize) -> Gate {
         let gate = Gate::default();
-        self.state().gates.push((operation, nth, gate.clone()));
+        let mut state = self.state();
+        let nth = state.count(operation) + nth;
+        state.gates.push((operation, nth, gate.clone()));
         gate
     }
 
@@ -191,79 +205,25 @@ impl Faults {
         self.state().named_deletions.clone()
     }
 
-    /// Puts the faults in front of a DynamoDB and an S3; returns the endpoints to use instead. Each deletion
-    /// is held against the record in the table of submissions.
-    ///
-    /// # Errors
-    ///
-    /// If no port can be had.
-    pub async fn in_front_of(
-        &self,
-        endpoints: &Endpoints,
-        submissions_table: &str,
-    ) -> Result<Endpoints, Error> {
-        let records = Records {
-            dynamodb: endpoints.dynamodb(),
-            table: submissions_table.to_owned(),
-        };
-        Ok(Endpoints {
-            dynamodb: self.proxy(&endpoints.dynamodb, records.clone()).await?,
-            s3: self.proxy(&endpoints.s3, records).await?,
-        })
-    }
-
-    async fn proxy(&self, url: &str, records: Records) -> Result<String, Error> {
-        let listener = server::bind(0, "a proxy", "").await?;
-        let front = server::url(&listener)?;
-        let proxy = Arc::new(Proxy {
-            server: url.to_owned(),
-            client: Client::builder(TokioExecutor::new()).build_http(),
-            faults: self.clone(),
-            records,
-        });
-        tokio::spawn(proxy.serve(listener));
-        Ok(front)
-    }
-
-    /// Counts a call, and gives the gate that holds it back.
-    fn gate(&self, operation: Operation) -> Option<Gate> {
-        let mut state = self.state();
-        let gates = state
-            .gates
-            .iter_mut()
-            .filter(|(held, ..)| *held == operation);
-        let counted = gates.map(|(_, left, gate)| {
-            *left = left.wrapping_sub(1);
-            (*left == 0).then(|| gate.clone())
-        });
-        counted.fold(None, Option::or)
-    }
-
-    /// Notes a call, and the fault that hits it.
-    fn hit(&self, operation: Operation) -> Option<Fault> {
+    /// Notes a call. Returns the fault that hits it, and the gate that holds it back.
+    fn arrive(&self, operation: Operation) -> (Option<Fault>, Option<Gate>) {
         let mut state = self.state();
         state.calls.push(operation);
-        let mut hit = None;
-        for Injected {
-            fault,
-            seen,
-            random,
-        } in state
-            .faults
-            .iter_mut()
-            .filter(|it| it.fault.operation == operation)
-        {
-            *seen += 1;
-            let hits = match fault.when {
-                When::Nth(n) => *seen == n,
-                When::Always => true,
-                When::Share(share) => unit(random) < share,
-            };
-            if hits && hit.is_none() {
-                hit = Some(*fault);
-            }
-        }
-        hit
+        let nth = state.count(operation);
+        let is_hit = |before: usize, when| match when {
+            When::Nth(n) => nth - before == n,
+            When::Every(n) => (nth - before).is_multiple_of(n),
+            When::Always => true,
+        };
+        let mut faults = state.faults.iter();
+        let fault = faults
+            .find(|(before, fault)| fault.operation == operation && is_hit(*before, fault.when));
+        let mut gates = state.gates.iter();
+        let gate = gates.find(|(held, n, _)| (*held, *n) == (operation, nth));
+        (
+            fault.map(|(_, fault)| *fault),
+            gate.map(|(.., gate)| gate.clone()),
+        )
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -271,107 +231,51 @@ impl Faults {
     }
 }
 
-/// The next number of a sequence, each of its bits at random (splitmix64).
-pub fn random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut word = *state;
-    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    word ^ (word >> 31)
-}
-
-/// The next number from 0 to 1 of a sequence: the upper 32 bits of [`random`].
-pub fn unit(state: &mut u64) -> f64 {
-    let [.., a, b, c, d] = random(state).to_le_bytes();
-    f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
-}
-
-/// The records that deletions are held against.
-#[derive(Clone)]
-struct Records {
-    dynamodb: aws_sdk_dynamodb::Client,
-    table: String,
-}
-
-impl Records {
-    /// Whether the submission's record names the object of a path `/bucket/project/submission/field/file`.
-    async fn name(&self, path: &str) -> Result<bool, Error> {
-        let key = path
-            .trim_start_matches('/')
-            .split_once('/')
-            .map_or("", |(_, key)| key);
-        let submission = key.split('/').nth(1).unwrap_or_default().to_owned();
-        let get = self
-            .dynamodb
-            .get_item()
-            .table_name(&self.table)
-            .consistent_read(true);
-        let found = get
-            .key("submissionId", AttributeValue::S(submission))
-            .send()
-            .await?;
-        Ok(found
-            .item
-            .is_some_and(|item| plain(&AttributeValue::M(item)).to_string().contains(key)))
-    }
-}
-
 struct Proxy {
     server: String,
     client: Client<HttpConnector, Full<Bytes>>,
     faults: Faults,
+    /// What deletions are held against.
     records: Records,
 }
 
 impl Proxy {
-    async fn serve(self: Arc<Self>, listener: TcpListener) {
-        let service = |_| {
-            let proxy = Arc::clone(&self);
-            service_fn(move |request| Arc::clone(&proxy).handle(request))
-        };
-        server::serve(listener, service).await;
-    }
-
     /// An error here cuts the connection.
     async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, Error> {
         let operation = operation(&request);
-        let fault = operation.and_then(|operation| self.faults.hit(operation));
-        let (parts, body) = request.into_parts();
-        if let Some(
-            fault @ Fault {
+        let (fault, gate) = operation.map_or((None, None), |it| self.faults.arrive(it));
+        let (head, body) = request.into_parts();
+        let body = match fault {
+            // In the middle of the upload: the body is not read.
+            Some(Fault {
                 operation: Operation::PutObject,
                 takes_effect: false,
                 end: End::Cut,
                 ..
-            },
-        ) = fault
-        {
-            // In the middle of the upload: the body is not read.
-            self.note(fault, parts.uri.path().to_owned());
-            return Err("cut".into());
-        }
-        let request = Request::from_parts(parts, body.collect().await?.to_bytes());
+            }) => Bytes::new(),
+            _ => body.collect().await?.to_bytes(),
+        };
+        let request = Request::from_parts(head, body);
         // In a task of its own: what has arrived takes effect, also if the client has given up meanwhile.
-        tokio::spawn(self.answer(operation, fault, request)).await?
+        tokio::spawn(self.answer(fault, gate, request)).await?
     }
 
     async fn answer(
         self: Arc<Self>,
-        operation: Option<Operation>,
         fault: Option<Fault>,
+        gate: Option<Gate>,
         request: Request<Bytes>,
     ) -> Result<Response<Full<Bytes>>, Error> {
-        let gate = operation.and_then(|operation| self.faults.gate(operation));
         if let Some(gate) = &gate {
             gate.arrived.notify_one();
             gate.opened.notified().await;
         }
-        let path = request.uri().path().to_owned();
-        if operation == Some(Operation::DeleteObject) && self.records.name(&path).await? {
-            self.faults.state().named_deletions.push(path.clone());
+        let mut call = request.uri().path().to_owned();
+        if operation(&request) == Some(Operation::DeleteObject) && self.is_named(&call).await? {
+            self.faults.state().named_deletions.push(call.clone());
         }
         let Some(fault) = fault else {
             let response = self.send(request).await;
@@ -380,54 +284,52 @@ impl Proxy {
             }
             return response;
         };
-        let is_image = fault.operation == Operation::PutObject;
-        let text = if is_image {
-            "".into()
-        } else {
-            String::from_utf8_lossy(request.body())
-        };
-        self.note(fault, format!("{path} {text}"));
-        let response = if fault.takes_effect {
-            Some(self.send(request).await?)
-        } else {
-            None
-        };
-        match (fault.end, response) {
-            (End::Error(status, code), _) => Ok(error(fault.operation, status, code)?),
-            (End::Cut, _) => Err("cut".into()),
-            (End::Never, _) => std::future::pending().await,
-            (End::Late(delay), Some(response)) => {
+        if fault.operation != Operation::PutObject {
+            call.push_str(&String::from_utf8_lossy(request.body()));
+        }
+        self.faults.state().hits.push(Hit { fault, call });
+        if fault.takes_effect {
+            self.send(request.clone()).await?;
+        }
+        match fault.end {
+            End::Error(status, code) => error(fault.operation, status, code),
+            End::Cut => Err("cut".into()),
+            End::Never => std::future::pending().await,
+            End::Late(delay) => {
                 // On a thread of its own: tokio's timer rounds up to the next millisecond.
                 spawn_blocking(move || std::thread::sleep(delay)).await?;
-                Ok(response)
+                self.send(request).await
             }
-            (End::Late(_), None) => Err("a call without effect has no answer to delay".into()),
         }
     }
 
-    fn note(&self, fault: Fault, call: String) {
-        self.faults.state().hits.push(Hit { fault, call });
+    /// Whether the submission's record names the object of a path `/bucket/project/submission/field/file`.
+    async fn is_named(&self, path: &str) -> Result<bool, Error> {
+        let key = object_key(path);
+        let submission = key.split('/').nth(1).unwrap_or_default().to_owned();
+        let get = self.records.dynamodb.get_item().consistent_read(true);
+        let get = get.table_name(&self.records.config.submissions_table);
+        let found = get
+            .key("submissionId", AttributeValue::S(submission))
+            .send()
+            .await?;
+        Ok(format!("{:?}", found.item).contains(key))
     }
 
     /// Sends a request on, with its `Host` as it was signed.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Full<Bytes>>, Error> {
-        let (mut parts, body) = request.into_parts();
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        parts.uri = format!("{}{path}", self.server).parse::<Uri>()?;
-        let (parts, body) = self
-            .client
-            .request(Request::from_parts(parts, Full::new(body)))
-            .await?
-            .into_parts();
-        Ok(Response::from_parts(
-            parts,
-            Full::new(body.collect().await?.to_bytes()),
-        ))
+        let (mut head, body) = request.into_parts();
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        head.uri = format!("{}{path}", self.server).parse::<Uri>()?;
+        let request = Request::from_parts(head, Full::new(body));
+        let (head, body) = self.client.request(request).await?.into_parts();
+        let body = Full::new(body.collect().await?.to_bytes());
+        Ok(Response::from_parts(head, body))
     }
 }
 
 /// Which of the function's calls a request is.
-fn operation(request: &Request<Incoming>) -> Option<Operation> {
+fn operation<B>(request: &Request<B>) -> Option<Operation> {
     if let Some(target) = request.headers().get("x-amz-target") {
         return match target.to_str().ok()?.rsplit('.').next()? {
             "Query" => Some(Operation::Query),
@@ -437,18 +339,18 @@ fn operation(request: &Request<Incoming>) -> Option<Operation> {
             _ => None,
         };
     }
-    // Behind the bucket's name there is an object's key.
-    let has_key = request
-        .uri()
-        .path()
-        .trim_start_matches('/')
-        .split_once('/')
-        .is_some_and(|(_, key)| !key.is_empty());
+    let has_key = !object_key(request.uri().path()).is_empty();
     match *request.method() {
         Method::PUT if has_key => Some(Operation::PutObject),
         Method::DELETE if has_key => Some(Operation::DeleteObject),
         _ => None,
     }
+}
+
+/// What stands behind the bucket's name.
+fn object_key(path: &str) -> &str {
+    let path = path.trim_start_matches('/');
+    path.split_once('/').map_or("", |(_, key)| key)
 }
 
 /// An error as the service writes it.

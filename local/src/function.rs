@@ -3,12 +3,13 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Context, LambdaEvent, Request, Service as _, service_fn};
+use lambda_http::{Adapter, Body, Context, LambdaEvent, Request, Service as _, service_fn};
 use put_image::handler::{Answer, App, Leftovers};
 use serde_json::Value;
 use uuid::Uuid;
@@ -45,7 +46,7 @@ pub fn context(timeout: Duration) -> Context {
 /// What Lambda calls a function error: no gateway writes such an event.
 pub async fn invoke(app: &App, event: &[u8], context: Context) -> Result<Invoked, Error> {
     let payload: LambdaRequest = serde_json::from_slice(event)?;
-    let answered = Mutex::new(None);
+    let answered = OnceLock::new();
     let invocation = async {
         let mut function = Adapter::from(service_fn(async |request: Request| {
             let Answer {
@@ -53,7 +54,7 @@ pub async fn invoke(app: &App, event: &[u8], context: Context) -> Result<Invoked
                 leftovers,
                 steps,
             } = app.handle(request).await;
-            *answered.lock().unwrap_or_else(PoisonError::into_inner) = Some((leftovers, steps));
+            let _ = answered.set((leftovers, steps));
             Ok::<_, Infallible>(response)
         }));
         function.call(LambdaEvent::new(payload, context)).await
@@ -61,9 +62,7 @@ pub async fn invoke(app: &App, event: &[u8], context: Context) -> Result<Invoked
     // lambda_http panics over a Host or a Base64 body that it can't read, and lambda_runtime catches it.
     let called = AssertUnwindSafe(invocation).catch_unwind().await;
     let Ok(response) = called.map_err(|_| "the event can't be converted to a request")?;
-    let answered = answered
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    let answered = answered.into_inner();
     let (leftovers, steps) = answered.ok_or("the function has not answered")?;
     Ok(Invoked {
         response: serde_json::to_value(response)?,
@@ -85,4 +84,18 @@ pub async fn invoke_and_clean_up(
     let invoked = invoke(app, event, context(timeout)).await?;
     app.clean_up(invoked.leftovers).await;
     Ok(invoked.response)
+}
+
+/// The content type and the body of an event's request, as `lambda_http` makes it.
+#[must_use]
+pub fn content(event: &[u8]) -> Option<(String, Bytes)> {
+    let request: Request = serde_json::from_slice::<LambdaRequest>(event).ok()?.into();
+    let content_type = request.headers().get("content-type")?;
+    let content_type = content_type.to_str().ok()?.to_owned();
+    let body = match request.into_body() {
+        Body::Text(text) => text.into(),
+        Body::Binary(bytes) => bytes.into(),
+        _ => return None,
+    };
+    Some((content_type, body))
 }

@@ -1,7 +1,6 @@
 //! What API Gateway does for the route: it answers some requests itself, as the contract's section on
 //! the gateway has it, and makes an event of each other one.
 
-use std::collections::HashSet;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -18,7 +17,6 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use put_image::domain::ApiKey;
 use put_image::handler::App;
-use put_image::storage::{API_KEY_INDEX, PREVIOUS_API_KEY_INDEX};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -27,7 +25,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::definition::{Answer, Definition};
-use crate::event::{Received, rest};
+use crate::event;
 use crate::requests::{Answered, Measured, Requests};
 use crate::{Error, function, server};
 
@@ -67,7 +65,7 @@ pub struct Gateway {
 #[derive(Debug)]
 pub struct Keys {
     /// Keys known by name.
-    pub known: HashSet<String>,
+    pub known: Vec<String>,
     /// Where the projects are.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// The table that they are in.
@@ -81,15 +79,14 @@ impl Gateway {
     ///
     /// If the definition lacks something.
     pub fn new(
-        function: Arc<App>,
+        function: App,
         function_timeout: Duration,
         keys: Keys,
         rate: Quota,
     ) -> Result<Self, Error> {
-        let definition = Definition::load()?;
         Ok(Self {
-            definition,
-            function,
+            definition: Definition::load()?,
+            function: Arc::new(function),
             function_timeout,
             keys,
             rate: RateLimiter::direct(rate),
@@ -182,13 +179,7 @@ impl Gateway {
         if body.len() > MAX_BODY {
             return Err(definition.too_large.clone());
         }
-        let received = Received {
-            headers: &parts.headers,
-            query: parts.uri.query(),
-            source: client.ip(),
-            body: &body,
-        };
-        let event = rest(&received).to_string();
+        let event = event::rest(&parts, client.ip(), &body).to_string();
         drop(body);
         if event.len() > MAX_EVENT {
             return Err(definition.too_large.clone());
@@ -217,28 +208,19 @@ impl Keys {
         let Some(key) = ApiKey::parse(text) else {
             return false;
         };
-        if self.known.contains(text.trim()) {
+        if self.known.iter().any(|known| known == text.trim()) {
             return true;
         }
-        // While a key is being rotated, the usage plan has the old one, too.
-        for (index, attribute) in [
-            (API_KEY_INDEX, "apiKeyHash"),
-            (PREVIOUS_API_KEY_INDEX, "previousApiKeyHash"),
-        ] {
-            let found = self
-                .dynamodb
-                .query()
-                .table_name(&self.projects_table)
-                .index_name(index)
-                .key_condition_expression(format!("{attribute} = :hash"))
-                .expression_attribute_values(":hash", AttributeValue::S(key.hash().to_string()))
-                .send()
-                .await;
-            if found.is_ok_and(|found| found.count > 0) {
-                return true;
-            }
-        }
-        false
+        // A key that was rotated with `--keep-old` stays on the usage plan.
+        let found = self
+            .dynamodb
+            .scan()
+            .table_name(&self.projects_table)
+            .filter_expression("apiKeyHash = :hash OR previousApiKeyHash = :hash")
+            .expression_attribute_values(":hash", AttributeValue::S(key.hash().to_string()))
+            .send()
+            .await;
+        found.is_ok_and(|found| found.count > 0)
     }
 }
 

@@ -1,9 +1,13 @@
-//! Images of any size whose content is noise, the same for the same seed.
+//! Images of any size from 150 bytes on, whose content is noise, the same for the same seed.
 
-use crate::faults::random;
-
-/// The smallest that [`jpeg`] and [`png`] make, in bytes.
-pub const MIN_SIZE: usize = 150;
+/// The next number of a sequence, each of its bits at random (splitmix64).
+pub fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut word = *state;
+    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    word ^ (word >> 31)
+}
 
 /// A JPEG of 3 × 2 pixels and exactly `size` bytes, with noise for its scan.
 #[must_use]

@@ -1,18 +1,16 @@
 //! `invoke`: one event through the function, and what it left behind.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
-use lambda_http::request::LambdaRequest;
-use lambda_http::{Body, Request};
 use put_image::deadline::TIMEOUT;
 use put_image::domain::SubmissionId;
 use put_image::form::Form;
 use serde::de::IgnoredAny;
 
 use crate::Error;
-use crate::cli::Invoke;
-use crate::function::invoke_and_clean_up;
+use crate::function::{content, invoke_and_clean_up};
 use crate::stack::Stack;
 
 /// Puts an event through the function.
@@ -20,12 +18,12 @@ use crate::stack::Stack;
 /// # Errors
 ///
 /// A sentence: the event can't be read, or the stack doesn't start.
-pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
-    let json = std::fs::read(&options.event)
-        .map_err(|error| format!("can't read the event {}: {error}", options.event.display()))?;
+pub async fn run(event: &Path, fresh: bool, data: &Path) -> Result<ExitCode, Error> {
+    let json = std::fs::read(event)
+        .map_err(|error| format!("can't read the event {}: {error}", event.display()))?;
     serde_json::from_slice::<IgnoredAny>(&json)
-        .map_err(|error| format!("{} is not JSON: {error}", options.event.display()))?;
-    let stack = Stack::open(&options.data.folder, options.fresh).await?;
+        .map_err(|error| format!("{} is not JSON: {error}", event.display()))?;
+    let stack = Stack::open(data, fresh).await?;
     let response = invoke_and_clean_up(&stack.function(), &json, TIMEOUT).await?;
     let response_json = serde_json::to_string_pretty(&response)? + "\n";
     let left = match submission_id(&json).await {
@@ -44,18 +42,7 @@ pub async fn run(options: Invoke) -> Result<ExitCode, Error> {
 
 /// The submission that an event is about, if it can be read.
 async fn submission_id(event: &[u8]) -> Option<SubmissionId> {
-    let request: Request = serde_json::from_slice::<LambdaRequest>(event).ok()?.into();
-    let content_type = request
-        .headers()
-        .get("content-type")?
-        .to_str()
-        .ok()?
-        .to_owned();
-    let body = match request.into_body() {
-        Body::Text(text) => text.into(),
-        Body::Binary(bytes) => bytes.into(),
-        _ => return None,
-    };
+    let (content_type, body) = content(event)?;
     Form::read(&content_type, body).await.ok()?.submission_id
 }
 

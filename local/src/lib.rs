@@ -16,7 +16,6 @@ pub mod gateway;
 pub mod images;
 pub mod invoke;
 pub mod lambda;
-pub mod noise;
 pub mod page;
 pub mod records;
 mod requests;

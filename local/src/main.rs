@@ -1,10 +1,11 @@
 //! The binary of the local stack.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use admin::{cli, commands};
 use clap::Parser as _;
-use local::cli::{Admin, Cli, Command, Data, Show};
+use local::cli::{Cli, Command};
 use local::stack::Stack;
 use local::{Error, invoke, serve};
 use tracing_subscriber::Layer as _;
@@ -23,23 +24,26 @@ async fn main() -> ExitCode {
     tracing_subscriber::registry()
         .with(layer.with_filter(ours))
         .init();
-    let cli = Cli::parse();
-    let result = match cli.command {
-        None => serve::run(cli.serve).await.map(|()| ExitCode::SUCCESS),
-        Some(Command::Serve(options)) => serve::run(options).await.map(|()| ExitCode::SUCCESS),
-        Some(Command::Invoke(options)) => invoke::run(options).await,
-        Some(Command::Show(Show { id, save, data })) => {
+    let Cli {
+        command,
+        serve,
+        data,
+    } = Cli::parse();
+    let result = match command.unwrap_or(Command::Serve(serve)) {
+        Command::Serve(options) => serve::run(options, data).await.map(|()| ExitCode::SUCCESS),
+        Command::Invoke { event, fresh } => invoke::run(&event, fresh, &data).await,
+        Command::Show { id, save } => {
             let show = cli::SubmissionCommand::Show { id, save };
             administer(&data, cli::Command::Submission(show)).await
         }
-        Some(Command::Admin(Admin { data, command })) => administer(&data, command).await,
+        Command::Admin(command) => administer(&data, command).await,
     };
     result.unwrap_or_else(|error| admin::fail("local", &error))
 }
 
 /// Runs a command of `admin` on the stack.
-async fn administer(data: &Data, command: cli::Command) -> Result<ExitCode, Error> {
-    let stack = Stack::open(&data.folder, false).await?;
+async fn administer(data: &Path, command: cli::Command) -> Result<ExitCode, Error> {
+    let stack = Stack::open(data, false).await?;
     let records = stack.endpoints.records(stack.config.clone());
     let result = commands::run(command, &records, None).await;
     Ok(match result {

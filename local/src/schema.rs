@@ -30,48 +30,38 @@ pub fn config(prefix: &str) -> Config {
 /// If one can't be made.
 pub async fn create(endpoints: &Endpoints, config: &Config) -> Result<(), Error> {
     let dynamodb = endpoints.dynamodb();
-    let existing = dynamodb
-        .list_tables()
-        .send()
-        .await?
-        .table_names
-        .unwrap_or_default();
-    if !existing.contains(&config.projects_table) {
-        let projects = dynamodb
-            .create_table()
-            .table_name(&config.projects_table)
-            .key_schema(hash_key("projectId")?)
-            .attribute_definitions(string("projectId")?)
+    let existing = dynamodb.list_tables().send().await?;
+    let exists = |table| existing.table_names().contains(table);
+    let table = |name: &str, key: &str| -> Result<_, Error> {
+        let table = dynamodb.create_table().table_name(name);
+        Ok(table
+            .key_schema(hash_key(key)?)
+            .attribute_definitions(string(key)?)
+            .billing_mode(BillingMode::PayPerRequest))
+    };
+    if !exists(&config.projects_table) {
+        table(&config.projects_table, "projectId")?
             .attribute_definitions(string("apiKeyHash")?)
             .attribute_definitions(string("previousApiKeyHash")?)
             .global_secondary_indexes(index(API_KEY_INDEX, "apiKeyHash")?)
-            .global_secondary_indexes(index(PREVIOUS_API_KEY_INDEX, "previousApiKeyHash")?);
-        projects
-            .billing_mode(BillingMode::PayPerRequest)
+            .global_secondary_indexes(index(PREVIOUS_API_KEY_INDEX, "previousApiKeyHash")?)
             .send()
             .await?;
     }
-    if !existing.contains(&config.submissions_table) {
-        let submissions = dynamodb
-            .create_table()
-            .table_name(&config.submissions_table)
-            .key_schema(hash_key("submissionId")?)
-            .attribute_definitions(string("submissionId")?);
-        submissions
-            .billing_mode(BillingMode::PayPerRequest)
+    if !exists(&config.submissions_table) {
+        table(&config.submissions_table, "submissionId")?
             .send()
             .await?;
     }
     let s3 = endpoints.s3();
-    let buckets = s3.list_buckets().send().await?.buckets.unwrap_or_default();
-    if !buckets
+    let bucket = &config.images_bucket;
+    let existing = s3.list_buckets().send().await?;
+    if !existing
+        .buckets()
         .iter()
-        .any(|bucket| bucket.name() == Some(&config.images_bucket))
+        .any(|it| it.name() == Some(bucket))
     {
-        s3.create_bucket()
-            .bucket(&config.images_bucket)
-            .send()
-            .await?;
+        s3.create_bucket().bucket(bucket).send().await?;
     }
     Ok(())
 }

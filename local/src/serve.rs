@@ -1,6 +1,6 @@
 //! `serve`: the stack and the gateway until Ctrl-C.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
@@ -20,16 +20,16 @@ const LINK: Style = AnsiColor::Cyan.on_default();
 /// # Errors
 ///
 /// A sentence: a port or the data folder is taken.
-pub async fn run(options: Serve) -> Result<(), Error> {
+pub async fn run(options: Serve, data: PathBuf) -> Result<(), Error> {
     let gateway = server::bind(options.port, "the gateway", "--port").await?;
     let shown = server::bind(options.page_port, "the page", "--page-port").await?;
-    let data = Data::take(&options.data.folder).await.map_err(|taken| match taken {
-        Taken::By(_) => Error::from(format!(
+    let Taken::Ours(data) = Data::take(&data).await? else {
+        let running = format!(
             "another local stack runs over the folder {}: end it, or choose another folder with --data",
-            options.data.folder.display()
-        )),
-        Taken::Other(error) => error,
-    })?;
+            data.display()
+        );
+        return Err(running.into());
+    };
     let folder = data.folder.clone();
     let ports = Ports {
         dynamodb: options.dynamodb_port,

@@ -1,10 +1,8 @@
 //! The stack put together: servers over one data folder, filled with the sample records.
 
-use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use put_image::config::Config;
@@ -55,49 +53,53 @@ pub struct Data {
     _lock: File,
 }
 
+/// Who has a data folder.
+#[derive(Debug)]
+pub enum Taken {
+    /// Whoever asked for it.
+    Ours(Data),
+    /// Another stack's, which runs over it at these endpoints.
+    Theirs(Endpoints),
+}
+
 impl Data {
-    /// Takes a folder. If `serve` has it, its endpoints are the error; any other command is waited for.
+    /// Takes a folder, unless `serve` has it. Any other command is waited for.
     ///
     /// # Errors
     ///
-    /// [`Taken`].
-    pub async fn take(folder: &Path) -> Result<Self, Taken> {
-        let other = |error: std::io::Error| {
-            Taken::Other(format!("can't use the folder {}: {error}", folder.display()).into())
-        };
-        std::fs::create_dir_all(folder).map_err(other)?;
-        let folder = folder.canonicalize().map_err(other)?;
-        let lock = File::create(folder.join("lock")).map_err(other)?;
+    /// A sentence: the folder can't be used.
+    pub async fn take(folder: &Path) -> Result<Taken, Error> {
+        let taken = Self::try_take(folder).await;
+        taken.map_err(|error| format!("can't use the folder {}: {error}", folder.display()).into())
+    }
+
+    async fn try_take(folder: &Path) -> Result<Taken, Error> {
+        std::fs::create_dir_all(folder)?;
+        let folder = folder.canonicalize()?;
+        let lock = File::create(folder.join("lock"))?;
         let endpoints = folder.join(ENDPOINTS);
         let started = Instant::now();
-        loop {
-            match lock.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::Error(error)) => return Err(other(error)),
-                Err(TryLockError::WouldBlock) => {}
+        while let Err(error) = lock.try_lock() {
+            if let TryLockError::Error(error) = error {
+                return Err(error.into());
             }
             if let Ok(lent) = std::fs::read(&endpoints) {
-                return Err(serde_json::from_slice(&lent)
-                    .map_or_else(|error| other(error.into()), Taken::By));
+                return Ok(Taken::Theirs(serde_json::from_slice(&lent)?));
             }
             if started.elapsed() > PATIENCE {
-                let busy = format!(
-                    "another command uses the data in {}: try again when it has ended",
-                    folder.display()
-                );
-                return Err(Taken::Other(busy.into()));
+                return Err("another command uses it: try again when it has ended".into());
             }
             sleep(Duration::from_millis(50)).await;
         }
         // Left behind by a process that was killed.
         match std::fs::remove_file(&endpoints) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(other(error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        Ok(Self {
+        Ok(Taken::Ours(Self {
             folder,
             _lock: lock,
-        })
+        }))
     }
 
     fn tables(&self) -> PathBuf {
@@ -123,15 +125,6 @@ impl Data {
         }
         Ok(())
     }
-}
-
-/// Why a data folder can't be had.
-#[derive(Debug)]
-pub enum Taken {
-    /// Another stack runs over it, at these endpoints.
-    By(Endpoints),
-    /// Anything else.
-    Other(Error),
 }
 
 impl Stack {
@@ -198,18 +191,17 @@ impl Stack {
     /// A sentence: the folder can't be used, or is to be made `fresh` while a stack runs over it.
     pub async fn open(folder: &Path, fresh: bool) -> Result<Self, Error> {
         let records = Records::sample()?;
-        match Data::take(folder).await {
-            Ok(data) => Self::start(Ports::default(), data, fresh, records).await,
-            Err(Taken::By(_)) if fresh => {
+        match Data::take(folder).await? {
+            Taken::Ours(data) => Self::start(Ports::default(), data, fresh, records).await,
+            Taken::Theirs(_) if fresh => {
                 Err("a local stack runs over the data folder: end it before --fresh".into())
             }
-            Err(Taken::By(endpoints)) => Ok(Self {
+            Taken::Theirs(endpoints) => Ok(Self {
                 endpoints,
                 config: schema::config(""),
                 records,
                 data: None,
             }),
-            Err(Taken::Other(error)) => Err(error),
         }
     }
 
@@ -236,10 +228,8 @@ impl Stack {
     /// A function over this stack.
     #[must_use]
     pub fn function(&self) -> App {
-        App::new(
-            self.endpoints
-                .storage(self.config.clone(), Limits::default()),
-        )
+        let config = self.config.clone();
+        App::new(self.endpoints.storage(config, Limits::default()))
     }
 
     /// A gateway in front of a new function.
@@ -248,24 +238,14 @@ impl Stack {
     ///
     /// If the API's definition lacks something.
     pub fn gateway(&self) -> Result<Gateway, Error> {
-        Gateway::new(
-            Arc::new(self.function()),
-            TIMEOUT,
-            self.keys(),
-            default_rate(),
-        )
+        Gateway::new(self.function(), TIMEOUT, self.keys(), default_rate())
     }
 
     /// The keys that a gateway knows.
     #[must_use]
     pub fn keys(&self) -> Keys {
         Keys {
-            known: self
-                .records
-                .keys_without_project
-                .iter()
-                .cloned()
-                .collect::<HashSet<_>>(),
+            known: self.records.keys_without_project.clone(),
             dynamodb: self.endpoints.dynamodb(),
             projects_table: self.config.projects_table.clone(),
         }

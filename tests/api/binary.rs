@@ -1,10 +1,9 @@
 //! The binary as Lambda runs it.
 
-use std::ffi::OsStr;
 use std::process::Stdio;
 
 use local::faults::Operation;
-use local::lambda::Lambda;
+use local::lambda::{self, Lambda};
 use put_image::deadline::TIMEOUT;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -14,27 +13,17 @@ use local::images;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_put-image");
 
-async fn start(app: &App) -> Lambda {
-    let log = [("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR"))];
-    Lambda::start(
-        BINARY,
-        &app.behind_faults,
-        &app.stack.config,
-        log,
-        Stdio::inherit,
-    )
-    .await
-    .unwrap()
+/// The command that runs the function behind an app's faults, with little to read in its log.
+pub fn over(app: &App) -> Command {
+    let mut command = lambda::command(BINARY, &app.behind_faults, &app.stack.config);
+    command.env("AWS_LAMBDA_LOG_LEVEL", "ERROR");
+    command
 }
 
-/// The status of a process' answer; `None` if it gives none.
-pub async fn status(lambda: &Lambda, event: &str) -> Option<u16> {
-    let response = lambda
-        .invoke(event.to_owned(), TIMEOUT)
-        .await
-        .unwrap()
-        .ok()?;
-    Some(Answer::from_response(&serde_json::from_slice(&response).unwrap()).status)
+/// A process' answer.
+pub async fn answer(lambda: &Lambda, event: &Value) -> Answer {
+    let outcome = lambda.invoke(event.to_string(), TIMEOUT).await.unwrap();
+    Answer::from_response(&serde_json::from_slice(&outcome.unwrap()).unwrap())
 }
 
 #[tokio::test]
@@ -79,18 +68,16 @@ fn its_version_is_the_commit() {
 #[tokio::test]
 async fn it_answers_before_it_deletes_what_was_replaced() {
     let app = App::start().await;
-    let lambda = start(&app).await;
-    assert_eq!(
-        status(&lambda, &Form::full().event().to_string()).await,
-        Some(200)
-    );
+    let lambda = Lambda::start(over(&app)).await.unwrap();
+    let put = answer(&lambda, &Form::full().event()).await;
+    assert_eq!(put.row(), SUCCESS);
     let first = app.objects().await;
     // The deletions are held back until the answer is there.
     let gates: Vec<_> = (1..=4)
         .map(|nth| app.faults.hold(Operation::DeleteObject, nth))
         .collect();
     let form = Form::full().with_image("idImage", &images::png(400, 8));
-    assert_eq!(status(&lambda, &form.event().to_string()).await, Some(200));
+    assert_eq!(answer(&lambda, &form.event()).await.row(), SUCCESS);
     let objects = app.objects().await;
     assert!(
         first.keys().all(|key| objects.contains_key(key)),
@@ -109,15 +96,10 @@ async fn it_answers_before_it_deletes_what_was_replaced() {
 async fn it_survives_what_is_no_event() {
     const SECRET: &str = "s3cret";
     let app = App::start().await;
-    let log = [("AWS_LAMBDA_LOG_LEVEL", OsStr::new("TRACE"))];
-    let lambda = Lambda::start(
-        BINARY,
-        &app.behind_faults,
-        &app.stack.config,
-        log,
-        Stdio::piped,
-    );
-    let lambda = lambda.await.unwrap();
+    let mut command = over(&app);
+    command.env("AWS_LAMBDA_LOG_LEVEL", "TRACE");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let lambda = Lambda::start(command).await.unwrap();
     let good = Form::full().with("comment", SECRET).event();
     let with = |name: &str, value: Value| {
         let mut event = good.clone();
@@ -155,7 +137,7 @@ async fn it_survives_what_is_no_event() {
     ] {
         let error = lambda.invoke(event, TIMEOUT).await.unwrap().unwrap_err();
         assert!(!error.contains(SECRET), "{why}: {error}");
-        assert_eq!(status(&lambda, &good.to_string()).await, Some(200), "{why}");
+        assert_eq!(answer(&lambda, &good).await.row(), SUCCESS, "{why}");
     }
     let log = lambda.end().await.unwrap();
     for private in [

@@ -84,7 +84,7 @@ fn fault_after(operation: Operation, when: When, end: End) -> Fault {
 
 /// An app in which the submission has four images already.
 async fn app_with_images() -> App {
-    let app = App::start_with(SHORT, 0).await;
+    let app = App::start_with(SHORT).await;
     assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
     app
 }
@@ -152,7 +152,7 @@ async fn a_fault_that_lasts_is_a_processing_error_and_changes_nothing() {
 #[tokio::test]
 async fn final_faults_are_not_retried() {
     for (operation, end) in FINAL {
-        let app = App::start_with(SHORT, 0).await;
+        let app = App::start_with(SHORT).await;
         app.faults.inject(fault(operation, When::Always, end));
         let form = Form::selfie(&images::png(300, 1));
         app.assert_refused(&form, PROCESSING_ERROR, &format!("{operation:?} {end:?}"))
@@ -498,7 +498,7 @@ async fn nothing_outlives_the_deadline() {
         ),
         (&[(DeleteObject, When::Always)], SUCCESS, 8),
     ] {
-        let app = App::start_with(ENDLESS, 0).await;
+        let app = App::start_with(ENDLESS).await;
         assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
         let record = app.record(SUBMISSION).await;
         for &(operation, when) in operations {
@@ -523,7 +523,7 @@ async fn nothing_outlives_the_deadline() {
 #[tokio::test]
 async fn submissions_are_read_consistently() {
     let app = app_with_images().await;
-    app.faults.inject(fault_after(
+    app.faults.inject(fault(
         Operation::GetItem,
         When::Always,
         End::Late(Duration::ZERO),

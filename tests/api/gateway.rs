@@ -29,7 +29,7 @@ pub async fn serve(app: &App, rate: Quota) -> String {
 /// Serves a function, whose invocations end after `timeout`.
 async fn start(app: &App, function: Function, timeout: Duration, rate: Quota) -> String {
     let listener = server::bind(0, "the gateway", "").await.unwrap();
-    let gateway = Gateway::new(Arc::new(function), timeout, app.stack.keys(), rate).unwrap();
+    let gateway = Gateway::new(function, timeout, app.stack.keys(), rate).unwrap();
     let url = server::url(&listener).unwrap() + gateway.path();
     tokio::spawn(Arc::new(gateway).serve(listener));
     url

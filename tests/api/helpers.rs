@@ -21,6 +21,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use uuid::Uuid;
 
+use crate::binary::BINARY;
 use crate::definition::assert_declared;
 use crate::log::LOG;
 
@@ -73,11 +74,10 @@ pub const SHORT: Limits = Limits {
 
 impl App {
     pub async fn start() -> Self {
-        Self::start_with(Limits::default(), 0).await
+        Self::start_with(Limits::default()).await
     }
 
-    /// An app with limits, and a seed for the faults that hit a share of the calls.
-    pub async fn start_with(limits: Limits, seed: u64) -> Self {
+    pub async fn start_with(limits: Limits) -> Self {
         LOG.start();
         let folder = TempDir::new().unwrap();
         let given = |name: &str| std::env::var(name).ok();
@@ -95,11 +95,7 @@ impl App {
         let stack = Stack::over(endpoints, config, Records::sample().unwrap())
             .await
             .unwrap();
-        let faults = Faults::new(seed);
-        let behind_faults = faults
-            .in_front_of(&stack.endpoints, &stack.config.submissions_table)
-            .await
-            .unwrap();
+        let (faults, behind_faults) = Faults::in_front_of(&stack).await.unwrap();
         let function = Function::new(behind_faults.storage(stack.config.clone(), limits));
         Self {
             stack,
@@ -243,15 +239,9 @@ pub fn binary(runtime_api: &str, storage: &str) -> Command {
         dynamodb: storage.to_owned(),
         s3: storage.to_owned(),
     };
-    let mut command = Command::new(env!("CARGO_BIN_EXE_put-image"));
-    command
-        .env_clear()
-        .kill_on_drop(true)
-        .envs(endpoints.variables(&schema::config("")));
-    command.envs(lambda::VARIABLES).env(
-        "AWS_LAMBDA_RUNTIME_API",
-        runtime_api.trim_start_matches("http://"),
-    );
+    let mut command = lambda::command(BINARY, &endpoints, &schema::config(""));
+    let runtime_api = runtime_api.trim_start_matches("http://");
+    command.env("AWS_LAMBDA_RUNTIME_API", runtime_api);
     command
 }
 

@@ -26,6 +26,7 @@ mod gateway;
 mod helpers;
 mod jpeg;
 mod lenient;
+mod load;
 mod log;
 mod metrics;
 mod order;

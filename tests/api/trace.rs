@@ -1,7 +1,6 @@
 //! The trace that an invocation belongs to: in the log, at the storage, and at the X-Ray daemon.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::net::UdpSocket;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-use crate::binary::{BINARY, status};
+use crate::binary::{answer, over};
 use crate::helpers::*;
 
 const ID: &str = "1-5759e988-bd862e3fe1be46a994272793";
@@ -30,19 +29,14 @@ async fn its_id_is_in_every_line_of_the_request() {
         takes_effect: false,
         end: End::Error(403, "AccessDenied"),
     });
-    let json = [("AWS_LAMBDA_LOG_FORMAT", OsStr::new("JSON"))];
-    let lambda = Lambda::start(
-        BINARY,
-        &app.behind_faults,
-        &app.stack.config,
-        json,
-        Stdio::piped,
-    );
-    let lambda = lambda.await.unwrap();
-    assert_eq!(
-        status(&lambda, &Form::full().event().to_string()).await,
-        Some(200)
-    );
+    let mut command = over(&app);
+    command
+        .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+        .env("AWS_LAMBDA_LOG_LEVEL", "INFO");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let lambda = Lambda::start(command).await.unwrap();
+    let put = answer(&lambda, &Form::full().event()).await;
+    assert_eq!(put.row(), SUCCESS);
     lambda.idle().await.unwrap();
     let log = lambda.end().await.unwrap();
     let lines: Vec<Value> = log
@@ -134,22 +128,13 @@ async fn the_daemon_gets_a_subsegment_of_each_call() {
         .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
     let address = daemon.local_addr().unwrap().to_string();
-    let variables = [
-        ("AWS_XRAY_DAEMON_ADDRESS", OsStr::new(&address)),
-        ("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR")),
-    ];
-    let lambda = Lambda::start(
-        env!("CARGO_BIN_EXE_put-image"),
-        &app.behind_faults,
-        &app.stack.config,
-        variables,
-        Stdio::inherit,
-    );
-    let lambda = lambda.await.unwrap();
+    let mut command = over(&app);
+    command.env("AWS_XRAY_DAEMON_ADDRESS", address);
+    let lambda = Lambda::start(command).await.unwrap();
     let put = async || {
-        let status = status(&lambda, &Form::full().event().to_string()).await;
+        let answer = answer(&lambda, &Form::full().event()).await;
         lambda.idle().await.unwrap();
-        status
+        answer.status
     };
     let counts = |calls: &BTreeMap<String, Vec<Value>>| -> Vec<(String, usize)> {
         calls
@@ -170,7 +155,7 @@ async fn the_daemon_gets_a_subsegment_of_each_call() {
         ("S3 PutObject", 4),
     ];
 
-    assert_eq!(put().await, Some(200));
+    assert_eq!(put().await, 200);
     let calls = receive(&daemon, 7);
     assert_eq!(counts(&calls), expected(&first));
     for document in calls.values().flatten() {
@@ -182,7 +167,7 @@ async fn the_daemon_gets_a_subsegment_of_each_call() {
         );
     }
 
-    assert_eq!(put().await, Some(200));
+    assert_eq!(put().await, 200);
     let again = [first.as_slice(), &[("S3 DeleteObject", 4)]].concat();
     let mut again = expected(&again);
     again.sort();
@@ -206,7 +191,7 @@ async fn the_daemon_gets_a_subsegment_of_each_call() {
             takes_effect: false,
             end,
         });
-        assert_eq!(put().await, Some(500));
+        assert_eq!(put().await, 500);
         let calls = receive(&daemon, 2);
         let query = &calls["DynamoDB Query"][0];
         assert_eq!(query["http"]["response"]["status"], status);

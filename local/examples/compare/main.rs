@@ -17,7 +17,7 @@ use std::process::Command;
 
 use local::Error;
 
-use crate::measure::{Bench, measure};
+use crate::measure::Bench;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
@@ -31,9 +31,9 @@ async fn main() -> Result<(), Error> {
     let mut figures = Vec::new();
     for binary in &binaries {
         let name = binary.file_name().unwrap_or_default().to_string_lossy();
-        figures.push((name, measure(&bench, binary).await?));
+        figures.push((name.into_owned(), bench.measure(binary).await?));
     }
-    report::print(&figures, bench.event_size());
+    report::print(&figures, bench.large.len());
     Ok(())
 }
 

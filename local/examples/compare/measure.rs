@@ -1,17 +1,18 @@
-//! What is measured of a binary.
+//! What is measured of a binary, and what was asked for.
 
-use std::ffi::OsStr;
+#![allow(clippy::cast_precision_loss, reason = "sizes in MB")]
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use local::clients::Endpoints;
+use local::event;
 use local::faults::Operation::{GetItem, PutObject, Query, UpdateItem};
 use local::faults::{End, Fault, Faults, When};
 use local::images::jpeg;
-use local::lambda::Lambda;
-use local::noise::Put;
+use local::lambda::{self, Lambda};
 use local::records::Records;
 use local::stack::Stack;
 use local::{Error, schema, server};
@@ -19,8 +20,10 @@ use put_image::deadline::TIMEOUT;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::UdpSocket;
+use tokio::process::Command;
+use uuid::Uuid;
 
-use crate::tls::Tls;
+use crate::tls;
 
 /// How often a process is started.
 const STARTS: usize = 21;
@@ -28,9 +31,15 @@ const STARTS: usize = 21;
 const REQUESTS: usize = 5;
 /// How many requests CPU time is taken over, which is counted in ticks of 10 ms.
 const CPU_REQUESTS: u32 = 100;
+/// How often CPU time is taken without and with X-Ray.
+const TURNS: u32 = 6;
 /// What is added to each call.
-pub(crate) const DYNAMODB_DELAY: Duration = Duration::from_millis(5);
-pub(crate) const S3_DELAY: Duration = Duration::from_millis(20);
+const DYNAMODB_DELAY: Duration = Duration::from_millis(5);
+const S3_DELAY: Duration = Duration::from_millis(20);
+/// What a put waits for then: both reads at once, all uploads at once, the commit.
+pub(crate) const DELAYS: Duration = Duration::from_millis(5 + 20 + 5);
+/// The share of the requests, but for one a second, that X-Ray samples (AWS, "Configuring sampling rules", default).
+const SAMPLED: f64 = 0.05;
 
 /// The storage and the requests that all binaries are measured with.
 pub(crate) struct Bench {
@@ -39,96 +48,242 @@ pub(crate) struct Bench {
     authorities: PathBuf,
     /// Four images of 1.1 MB.
     images: Vec<Vec<u8>>,
-    /// As much as a phone's selfie.
-    small: Vec<Vec<u8>>,
+    /// A put of them.
+    pub(crate) large: Bytes,
+    /// A put of one image, as large as a phone's selfie.
+    small: Bytes,
     _folder: TempDir,
 }
 
-/// Times and sizes of one binary; each time is a median.
+/// A figure of one binary; each time is a median.
+pub(crate) struct Figure {
+    pub(crate) name: String,
+    pub(crate) shown: String,
+    /// What `asked` is about.
+    pub(crate) value: f64,
+    pub(crate) asked: Asked,
+}
+
+/// What was asked for of a figure.
+#[derive(Clone, Copy)]
+pub(crate) enum Asked {
+    Nothing,
+    /// At most so many, of these.
+    AtMost(f64, &'static str),
+    /// At most so many times the other binary's.
+    AtMostOther(f64),
+    /// At least so many times less than the other binary's.
+    LessThanOther(f64),
+}
+
+/// What was measured of one binary.
 pub(crate) struct Figures {
-    /// Bytes of the binary, and of it compressed.
-    pub(crate) size: (usize, usize),
-    /// From the start of the process until it asks for the first event, over HTTP and over TLS.
-    pub(crate) init: [Duration; 2],
-    /// The first and later requests of a process, over HTTP and over TLS.
-    pub(crate) latency: [(Duration, Duration); 2],
-    /// CPU of a request, user and system, over HTTP and over TLS.
+    pub(crate) all: Vec<Figure>,
+    /// CPU of a request with the largest event over TLS, and of one with one small image.
     pub(crate) cpu: [Duration; 2],
-    /// CPU of a request that isn't sampled by X-Ray, and of one that is, with a subsegment for each call to storage.
-    pub(crate) traced_cpu: (Duration, Duration),
-    /// CPU of a request with one small image.
-    pub(crate) small_cpu: Duration,
-    /// Resident bytes before the first event, at most in it, and at most in many.
-    pub(crate) memory: [u64; 3],
-    /// A first put, without and with a delay added to each call.
-    pub(crate) first_put: (Duration, Duration),
 }
 
 impl Bench {
-    /// Bytes of the event that is measured with.
-    pub(crate) fn event_size(&self) -> usize {
-        Put::default().event(&self.images).len()
-    }
-
     /// Embedded servers, also behind TLS.
     pub(crate) async fn new() -> Result<Self, Error> {
         let folder = tempfile::tempdir()?;
         let objects = folder.path().join("s3");
         std::fs::create_dir(&objects)?;
         let endpoints = server::embedded(&objects).await?;
-        let tls = Tls::new()?;
+        let (tls, trusted) = tls::in_front_of(&endpoints).await?;
         let authorities = folder.path().join("authorities.pem");
-        tls.write_authorities(&authorities)?;
-        let tls = Endpoints {
-            dynamodb: tls.in_front_of(&endpoints.dynamodb).await?,
-            s3: tls.in_front_of(&endpoints.s3).await?,
-        };
-        let stack = Stack::over(endpoints, schema::config(""), Records::sample()?).await?;
-        let images = (0..4).map(|seed| jpeg(1_100_000, seed)).collect();
-        let small = vec![jpeg(300_000, 4)];
+        std::fs::write(&authorities, trusted)?;
+        let images: Vec<_> = (0..4).map(|seed| jpeg(1_100_000, seed)).collect();
+        let put = |images: &[Vec<u8>]| event::put("demo-submission", images).to_string().into();
         Ok(Self {
-            stack,
+            stack: Stack::over(endpoints, schema::config(""), Records::sample()?).await?,
             tls,
             authorities,
+            large: put(&images),
+            small: put(&[jpeg(300_000, 4)]),
             images,
-            small,
             _folder: folder,
         })
     }
 
-    async fn start(&self, binary: &Path, endpoints: &Endpoints) -> Result<Lambda, Error> {
-        self.start_traced(binary, endpoints, "").await
+    /// Measures a binary.
+    pub(crate) async fn measure(&self, binary: &Path) -> Result<Figures, Error> {
+        eprintln!("measuring {}", binary.display());
+        let mut all = Vec::new();
+        let mut add = |name: &str, shown: String, value: f64, asked: Asked| {
+            let name = name.to_owned();
+            all.push(Figure {
+                name,
+                shown,
+                value,
+                asked,
+            });
+        };
+        let plain = &self.stack.endpoints;
+        // The servers' own first times are none of the function's.
+        self.start_warm(self.command(binary, plain)).await?;
+
+        let mut tls_cpu = Duration::ZERO;
+        for (over, endpoints) in [("HTTP", plain), ("TLS", &self.tls)] {
+            let command = || self.command(binary, endpoints);
+            let [init, first, later] = self.times(command).await?;
+            let name = format!("init, process start to first poll, {over}");
+            add(&name, ms(init), init.as_secs_f64(), Asked::AtMostOther(1.5));
+            // Lambda's storage is behind TLS: that is where the first request has to be like a later one.
+            let asked = match over {
+                "TLS" => Asked::AtMost(1.25, "x a later one"),
+                _ => Asked::Nothing,
+            };
+            let name = format!("first request / later ones, {over}");
+            let shown = format!("{} / {}", ms(first), ms(later));
+            add(&name, shown, ratio(first, later), asked);
+            let name = format!("CPU a request, {over}");
+            let cpu = cpu(&self.start_warm(command()).await?, &self.large).await?;
+            add(&name, ms(cpu), cpu.as_secs_f64(), Asked::LessThanOther(2.5));
+            tls_cpu = cpu;
+        }
+
+        let [without, with] = self.traced_cpu(binary).await?;
+        add(
+            "CPU a request, not sampled / sampled by X-Ray, HTTP",
+            format!("{} / {}", ms(without), ms(with)),
+            1.0 + SAMPLED * (ratio(with, without) - 1.0),
+            Asked::AtMost(1.02, "x one that isn't sampled, on the average"),
+        );
+        let lambda = self.start_warm(self.command(binary, plain)).await?;
+        let small_cpu = cpu(&lambda, &self.small).await?;
+        add(
+            "CPU a request with one image of 300 KB",
+            ms(small_cpu),
+            small_cpu.as_secs_f64(),
+            Asked::LessThanOther(1.7),
+        );
+
+        let [idle, first, most] = self.memory(binary).await?;
+        add("resident when idle", mb(idle), idle, Asked::Nothing);
+        add("peak of the first event", mb(first), first, Asked::Nothing);
+        let asked = Asked::AtMost(45.0, "MB");
+        add("peak of 101 such events", mb(most), most, asked);
+
+        let [without, with] = self.first_put(binary).await?;
+        add("first put", ms(without), 0.0, Asked::Nothing);
+        let added = with.saturating_sub(without);
+        let (dynamodb, s3) = (ms(DYNAMODB_DELAY), ms(S3_DELAY));
+        add(
+            &format!("first put with {dynamodb} added to each DynamoDB call, {s3} to each S3 call"),
+            format!("{} (+ {})", ms(with), ms(added)),
+            ratio(added, DELAYS),
+            Asked::AtMost(1.1, "x 30.0 ms more"),
+        );
+
+        let size = std::fs::metadata(binary)?.len() as f64 / 1e6;
+        add("binary", mb(size), size, Asked::AtMost(8.0, "MB"));
+        let mut gzip = process::Command::new("gzip");
+        let compressed = gzip.args(["-9", "-c"]).arg(binary).output()?.stdout;
+        let size = compressed.len() as f64 / 1e6;
+        add("compressed", mb(size), size, Asked::AtMost(3.8, "MB"));
+        Ok(Figures {
+            all,
+            cpu: [tls_cpu, small_cpu],
+        })
     }
 
-    /// Starts a binary that sends its subsegments to this daemon.
-    async fn start_traced(
-        &self,
-        binary: &Path,
-        endpoints: &Endpoints,
-        daemon: &str,
-    ) -> Result<Lambda, Error> {
-        let variables = [
-            ("AWS_LAMBDA_LOG_LEVEL", OsStr::new("ERROR")),
-            ("AWS_XRAY_DAEMON_ADDRESS", OsStr::new(daemon)),
-            ("SSL_CERT_FILE", self.authorities.as_os_str()),
-        ];
-        Lambda::start(
-            binary,
-            endpoints,
-            &self.stack.config,
-            variables,
-            Stdio::inherit,
-        )
-        .await
+    fn command(&self, binary: &Path, endpoints: &Endpoints) -> Command {
+        let mut command = lambda::command(binary, endpoints, &self.stack.config);
+        command
+            .env("AWS_LAMBDA_LOG_LEVEL", "ERROR")
+            .env("SSL_CERT_FILE", &self.authorities);
+        command
     }
 
-    /// A submission without images.
-    async fn new_submission(&self, id: &str) -> Result<(), Error> {
+    /// Starts a binary and makes its first request.
+    async fn start_warm(&self, command: Command) -> Result<Lambda, Error> {
+        let lambda = Lambda::start(command).await?;
+        request(&lambda, &self.large).await?;
+        Ok(lambda)
+    }
+
+    /// From the start of the process until it asks for the first event; then its first request, and later ones.
+    async fn times(&self, command: impl Fn() -> Command) -> Result<[Duration; 3], Error> {
+        let mut times = [const { Vec::new() }; 3];
+        for _ in 0..STARTS {
+            let started = Instant::now();
+            let lambda = Lambda::start(command()).await?;
+            lambda.idle().await?;
+            times[0].push(started.elapsed());
+            times[1].push(request(&lambda, &self.large).await?);
+            for _ in 1..REQUESTS {
+                times[2].push(request(&lambda, &self.large).await?);
+            }
+        }
+        Ok(times.map(median))
+    }
+
+    /// Without and with a daemon that takes subsegments, by turns.
+    async fn traced_cpu(&self, binary: &Path) -> Result<[Duration; 2], Error> {
+        let daemon = UdpSocket::bind("127.0.0.1:0").await?;
+        let address = daemon.local_addr()?.to_string();
+        tokio::spawn(async move { while daemon.recv(&mut [0; 4096]).await.is_ok() {} });
+        let command = || self.command(binary, &self.stack.endpoints);
+        let mut traced = command();
+        traced.env("AWS_XRAY_DAEMON_ADDRESS", address);
+        let without = self.start_warm(command()).await?;
+        let with = self.start_warm(traced).await?;
+        let mut total = [Duration::ZERO; 2];
+        for _ in 0..TURNS {
+            total[0] += cpu(&without, &self.large).await?;
+            total[1] += cpu(&with, &self.large).await?;
+        }
+        Ok(total.map(|total| total / TURNS))
+    }
+
+    /// Resident MB before the first event, at most in it, and at most in many.
+    async fn memory(&self, binary: &Path) -> Result<[f64; 3], Error> {
+        let command = self.command(binary, &self.stack.endpoints);
+        let lambda = Lambda::start(command).await?;
+        lambda.idle().await?;
+        let resident = |name| (lambda.memory(name).unwrap_or_default() * 1024) as f64 / 1e6;
+        let idle = resident("VmRSS");
+        request(&lambda, &self.large).await?;
+        let first = resident("VmHWM");
+        for _ in 0..CPU_REQUESTS {
+            request(&lambda, &self.large).await?;
+        }
+        Ok([idle, first, resident("VmHWM")])
+    }
+
+    /// First puts without and with delays, by turns: each is to a submission of its own.
+    async fn first_put(&self, binary: &Path) -> Result<[Duration; 2], Error> {
+        let (faults, endpoints) = Faults::in_front_of(&self.stack).await?;
+        let lambda = self.start_warm(self.command(binary, &endpoints)).await?;
+        let mut times = [const { Vec::new() }; 2];
+        for _ in 0..STARTS {
+            faults.clear();
+            times[0].push(self.put_first(&lambda).await?);
+            let delays = [Query, GetItem, UpdateItem].map(|operation| (operation, DYNAMODB_DELAY));
+            for (operation, delay) in delays.into_iter().chain([(PutObject, S3_DELAY)]) {
+                faults.inject(Fault {
+                    operation,
+                    when: When::Always,
+                    takes_effect: false,
+                    end: End::Late(delay),
+                });
+            }
+            times[1].push(self.put_first(&lambda).await?);
+        }
+        Ok(times.map(median))
+    }
+
+    /// Puts images to a new submission. Returns how long that takes.
+    async fn put_first(&self, lambda: &Lambda) -> Result<Duration, Error> {
         let records = self.stack.endpoints.records(self.stack.config.clone());
-        records
-            .create_submission(id, Some("demo-project"))
-            .await
-            .map(|_created| ())
+        let id = Uuid::new_v4().to_string();
+        let created = records.create_submission(&id, Some("demo-project"));
+        if !created.await? {
+            return Err("a new ID is not new".into());
+        }
+        let event = event::put(&id, &self.images).to_string();
+        request(lambda, &event.into()).await
     }
 }
 
@@ -145,158 +300,28 @@ async fn request(lambda: &Lambda, event: &Bytes) -> Result<Duration, Error> {
     Ok(elapsed)
 }
 
-/// Measures a binary.
-pub(crate) async fn measure(bench: &Bench, binary: &Path) -> Result<Figures, Error> {
-    eprintln!("measuring {}", binary.display());
-    let event = Bytes::from(Put::default().event(&bench.images));
-    let small = Bytes::from(Put::default().event(&bench.small));
-    let plain = &bench.stack.endpoints;
-    // The servers' own first times are none of the function's.
-    request(&bench.start(binary, plain).await?, &event).await?;
-    let (init, latency) = latency(bench, binary, plain, &event).await?;
-    let (tls_init, tls_latency) = self::latency(bench, binary, &bench.tls, &event).await?;
-    Ok(Figures {
-        size: size(binary)?,
-        init: [init, tls_init],
-        latency: [latency, tls_latency],
-        cpu: [
-            cpu(bench, binary, plain, &event).await?,
-            cpu(bench, binary, &bench.tls, &event).await?,
-        ],
-        traced_cpu: traced_cpu(bench, binary, &event).await?,
-        small_cpu: cpu(bench, binary, plain, &small).await?,
-        memory: memory(bench, binary, &event).await?,
-        first_put: first_put(bench, binary).await?,
-    })
-}
-
-fn size(binary: &Path) -> Result<(usize, usize), Error> {
-    let compressed = Command::new("gzip")
-        .args(["-9", "-c"])
-        .arg(binary)
-        .output()?;
-    Ok((std::fs::read(binary)?.len(), compressed.stdout.len()))
-}
-
-async fn latency(
-    bench: &Bench,
-    binary: &Path,
-    endpoints: &Endpoints,
-    event: &Bytes,
-) -> Result<(Duration, (Duration, Duration)), Error> {
-    let (mut inits, mut firsts, mut laters) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..STARTS {
-        let lambda = bench.start(binary, endpoints).await?;
-        inits.push(lambda.initialised().await?);
-        firsts.push(request(&lambda, event).await?);
-        for _ in 1..REQUESTS {
-            laters.push(request(&lambda, event).await?);
-        }
-    }
-    Ok((median(inits), (median(firsts), median(laters))))
-}
-
-async fn cpu(
-    bench: &Bench,
-    binary: &Path,
-    endpoints: &Endpoints,
-    event: &Bytes,
-) -> Result<Duration, Error> {
-    let lambda = bench.start(binary, endpoints).await?;
-    request(&lambda, event).await?;
+/// CPU of a request, user and system, on the average of many.
+async fn cpu(lambda: &Lambda, event: &Bytes) -> Result<Duration, Error> {
     let before = lambda.cpu().unwrap_or_default();
     for _ in 0..CPU_REQUESTS {
-        request(&lambda, event).await?;
-    }
-    Ok(lambda.cpu().unwrap_or_default().saturating_sub(before) / CPU_REQUESTS)
-}
-
-/// Without and with a daemon that takes subsegments, by turns.
-async fn traced_cpu(
-    bench: &Bench,
-    binary: &Path,
-    event: &Bytes,
-) -> Result<(Duration, Duration), Error> {
-    const TURNS: u32 = 6;
-    let daemon = UdpSocket::bind("127.0.0.1:0").await?;
-    let address = daemon.local_addr()?.to_string();
-    tokio::spawn(async move { while daemon.recv(&mut [0; 4096]).await.is_ok() {} });
-    let endpoints = &bench.stack.endpoints;
-    let lambdas = [
-        bench.start(binary, endpoints).await?,
-        bench.start_traced(binary, endpoints, &address).await?,
-    ];
-    let mut cpu = [Duration::ZERO; 2];
-    for lambda in &lambdas {
         request(lambda, event).await?;
     }
-    for _ in 0..TURNS {
-        for (lambda, cpu) in lambdas.iter().zip(&mut cpu) {
-            let before = lambda.cpu().unwrap_or_default();
-            for _ in 0..CPU_REQUESTS {
-                request(lambda, event).await?;
-            }
-            *cpu += lambda.cpu().unwrap_or_default().saturating_sub(before);
-        }
-    }
-    let [without, with] = cpu.map(|cpu| cpu / CPU_REQUESTS / TURNS);
-    Ok((without, with))
-}
-
-async fn memory(bench: &Bench, binary: &Path, event: &Bytes) -> Result<[u64; 3], Error> {
-    let lambda = bench.start(binary, &bench.stack.endpoints).await?;
-    lambda.initialised().await?;
-    let resident = |name| lambda.memory(name).unwrap_or_default() * 1024;
-    let idle = resident("VmRSS");
-    request(&lambda, event).await?;
-    let first = resident("VmHWM");
-    for _ in 0..CPU_REQUESTS {
-        request(&lambda, event).await?;
-    }
-    Ok([idle, first, resident("VmHWM")])
-}
-
-/// First puts without and with delays, by turns: each is to a submission of its own.
-async fn first_put(bench: &Bench, binary: &Path) -> Result<(Duration, Duration), Error> {
-    let faults = Faults::new(1);
-    let endpoints = faults
-        .in_front_of(
-            &bench.stack.endpoints,
-            &bench.stack.config.submissions_table,
-        )
-        .await?;
-    let lambda = bench.start(binary, &endpoints).await?;
-    request(&lambda, &Put::default().event(&bench.images).into()).await?;
-    let (mut without, mut with) = (Vec::new(), Vec::new());
-    for i in 0..2 * STARTS {
-        let submission_id = format!("first-put-{i}-{}", lambda.id().unwrap_or_default());
-        bench.new_submission(&submission_id).await?;
-        let event = Put {
-            submission_id: &submission_id,
-            ..Put::default()
-        }
-        .event(&bench.images)
-        .into();
-        faults.clear();
-        if i % 2 == 0 {
-            without.push(request(&lambda, &event).await?);
-            continue;
-        }
-        let delays = [Query, GetItem, UpdateItem].map(|operation| (operation, DYNAMODB_DELAY));
-        for (operation, delay) in delays.into_iter().chain([(PutObject, S3_DELAY)]) {
-            faults.inject(Fault {
-                operation,
-                when: When::Always,
-                takes_effect: true,
-                end: End::Late(delay),
-            });
-        }
-        with.push(request(&lambda, &event).await?);
-    }
-    Ok((median(without), median(with)))
+    Ok(lambda.cpu().unwrap_or_default().saturating_sub(before) / CPU_REQUESTS)
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
+}
+
+fn ratio(a: Duration, b: Duration) -> f64 {
+    a.as_secs_f64() / b.as_secs_f64()
+}
+
+pub(crate) fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}
+
+fn mb(size: f64) -> String {
+    format!("{size:.1} MB")
 }

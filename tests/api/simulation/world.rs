@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use local::faults::{Operation, random, unit};
+use local::faults::Operation;
+use local::images::random;
 use put_image::config::Config;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -78,6 +79,12 @@ impl Call {
             body: request.body().bytes().expect("a body in memory").to_vec(),
         }
     }
+}
+
+/// The next number from 0 to 1 of a sequence: the upper 32 bits of [`random`].
+fn unit(state: &mut u64) -> f64 {
+    let [.., a, b, c, d] = random(state).to_le_bytes();
+    f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
 }
 
 /// An answer of the storage's.
