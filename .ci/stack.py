@@ -196,6 +196,7 @@ def function(ids, properties):
     yield "function: environment", made["Environment"]["Variables"], variables
     yield "function: role", made["Role"], f"arn:aws:iam::{ACCOUNT}:role/{role}"
     yield "function: runtime", (made["Runtime"], resolved["Architectures"]), ("provided.al2023", ["arm64"])
+    yield "function: memory and timeout", (made["MemorySize"], made["Timeout"]), (512, 20)
     yield "function: tracing", resolved["TracingConfig"], {"Mode": "Active"}
     yield "function: log", resolved["LoggingConfig"], {"LogFormat": "JSON", "LogGroup": ids["LogGroup"]}
     (policy,) = properties["PutImageRole"]["Policies"]
@@ -219,8 +220,9 @@ def function(ids, properties):
         "CommitImages": ["submissionId", "projectId", "idType", *images, "updatedAt", "updatedBy"],
     }
     for sid, names in attributes.items():
-        found = conditions[sid]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
-        yield f"function: attributes of {sid}", found, names
+        returned = {"dynamodb:ReturnValues": "NONE"} if sid == "CommitImages" else {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
+        only = {"ForAllValues:StringEquals": {"dynamodb:Attributes": names}, "StringEqualsIfExists": returned}
+        yield f"function: attributes of {sid}", conditions[sid], only
     for sid in ("UploadImage", "DeleteReplacedImage", "WarmUp"):
         yield f"function: account of {sid}", conditions[sid], {"StringEquals": {"aws:ResourceAccount": ACCOUNT}}
     yield "function: reserved concurrency", resolved.get("ReservedConcurrentExecutions"), None

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::form::Images;
 use crate::storage::{Project, Submission};
 
-/// Checks that the gateway let the request in by the key of the header, if it says by which: row 3.
+/// Checks that the gateway admitted the request under the header's key, if it names the key: row 3.
 pub(crate) fn gateway_key(key: &ApiKey, gateway_key: Option<ApiKey>) -> Result<(), Error> {
     if gateway_key.is_some_and(|gateway_key| gateway_key != *key) {
         return Err(Error::OtherKey);
@@ -41,7 +41,7 @@ pub(crate) fn submission(
     }
 }
 
-/// Checks what is sent: rows 7 to 9. Returns the type to record, which is recorded with an ID image alone.
+/// Checks what is sent: rows 7 to 9. Returns the type to record, if there is an ID image.
 pub(crate) fn id_type(images: &Images, id_type: Option<&Text>) -> Result<Option<IdType>, Error> {
     let shows_id = images.keys().copied().any(ImageField::is_id);
     if images.is_empty() {

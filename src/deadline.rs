@@ -25,7 +25,7 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// Returns the deadline of a request that is killed at a time, as Lambda's context says it.
+    /// Returns the deadline of a request that Lambda kills at `killed`.
     ///
     /// `cargo lambda watch` sends ten minutes after 1970 began, which is no deadline: the request then has [`TIMEOUT`].
     pub(crate) fn at(killed: SystemTime) -> Self {
@@ -49,7 +49,7 @@ impl Deadline {
 pub(crate) struct End(Instant);
 
 impl End {
-    /// Runs a step, and gives it up when the time has come. If it is over already, the step is never polled.
+    /// Runs a step, and gives up at this time. If the time has already passed, the step is never polled.
     pub(crate) async fn run<T>(
         self,
         step: &'static str,

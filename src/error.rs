@@ -108,7 +108,7 @@ pub enum Fault {
         /// What kept it from answering.
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// Something took too long that has no deadline of a request.
+    /// A step outside any request took too long.
     #[error("{0}: timed out")]
     TimedOut(&'static str),
     /// The request's deadline passed before a step was done, or had begun.

@@ -43,7 +43,7 @@ pub struct Answer {
 pub struct Leftovers {
     /// Keys to delete.
     keys: Vec<String>,
-    /// Keys of uploads that may still arrive, even behind their deletion.
+    /// Keys of uploads that may still arrive, even after their deletion.
     unanswered: Vec<String>,
     deadline: Deadline,
     context: Context,
@@ -246,7 +246,7 @@ impl App {
     }
 }
 
-/// Hashes the images, beside the thread that everything else runs on.
+/// Hashes the images, off the thread that everything else runs on.
 fn hash(images: Images) -> JoinHandle<Vec<(ImageField, Image, [u8; 32])>> {
     spawn_blocking(|| {
         let images = images.into_iter();

@@ -18,8 +18,9 @@ static LEFTOVERS: Mutex<Option<Leftovers>> = Mutex::new(None);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    // glibc stops to map each large buffer anew, which costs a request as much in page faults as all its other work,
-    // once one just below its highest threshold was freed (mallopt(3), M_MMAP_THRESHOLD). Untouched, it takes no memory.
+    // Once a buffer just below glibc's highest threshold was freed, glibc stops mapping each large buffer anew, which
+    // costs a request as much in page faults as all its other work (mallopt(3), M_MMAP_THRESHOLD). Untouched, it takes
+    // no memory.
     drop(black_box(Vec::<u8>::with_capacity((32 << 20) - (64 << 10))));
     logging::init(LevelFilter::INFO);
     tracing::info!(version = put_image::VERSION, "started");

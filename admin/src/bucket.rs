@@ -14,8 +14,8 @@ pub struct Object {
     pub key: String,
     /// Its size in bytes.
     pub size: i64,
-    /// When it was written.
-    pub modified: DateTime,
+    /// When it was written, if the list tells.
+    pub modified: Option<DateTime>,
 }
 
 impl Records {
@@ -37,7 +37,7 @@ impl Records {
                 Some(Object {
                     key: listed_key(&object.key?, encoding.as_ref()),
                     size: object.size.unwrap_or_default(),
-                    modified: object.last_modified?,
+                    modified: object.last_modified,
                 })
             });
             Ok(objects.collect())

@@ -130,7 +130,7 @@ pub enum SubmissionCommand {
     Show {
         /// The submission's ID
         id: String,
-        /// Also save the images in this folder, which is made for your eyes alone
+        /// Also save the images to this new folder, which only you can read
         #[arg(long, value_name = "DIR")]
         save: Option<PathBuf>,
     },
@@ -177,7 +177,7 @@ fn account(value: &str) -> Result<String, String> {
             && domain.split('.').all(is_label)
     });
     if !is_address {
-        return Err("it is no e-mail account such as admin@example.com".to_owned());
+        return Err("not an e-mail address such as admin@example.com".to_owned());
     }
     text(value)
 }
@@ -199,5 +199,5 @@ fn duration(value: &str) -> Result<Duration, String> {
     });
     seconds
         .map(Duration::from_secs)
-        .ok_or_else(|| "it is no time such as 90m, 48h or 7d".to_owned())
+        .ok_or_else(|| "not a duration such as 90m, 48h or 7d".to_owned())
 }

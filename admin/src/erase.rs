@@ -90,7 +90,8 @@ impl Records {
         let mut erased = 0;
         loop {
             if self.submissions().read(submission).await?.is_some() {
-                let error = format!("the submission {submission:?} was made anew: erase it again");
+                let error =
+                    format!("the submission {submission:?} was created again: erase it again");
                 return Err(error.into());
             }
             let versions = self.versions(project, submission).await?;
@@ -117,7 +118,7 @@ impl Records {
         match delete.send().await {
             Ok(_) => Ok(()),
             Err(error) if is_refused(&error) => Err(format!(
-                "the submission {:?} is another project's by now",
+                "the submission {:?} now belongs to another project",
                 erasure.submission
             )
             .into()),
@@ -142,7 +143,7 @@ impl Records {
             Some(error) => {
                 let key = error.key().unwrap_or_default();
                 let why = error.message().unwrap_or_default();
-                Err(format!("can't delete {key}: {why}").into())
+                Err(format!("can't delete {key:?}: {why}").into())
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What an administrator of `PUT /Image` does: [`project`] and [`submission`] register and show records,
+//! What an operator of `PUT /Image` does: [`project`] and [`submission`] register and show records,
 //! `usage_plan` makes a project's key known to API Gateway, [`sweep`] removes what a crash left over, and [`erase`]
 //! everything of a person. The local stack seeds itself through the same code. Nothing of this is deployed.
 
@@ -49,7 +49,7 @@ pub fn fail(program: &str, error: &Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The tables and the bucket, with an administrator's rights.
+/// The tables and the bucket, with an operator's rights.
 #[derive(Clone, Debug)]
 pub struct Records {
     /// The tables.

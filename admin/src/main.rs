@@ -1,4 +1,4 @@
-//! The binary of the administrator's commands.
+//! The binary of the operator's commands.
 
 use std::process::ExitCode;
 

@@ -128,7 +128,7 @@ impl Records {
     ) -> Result<usize, Error> {
         let mut removed = admins(&self.project(id).await?);
         if let Some(stranger) = accounts.iter().find(|account| !is_among(account, &removed)) {
-            return Err(format!("{stranger} is no administrator of {id:?}").into());
+            return Err(format!("{stranger:?} is no administrator of {id:?}").into());
         }
         removed.retain(|admin| is_among(admin, accounts));
         let removed = AttributeValue::Ss(removed);
@@ -187,25 +187,38 @@ impl Records {
         self.projects().create(&project.id, item).await
     }
 
-    /// Gives a project another key. Until `keep_old`, a second of Unix time, the one before opens it, too; without that,
-    /// it opens nothing from then on.
+    /// Gives a project another key, whichever it has now. Until `keep_old`, a second of Unix time, the one before opens
+    /// it, too; without that, it opens nothing from then on.
     pub async fn set_key(&self, project: &str, api_key: &NewKey, keep_old: Option<u64>) -> SetKey {
+        match self.key_hash(project).await {
+            Ok(old) => self.replace_key(project, old, api_key, keep_old).await,
+            Err(error) => SetKey::Refused(error),
+        }
+    }
+
+    /// Returns the hash of a project's key.
+    pub(crate) async fn key_hash(&self, project: &str) -> Result<AttributeValue, Error> {
+        let hash = self.project(project).await?.remove("apiKeyHash");
+        hash.ok_or_else(|| format!("the project {project:?} has no API key").into())
+    }
+
+    /// Gives a project another key in place of the one with this hash, as [`Self::set_key`].
+    pub(crate) async fn replace_key(
+        &self,
+        project: &str,
+        old: AttributeValue,
+        api_key: &NewKey,
+        keep_old: Option<u64>,
+    ) -> SetKey {
         let table = self.projects();
-        let read = async {
-            let hash = text(&api_key.hash()?);
-            let item = self.project(project).await?;
-            let old = item.get("apiKeyHash").cloned();
-            let old = old.ok_or_else(|| format!("the project {project:?} has no API key"))?;
-            Ok((hash, old))
-        };
-        let (hash, old) = match read.await {
-            Ok(hashes) => hashes,
+        let hash = match api_key.hash() {
+            Ok(hash) => text(&hash),
             Err(error) => return SetKey::Refused(error),
         };
         let update = table
             .update(project)
             .condition_expression("apiKeyHash = :old")
-            .expression_attribute_values(":old", old.clone())
+            .expression_attribute_values(":old", old)
             .expression_attribute_values(":hash", hash.clone());
         let update = match keep_old {
             None => update.update_expression(
@@ -220,11 +233,12 @@ impl Records {
         let Err(error) = update.send().await else {
             return SetKey::Done;
         };
-        // Its answer may have been lost, also behind a condition that a retry found to fail: the record tells.
+        // The update may have been applied and its answer lost, even if a retry failed its condition: the record
+        // tells.
         match table.read(project).await {
             Ok(Some(item)) if item.get("apiKeyHash") == Some(&hash) => SetKey::Done,
             Ok(_) if is_refused(&error) => SetKey::Refused(
-                format!("another rotation of {project:?} was faster: its key is the project's")
+                format!("another rotation of {project:?} came first: the project has its key")
                     .into(),
             ),
             Ok(_) if error.as_service_error().is_some() => {

@@ -82,18 +82,21 @@ impl Records {
         let is_of_field = key.rsplit('/').nth(1) == Some(field);
         if !is_of_field || !submission.objects.contains_key(key) {
             return Err(
-                format!("{field}'s object {key} is missing, or not this submission's").into(),
+                format!("{field}'s object {key:?} is missing, or not this submission's").into(),
             );
         }
         let bucket = &self.config.images_bucket;
         let get = self.s3.get_object().bucket(bucket).key(key);
         let read = async { Ok::<_, Error>(get.send().await?.body.collect().await?.to_vec()) };
         let bytes = read.await.map_err(|error| {
-            failed(format!("can't read {field}'s object {key}"), error.as_ref())
+            failed(
+                format!("can't read {field}'s object {key:?}"),
+                error.as_ref(),
+            )
         })?;
         if named["sha256"] != hex::encode(Sha256::digest(&bytes)) {
             let differs = "is not what the record says: its SHA-256 differs";
-            return Err(format!("{field}'s object {key} {differs}").into());
+            return Err(format!("{field}'s object {key:?} {differs}").into());
         }
         let mut formats = [Format::Jpeg, Format::Png].into_iter();
         let format = formats.find(|format| named["contentType"] == format.content_type());

@@ -104,7 +104,7 @@ impl Records {
                     progress.foreign += 1;
                 } else if named.contains(&hasher.hash_one(&object.key)) {
                     progress.named += 1;
-                } else if object.modified >= young {
+                } else if object.modified.is_none_or(|modified| modified >= young) {
                     progress.young += 1;
                 } else {
                     progress.left_over += 1;
@@ -136,7 +136,7 @@ impl Records {
             let delete = self.s3.delete_object().bucket(bucket).key(&object.key);
             match delete.send().await {
                 Ok(_) => Ok(Some(object)),
-                Err(error) => Err(failed(format!("can't delete {}", object.key), &error)),
+                Err(error) => Err(failed(format!("can't delete {:?}", object.key), &error)),
             }
         });
         let mut deletions = stream::iter(deletions).buffered(CONCURRENCY);

@@ -2,6 +2,7 @@
 //! the gateway answers 403 before the function is asked.
 
 use aws_sdk_apigateway::Client;
+use aws_sdk_apigateway::error::ProvideErrorMetadata as _;
 use aws_sdk_apigateway::operation::create_api_key::CreateApiKeyError;
 
 use crate::project::NewKey;
@@ -84,12 +85,16 @@ impl UsagePlan {
         Ok(keys.filter_map(|key| Some(KeyId(key.id?))).collect())
     }
 
-    /// Deletes a key.
+    /// Deletes a key, unless another rotation has.
     pub(crate) async fn remove(&self, KeyId(id): &KeyId) -> Result<(), Error> {
-        let deleted = self.gateway.delete_api_key().api_key(id).send().await;
-        deleted
-            .map(drop)
-            .map_err(|error| failed(format!("can't delete API Gateway's key {id}"), &error))
+        match self.gateway.delete_api_key().api_key(id).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("NotFoundException") => Ok(()),
+            Err(error) => Err(failed(
+                format!("can't delete API Gateway's key {id}"),
+                &error,
+            )),
+        }
     }
 
     /// Deletes a key because of an error, and returns what went wrong.

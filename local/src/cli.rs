@@ -38,7 +38,7 @@ pub enum Command {
         /// The submission's ID
         #[arg(default_value = "demo-submission")]
         id: String,
-        /// Also save the images in this folder, which is made for your eyes alone
+        /// Also save the images to this new folder, which only you can read
         #[arg(long, value_name = "DIR")]
         save: Option<PathBuf>,
     },

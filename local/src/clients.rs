@@ -34,7 +34,7 @@ impl Endpoints {
         aws_sdk_s3::Client::from_conf(self.s3_builder().build())
     }
 
-    /// The tables and the bucket, with an administrator's rights.
+    /// The tables and the bucket, with an operator's rights.
     #[must_use]
     pub fn records(&self, config: Config) -> Records {
         Records {

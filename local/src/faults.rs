@@ -1,5 +1,6 @@
 //! Faults on the wire: a proxy in front of a storage server that fails, cuts or holds back calls, before
-//! or after they take effect. It knows the five calls that the function makes; all others pass.
+//! or after they take effect. It knows the function's five calls, and `admin`'s
+//! `PutItem`; all others pass.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +23,7 @@ use crate::clients::Endpoints;
 use crate::stack::Stack;
 use crate::{Error, server};
 
-/// A call that the function makes.
+/// A call that a fault can hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// Finds the project by its key.
@@ -59,7 +60,7 @@ pub enum End {
     Cut,
     /// The answer never comes.
     Never,
-    /// It is sent on so much later.
+    /// It is sent on after this delay.
     Late(Duration),
 }
 
@@ -113,7 +114,7 @@ impl Gate {
         self.arrived.notified().await;
     }
 
-    /// Lets the call through, also if whoever made it has given up.
+    /// Lets the call through, even if whoever made it has given up.
     pub fn open(&self) {
         self.opened.notify_one();
     }
@@ -259,7 +260,7 @@ impl Proxy {
             _ => body.collect().await?.to_bytes(),
         };
         let request = Request::from_parts(head, body);
-        // In a task of its own: what has arrived takes effect, also if the client has given up meanwhile.
+        // In a task of its own: what has arrived takes effect, even if the client has given up.
         tokio::spawn(self.answer(fault, gate, request)).await?
     }
 

@@ -150,7 +150,7 @@ impl Lambda {
         /// Of these ticks a second has 100 on every Linux (`USER_HZ`).
         const TICK: Duration = Duration::from_millis(10);
         let stat = self.proc("stat")?;
-        // Behind the name, which may hold blanks, utime and stime are the 12th and 13th.
+        // After the name, which may hold blanks, utime and stime are the 12th and 13th.
         let (_, fields) = stat.rsplit_once(") ")?;
         let ticks: u32 = fields
             .split(' ')

@@ -107,19 +107,25 @@ async fn sample(Path(file): Path<String>) -> Result<impl IntoResponse> {
 
 /// A submission, and a field of it.
 #[derive(Deserialize)]
-struct Asked {
+struct SubmissionQuery {
     id: String,
     #[serde(default)]
     field: String,
 }
 
 /// The record of a submission.
-async fn submission(storage: Storage, Query(asked): Query<Asked>) -> Result<impl IntoResponse> {
+async fn submission(
+    storage: Storage,
+    Query(asked): Query<SubmissionQuery>,
+) -> Result<impl IntoResponse> {
     Ok(Json(read(&storage, &asked.id).await?.record))
 }
 
 /// An image that the record names.
-async fn image(storage: Storage, Query(asked): Query<Asked>) -> Result<impl IntoResponse> {
+async fn image(
+    storage: Storage,
+    Query(asked): Query<SubmissionQuery>,
+) -> Result<impl IntoResponse> {
     let (submission, field) = (read(&storage, &asked.id).await?, &asked.field);
     let image = storage.image(&submission, field).await;
     let (format, bytes) = image

@@ -57,10 +57,10 @@ impl Answered {
         let code = code.unwrap_or_default();
         let mut headers = answer.headers.iter();
         let detail = headers.find(|(name, _)| name == "x-error-detail");
-        // What the gateway doesn't tell the caller is told the developer.
+        // Tells the developer what the gateway doesn't tell the caller.
         let detail = match (detail, code) {
             (Some((_, detail)), _) => detail,
-            (None, "Forbidden") => "no x-api-key, or no project has it",
+            (None, "Forbidden") => "no x-api-key, or one that the gateway doesn't know",
             (None, "Missing Authentication Token") => "not the method and path of the API",
             (None, _) => "",
         };

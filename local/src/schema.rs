@@ -66,7 +66,7 @@ pub async fn create(endpoints: &Endpoints, config: &Config) -> Result<(), Error>
     Ok(())
 }
 
-/// An index by an attribute that has all attributes.
+/// An index by one attribute, which projects all of them.
 fn index(name: &str, attribute: &str) -> Result<GlobalSecondaryIndex, Error> {
     let all = Projection::builder().projection_type(ProjectionType::All);
     Ok(GlobalSecondaryIndex::builder()

@@ -21,7 +21,7 @@ use crate::{Error, schema, server};
 const ENDPOINTS: &str = "endpoints.json";
 
 /// How long another command is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The ports that a stack listens on; 0 is any free one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,7 +86,7 @@ impl Data {
             if let Ok(lent) = std::fs::read(&endpoints) {
                 return Ok(Taken::Theirs(serde_json::from_slice(&lent)?));
             }
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > LOCK_TIMEOUT {
                 return Err("another command uses it: try again when it has ended".into());
             }
             sleep(Duration::from_millis(50)).await;
@@ -141,7 +141,7 @@ impl Stack {
     ) -> Result<Self, Error> {
         let dynamodb = server::bind(ports.dynamodb, "DynamoDB", "--dynamodb-port").await?;
         let s3 = server::bind(ports.s3, "S3", "--s3-port").await?;
-        // Not before the ports are had: nothing is lost to a start that fails.
+        // Only once the ports are bound, so that a failed start deletes nothing.
         let started = async {
             if fresh {
                 data.clear()?;

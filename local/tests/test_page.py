@@ -2,7 +2,7 @@
 
     pip install -r .ci/requirements.txt && pytest local/tests/test_page.py
 
-AXE is the path of axe-core's axe.min.js. With SCREENSHOT=docs/page.png, the picture of the docs is taken anew.
+AXE is the path of axe-core's axe.min.js. SCREENSHOT=docs/page.png retakes the docs' picture.
 """
 
 import base64
@@ -130,7 +130,7 @@ VIEWS = {
 
 @contextlib.contextmanager
 def opened(browser, url, view="light"):
-    """A window that nothing of a script but the page's may run in."""
+    """Opens a window, and fails if any script but the page's own has run in it."""
     with browser.new_context(**VIEWS[view]) as context:
         page = context.new_page()
         page.goto(url)
@@ -348,7 +348,7 @@ def test_takes_a_screenshot(page):
 
 
 def test_a_polyglot_jpeg_is_a_picture(browser, page, site):
-    # In a comment behind the first marker, and behind the end.
+    # In a comment after the first marker, and after the end.
     script = SCRIPT.encode()
     comment = b"\xff\xfe" + (len(script) + 2).to_bytes(2) + script
     polyglot = SELFIE[:2] + comment + SELFIE[2:] + b"<html>" + script

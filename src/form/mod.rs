@@ -109,7 +109,7 @@ pub enum FormError {
     #[error("the form has no closing boundary")]
     NoClosingBoundary,
     /// A boundary is not at the start of a line, or follows the closing one.
-    #[error("a boundary is not a line of its own, or the form goes on behind its end")]
+    #[error("a boundary is not a line of its own, or the form goes on after its end")]
     AmbiguousBoundary,
     /// There are more parts than [`MAX_PARTS`].
     #[error("the form has more than {MAX_PARTS} parts")]

@@ -65,9 +65,9 @@ impl Object {
 }
 
 impl Storage {
-    /// Uploads objects at the same time. Returns when each upload has ended, so that one that fails leaves no other on
-    /// its way, or when the deadline has passed. Returns also the keys of which an attempt was never answered: it may
-    /// still arrive, behind a deletion of the object.
+    /// Uploads objects concurrently. Returns once every upload has ended, so that a failed one leaves none in flight,
+    /// or once the deadline has passed. Also returns the keys of which an attempt was never answered: it may still
+    /// arrive, even after the object was deleted.
     pub(crate) async fn upload(
         &self,
         objects: &[Object],

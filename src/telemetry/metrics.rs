@@ -92,7 +92,7 @@ impl Metrics {
         self.write(&self.line(context, &[(&[], &metrics)]));
     }
 
-    /// Returns a line: groups of metrics, and what leads from them to their request, which is never a dimension.
+    /// Returns a line: groups of metrics, and the IDs of their request, which are never dimensions.
     fn line(&self, context: &Context, groups: &[Group<'_>]) -> String {
         let mut line = json!({ "requestId": context.request_id, "FunctionName": self.function });
         if let Some(id) = context.xray_trace_id.as_deref().and_then(xray::trace_id) {

@@ -85,7 +85,7 @@ impl RequestLog {
         result
     }
 
-    /// Returns what is known in the end.
+    /// Ends the log. Returns what is known, with the total time.
     pub(crate) fn end(self) -> Known {
         let total = self.started.elapsed();
         let known = self.known.into_inner();

@@ -5,7 +5,7 @@ use put_image::form::{Form as Parsed, MAX_PARTS};
 
 const TYPE: &str = "multipart/form-data; boundary=b";
 
-const AMBIGUOUS: &str = "a boundary is not a line of its own, or the form goes on behind its end";
+const AMBIGUOUS: &str = "a boundary is not a line of its own, or the form goes on after its end";
 const NO_BOUNDARY: &str =
     "Content-Type has no usable boundary: one, of 1 to 70 printable characters";
 const NOT_MULTIPART: &str = "Content-Type is not multipart/form-data";

@@ -14,7 +14,7 @@ use crate::helpers::*;
 const FIELDS: [&str; 4] = ["idImage", "idBackImage", "selfieImage", "addressImage"];
 /// Bytes of an image, of which a put has four.
 const IMAGE: usize = 300_000;
-/// How much the process may grow in its second half: not by a copy of one image for each put.
+/// KiB that the peak may grow by in the second half: less than one leaked image for each put.
 const GROWTH: u64 = 4096;
 /// Each n-th call of an operation fails: whether it takes effect, and what becomes of it.
 const FAULTS: [(Operation, usize, bool, End); 8] = [
@@ -28,7 +28,7 @@ const FAULTS: [(Operation, usize, bool, End); 8] = [
     (DeleteObject, 20, false, Error(403, "AccessDenied")),
 ];
 
-/// Makes a form one that is refused.
+/// Spoils a form. Returns it with the row that refuses it.
 fn spoil(form: Form, i: usize) -> (Form, Row) {
     let cut = form.fields[3].1[..IMAGE].to_vec();
     match i % 4 {
@@ -45,7 +45,9 @@ fn sha256(image: &[u8]) -> String {
 
 #[tokio::test]
 async fn nothing_is_lost_under_load() {
-    let puts = std::env::var("LOAD").map_or(40, |puts| puts.parse().unwrap());
+    let puts = std::env::var("LOAD")
+        .map_or(40, |puts| puts.parse().unwrap())
+        .max(4);
     let app = App::start().await;
     for (operation, n, takes_effect, end) in FAULTS {
         app.faults.inject(Fault {

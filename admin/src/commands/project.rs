@@ -88,7 +88,7 @@ async fn create(
         plan.add(id, api_key).await.map_err(|error| {
             let rotation = rotation(id, Some(plan));
             format!(
-                "the project is made, but its key opens nothing: {error}. Mend that, then run: {rotation}"
+                "the project was created, but its key doesn't work yet: {error}. Fix that, then run: {rotation}"
             )
         })?;
     }
@@ -106,6 +106,8 @@ async fn rotate_key(
     let api_key = NewKey::generate()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let until = keep_old.map(|keep_old| (now + keep_old).as_secs());
+    // Before the plan's keys are listed: a rotation that takes place since makes this one fail, and so its key is kept.
+    let old = records.key_hash(project).await?;
     let on_plan = match &plan {
         None => None,
         Some(plan) => {
@@ -113,7 +115,7 @@ async fn rotate_key(
             Some((plan, old, plan.add(project, &api_key).await?))
         }
     };
-    match records.set_key(project, &api_key, until).await {
+    match records.replace_key(project, old, &api_key, until).await {
         SetKey::Done => hand_over(&api_key, plan.as_ref())?,
         SetKey::Refused(error) => {
             return Err(match on_plan {
@@ -124,9 +126,10 @@ async fn rotate_key(
         // Both keys stay on the plan: the next rotation removes them.
         SetKey::Unknown(error) => {
             let rotation = rotation(project, plan.as_ref());
-            return Err(
-                format!("{error}. Nobody may have the project's key: run {rotation}").into(),
-            );
+            return Err(format!(
+                "{error}. It is unknown which key the project has: run {rotation}"
+            )
+            .into());
         }
     }
     match on_plan {
@@ -145,12 +148,12 @@ async fn rotate_key(
 
 fn rotation(project: &str, plan: Option<&UsagePlan>) -> String {
     let plan = plan.map(|plan| format!(" --usage-plan {}", plan.id));
-    format!("project key rotate {project}{}", plan.unwrap_or_default())
+    format!("project key rotate {project:?}{}", plan.unwrap_or_default())
 }
 
 fn hand_over(api_key: &NewKey, plan: Option<&UsagePlan>) -> Result<(), Error> {
     if plan.is_some() {
-        tell!("API Gateway keeps the key: who may read its keys there, has it.");
+        tell!("API Gateway stores the key: whoever may read its API keys has it.");
     }
     tell!("The API key, shown this once; the project's record has only its hash:");
     writeln!(stdout(), "{}", api_key.reveal())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::print;
 use crate::cli::{Erase, SubmissionCommand};
-use crate::printable::printable;
+use crate::printable::{in_line, printable};
 use crate::{Error, Records};
 
 /// Runs a command on submissions.
@@ -61,8 +61,9 @@ async fn erase(options: Erase, records: &Records) -> Result<(), Error> {
             return Err("nothing was erased".into());
         }
     }
-    tell!("waits {wait} s for requests that began before");
+    tell!("waiting {wait} s for requests that began earlier");
     let erased = records.erase(&erasure, Duration::from_secs(wait)).await?;
+    let id = in_line(&id);
     print(&format!(
         "erased {gone}{erased} versions and delete markers of {id}\n"
     ))

@@ -60,7 +60,8 @@ pub(super) async fn run(delete: Option<usize>, records: &Records) -> Result<(), 
 }
 
 fn print_object(what: &str, object: &Object) -> Result<(), Error> {
-    let Object { size, modified, .. } = object;
-    let key = in_line(&object.key);
+    let (size, key) = (object.size, in_line(&object.key));
+    let modified = object.modified.map(|modified| modified.to_string());
+    let modified = modified.unwrap_or_default();
     print(&format!("{what:9}  {size:>9} bytes  {modified}  {key}\n"))
 }

@@ -45,7 +45,7 @@ const SAMPLED: f64 = 0.05;
 pub(crate) struct Bench {
     stack: Stack,
     tls: Endpoints,
-    authorities: PathBuf,
+    ca_bundle: PathBuf,
     /// Four images of 1.1 MB.
     images: Vec<Vec<u8>>,
     /// A put of them.
@@ -91,14 +91,14 @@ impl Bench {
         std::fs::create_dir(&objects)?;
         let endpoints = server::embedded(&objects).await?;
         let (tls, trusted) = tls::in_front_of(&endpoints).await?;
-        let authorities = folder.path().join("authorities.pem");
-        std::fs::write(&authorities, trusted)?;
+        let ca_bundle = folder.path().join("ca_bundle.pem");
+        std::fs::write(&ca_bundle, trusted)?;
         let images: Vec<_> = (0..4).map(|seed| jpeg(1_100_000, seed)).collect();
         let put = |images: &[Vec<u8>]| event::put("demo-submission", images).to_string().into();
         Ok(Self {
             stack: Stack::over(endpoints, schema::config(""), Records::sample()?).await?,
             tls,
-            authorities,
+            ca_bundle,
             large: put(&images),
             small: put(&[jpeg(300_000, 4)]),
             images,
@@ -120,7 +120,7 @@ impl Bench {
             });
         };
         let plain = &self.stack.endpoints;
-        // The servers' own first times are none of the function's.
+        // Warms up the servers, whose first calls would count against the function.
         self.start_warm(self.command(binary, plain)).await?;
 
         let mut tls_cpu = Duration::ZERO;
@@ -166,11 +166,13 @@ impl Bench {
         add("peak of 101 such events", mb(most), most, asked);
 
         let [without, with] = self.first_put(binary).await?;
-        add("first put", ms(without), 0.0, Asked::Nothing);
+        add("put to a new submission", ms(without), 0.0, Asked::Nothing);
         let added = with.saturating_sub(without);
         let (dynamodb, s3) = (ms(DYNAMODB_DELAY), ms(S3_DELAY));
         add(
-            &format!("first put with {dynamodb} added to each DynamoDB call, {s3} to each S3 call"),
+            &format!(
+                "put to a new submission with {dynamodb} added to each DynamoDB call, {s3} to each S3 call"
+            ),
             format!("{} (+ {})", ms(with), ms(added)),
             ratio(added, DELAYS),
             Asked::AtMost(1.1, "x 30.0 ms more"),
@@ -192,7 +194,7 @@ impl Bench {
         let mut command = lambda::command(binary, endpoints, &self.stack.config);
         command
             .env("AWS_LAMBDA_LOG_LEVEL", "ERROR")
-            .env("SSL_CERT_FILE", &self.authorities);
+            .env("SSL_CERT_FILE", &self.ca_bundle);
         command
     }
 

@@ -30,7 +30,7 @@ pub(crate) fn print(binaries: &[(String, Figures)], event_size: usize) {
     }
 
     println!(
-        "\nWhat a first put costs: its CPU time over TLS at the memory's share of a CPU, and {} of waiting.\n",
+        "\nWhat a put by a warm process costs: its CPU time over TLS at the memory's share of a CPU, and {} of waiting.\n",
         ms(DELAYS)
     );
     println!(
