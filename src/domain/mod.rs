@@ -103,7 +103,7 @@ pub enum TextError {
 }
 
 /// The ID of a submission, which may or may not exist.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubmissionId(Text);
 
 impl SubmissionId {
