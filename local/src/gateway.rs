@@ -17,6 +17,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use put_image::domain::ApiKey;
 use put_image::handler::App;
+use put_image::storage::{API_KEY_INDEX, PREVIOUS_API_KEY_INDEX};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -212,15 +213,24 @@ impl Keys {
             return true;
         }
         // A key that was rotated with `--keep-old` stays on the usage plan.
-        let found = self
-            .dynamodb
-            .scan()
-            .table_name(&self.projects_table)
-            .filter_expression("apiKeyHash = :hash OR previousApiKeyHash = :hash")
-            .expression_attribute_values(":hash", AttributeValue::S(key.hash().to_string()))
-            .send()
-            .await;
-        found.is_ok_and(|found| found.count > 0)
+        for (index, attribute) in [
+            (API_KEY_INDEX, "apiKeyHash"),
+            (PREVIOUS_API_KEY_INDEX, "previousApiKeyHash"),
+        ] {
+            let found = self
+                .dynamodb
+                .query()
+                .table_name(&self.projects_table)
+                .index_name(index)
+                .key_condition_expression(format!("{attribute} = :hash"))
+                .expression_attribute_values(":hash", AttributeValue::S(key.hash().to_string()))
+                .send()
+                .await;
+            if found.is_ok_and(|found| found.count > 0) {
+                return true;
+            }
+        }
+        false
     }
 }
 

@@ -49,7 +49,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
 /// On every answer but the page itself: nothing of it may run.
 const INERT: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
-type Storage = State<Arc<Records>>;
+type Shared = State<Arc<Records>>;
 
 /// Serves the page over a stack. It puts to the gateway, which others reach at `url`.
 ///
@@ -115,19 +115,16 @@ struct SubmissionQuery {
 
 /// The record of a submission.
 async fn submission(
-    storage: Storage,
+    records: Shared,
     Query(asked): Query<SubmissionQuery>,
 ) -> Result<impl IntoResponse> {
-    Ok(Json(read(&storage, &asked.id).await?.record))
+    Ok(Json(read(&records, &asked.id).await?.record))
 }
 
 /// An image that the record names.
-async fn image(
-    storage: Storage,
-    Query(asked): Query<SubmissionQuery>,
-) -> Result<impl IntoResponse> {
-    let (submission, field) = (read(&storage, &asked.id).await?, &asked.field);
-    let image = storage.image(&submission, field).await;
+async fn image(records: Shared, Query(asked): Query<SubmissionQuery>) -> Result<impl IntoResponse> {
+    let (submission, field) = (read(&records, &asked.id).await?, &asked.field);
+    let image = records.image(&submission, field).await;
     let (format, bytes) = image
         .map_err(bad_gateway)?
         .ok_or((StatusCode::NOT_FOUND, "no such image"))?;
@@ -137,9 +134,9 @@ async fn image(
     Ok((headers, bytes))
 }
 
-async fn read(storage: &Records, id: &str) -> Result<Submission> {
+async fn read(records: &Records, id: &str) -> Result<Submission> {
     let found = match Text::parse(id.as_bytes()) {
-        Ok(Some(_)) => storage.submission(id).await.map_err(bad_gateway)?,
+        Ok(Some(_)) => records.submission(id).await.map_err(bad_gateway)?,
         _ => None,
     };
     found.ok_or((StatusCode::NOT_FOUND, "no such submission").into())

@@ -22,7 +22,7 @@ const LINK: Style = AnsiColor::Cyan.on_default();
 /// A sentence: a port or the data folder is taken.
 pub async fn run(options: Serve, data: PathBuf) -> Result<(), Error> {
     let gateway = server::bind(options.port, "the gateway", "--port").await?;
-    let shown = server::bind(options.page_port, "the page", "--page-port").await?;
+    let page = server::bind(options.page_port, "the page", "--page-port").await?;
     let Taken::Ours(data) = Data::take(&data).await? else {
         let running = format!(
             "another local stack runs over the folder {}: end it, or choose another folder with --data",
@@ -42,11 +42,10 @@ pub async fn run(options: Serve, data: PathBuf) -> Result<(), Error> {
     stack.lend()?;
     let api = Arc::new(stack.gateway()?.with_log());
     let url = server::url(&gateway)? + api.path();
-    greet(&url, &server::url(&shown)?, &stack, &folder);
-    let page = page::serve(shown, &stack, Arc::clone(&api), &url);
+    greet(&url, &server::url(&page)?, &stack, &folder);
     tokio::select! {
+        ended = page::serve(page, &stack, Arc::clone(&api), &url) => ended,
         never = api.serve(gateway) => match never {},
-        ended = page => ended,
         signal = tokio::signal::ctrl_c() => Ok(signal?),
     }
 }

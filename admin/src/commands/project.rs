@@ -52,7 +52,7 @@ pub(super) async fn run(
     }
 }
 
-/// Returns the usage plan that was named.
+/// Returns the usage plan that was named. If there are usage plans and none was, says what that means.
 fn find_plan(gateway: Option<Client>, id: Option<String>) -> Result<Option<UsagePlan>, Error> {
     match (gateway, id) {
         (Some(gateway), Some(id)) => Ok(Some(UsagePlan { gateway, id })),
