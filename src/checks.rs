@@ -3,9 +3,9 @@
 use crate::domain::{Admin, ApiKey, IdType, ImageField, Text};
 use crate::error::Error;
 use crate::form::Images;
-use crate::storage::{Project, Submission};
+use crate::records::{Project, Submission};
 
-/// Checks that the gateway admitted the request under the header's key, if it names the key: row 3.
+/// Checks that the gateway, if it names a key, authenticated the request with the header's: row 3.
 pub(crate) fn gateway_key(key: &ApiKey, gateway_key: Option<ApiKey>) -> Result<(), Error> {
     if gateway_key.is_some_and(|gateway_key| gateway_key != *key) {
         return Err(Error::OtherKey);
@@ -16,7 +16,7 @@ pub(crate) fn gateway_key(key: &ApiKey, gateway_key: Option<ApiKey>) -> Result<(
 /// Checks the project that the key opens: rows 3 and 4.
 pub(crate) fn project(project: Option<Project>) -> Result<Project, Error> {
     let project = project.ok_or(Error::UnknownKey)?;
-    if project.is_active {
+    if project.is_active() {
         Ok(project)
     } else {
         Err(Error::InactiveProject)
@@ -30,7 +30,7 @@ pub(crate) fn admin<'a>(project: &'a Project, admin: &Admin) -> Result<&'a Admin
     account.ok_or(Error::InvalidAdmin)
 }
 
-/// Checks that the submission exists and is the project's: row 6. The two are not told apart.
+/// Checks that the submission exists and is the project's: row 6. Both get the same response.
 pub(crate) fn submission(
     submission: Option<Submission>,
     project: &Project,
@@ -43,10 +43,10 @@ pub(crate) fn submission(
 
 /// Checks what is sent: rows 7 to 9. Returns the type to record, if there is an ID image.
 pub(crate) fn id_type(images: &Images, id_type: Option<&Text>) -> Result<Option<IdType>, Error> {
-    let shows_id = images.keys().copied().any(ImageField::is_id);
     if images.is_empty() {
         return Err(Error::NoImages);
     }
+    let shows_id = images.keys().copied().any(ImageField::is_id);
     if shows_id && id_type.is_none() {
         return Err(Error::MissingIdType);
     }

@@ -18,11 +18,11 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`MissingVariable`], which names the first that is missing or empty.
-    pub fn from_env() -> Result<Self, MissingVariable> {
+    /// [`ConfigError`], which names the first that is missing or empty.
+    pub fn from_env() -> Result<Self, ConfigError> {
         let required = |name| {
             let value = env::var(name).ok().filter(|value| !value.is_empty());
-            value.ok_or(MissingVariable(name))
+            value.ok_or(ConfigError(name))
         };
         Ok(Self {
             projects_table: required("PROJECTS_TABLE")?,
@@ -37,4 +37,4 @@ impl Config {
 #[error(
     "the environment variable {0} is missing or empty: set it to the name that the template gives"
 )]
-pub struct MissingVariable(&'static str);
+pub struct ConfigError(&'static str);

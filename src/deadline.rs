@@ -1,5 +1,5 @@
-//! When a request must be done. Lambda kills a function at its timeout without an answer, so that the caller knows
-//! nothing and uploads stay behind. So the work ends before that.
+//! When a request must be done. Lambda kills a function at its timeout without a response: the caller would know
+//! nothing, and uploads would be left over. So the work ends before that.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use crate::error::Fault;
 /// The function's timeout, as the template sets it by default; also where nothing else ends a request.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The time kept back at the end, to find out what a commit did, to answer and to clean up.
+/// The time kept back at the end, to find out what a commit did, to respond and to clean up.
 pub const RESERVE: Duration = Duration::from_secs(3);
 
 /// The points in time that one request keeps to.
@@ -18,9 +18,9 @@ pub const RESERVE: Duration = Duration::from_secs(3);
 pub(crate) struct Deadline {
     /// Of reads, uploads and the commit.
     pub(crate) work: End,
-    /// Of reading back a commit, which the answer waits for.
-    pub(crate) answer: End,
-    /// Of cleaning up.
+    /// Of reading a commit back, which the response waits for.
+    pub(crate) response: End,
+    /// Of deleting what no record names.
     pub(crate) clean_up: End,
 }
 
@@ -38,7 +38,7 @@ impl Deadline {
         let reserve = RESERVE.min(remaining / 2);
         Self {
             work: End(end - reserve),
-            answer: End(end - reserve / 2),
+            response: End(end - reserve / 2),
             clean_up: End(end - reserve / 6),
         }
     }
@@ -49,18 +49,18 @@ impl Deadline {
 pub(crate) struct End(Instant);
 
 impl End {
-    /// Runs a step, and gives up at this time. If the time has already passed, the step is never polled.
+    /// Runs work until this time. Work whose time has already passed is never polled.
     pub(crate) async fn run<T>(
         self,
-        step: &'static str,
+        what: &'static str,
         work: impl Future<Output = T>,
     ) -> Result<T, Fault> {
         // `timeout_at` polls once even if the time has passed, and so could send a request.
         if Instant::now() >= self.0 {
-            return Err(Fault::DeadlinePassed(step));
+            return Err(Fault::DeadlinePassed(what));
         }
         timeout_at(self.0, work)
             .await
-            .map_err(|_elapsed| Fault::DeadlinePassed(step))
+            .map_err(|_elapsed| Fault::DeadlinePassed(what))
     }
 }

@@ -1,4 +1,4 @@
-//! Every answer that is not a success: the rows of the contract's error table.
+//! Every response that is not a success: the rows of the contract's error table.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -19,8 +19,8 @@ pub enum Error {
     /// Row 3: no project has this API key.
     #[error("x-api-key: no project has this key")]
     UnknownKey,
-    /// Row 3: the gateway let the request in by another key than the header's.
-    #[error("x-api-key: not the key that the gateway let in")]
+    /// Row 3: the gateway authenticated the request with a different key than the header's.
+    #[error("x-api-key: doesn't match the key that the gateway authenticated")]
     OtherKey,
     /// Row 4: the project is not in service.
     #[error("x-api-key: the key's project is not active")]
@@ -31,13 +31,13 @@ pub enum Error {
     /// Row 6: no such submission in the project.
     #[error("submissionId: no such submission in the project")]
     InvalidSubmission,
-    /// Row 7: none of the four images.
+    /// Row 7: no image.
     #[error("send idImage, idBackImage, selfieImage or addressImage")]
     NoImages,
     /// Row 8: an ID image without `idType`.
     #[error("idType: missing")]
     MissingIdType,
-    /// Row 9: `idType` is not one of the eight.
+    /// Row 9: there is no such `idType`.
     #[error("idType: not one of the documented types")]
     InvalidIdType,
     /// Row 10: a fault on our side, worth a retry.
@@ -46,37 +46,58 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns the HTTP status: 400 for every row but the last.
+    /// Returns the HTTP status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
+            Self::InvalidPayload(_)
+            | Self::MissingData(_)
+            | Self::UnknownKey
+            | Self::OtherKey
+            | Self::InactiveProject
+            | Self::InvalidAdmin
+            | Self::InvalidSubmission
+            | Self::NoImages
+            | Self::MissingIdType
+            | Self::InvalidIdType => StatusCode::BAD_REQUEST,
             Self::Processing(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            _ => StatusCode::BAD_REQUEST,
         }
     }
 
-    /// Returns the row's `errorCode` and `message`.
+    /// Returns the row's `errorCode`.
     #[must_use]
-    pub const fn row(&self) -> (&'static str, &'static str) {
+    pub const fn code(&self) -> &'static str {
         match self {
-            Self::InvalidPayload(_) => ("invalid_payload", "Fail to parse the input data."),
-            Self::MissingData(_) => ("missing_data", "Required input data is missing."),
-            Self::UnknownKey | Self::OtherKey => ("invalid_project", "Cannot find project info."),
-            Self::InactiveProject => ("invalid_project", "Invalid project."),
-            Self::InvalidAdmin => ("invalid_admin", "Invalid admin."),
-            Self::InvalidSubmission => ("invalid_submission", "Invalid submission."),
-            Self::NoImages => ("invalid_data", "At least one image parameter is required."),
-            Self::MissingIdType => (
-                "missing_data",
-                "The idType is required when submit idImage or idBackImage.",
-            ),
-            Self::InvalidIdType => ("invalid_idType", "Invalid IdType."),
-            Self::Processing(_) => ("processing_error", "Failed to put image."),
+            Self::InvalidPayload(_) => "invalid_payload",
+            Self::MissingData(_) | Self::MissingIdType => "missing_data",
+            Self::UnknownKey | Self::OtherKey | Self::InactiveProject => "invalid_project",
+            Self::InvalidAdmin => "invalid_admin",
+            Self::InvalidSubmission => "invalid_submission",
+            Self::NoImages => "invalid_data",
+            Self::InvalidIdType => "invalid_idType",
+            Self::Processing(_) => "processing_error",
         }
     }
 
-    /// Returns the `x-error-detail` header: short, ASCII, nothing of what the caller sent, and for a fault nothing of
-    /// the inside.
+    /// Returns the row's `message`.
+    #[must_use]
+    pub const fn message(&self) -> &'static str {
+        match self {
+            Self::InvalidPayload(_) => "Fail to parse the input data.",
+            Self::MissingData(_) => "Required input data is missing.",
+            Self::UnknownKey | Self::OtherKey => "Cannot find project info.",
+            Self::InactiveProject => "Invalid project.",
+            Self::InvalidAdmin => "Invalid admin.",
+            Self::InvalidSubmission => "Invalid submission.",
+            Self::NoImages => "At least one image parameter is required.",
+            Self::MissingIdType => "The idType is required when submit idImage or idBackImage.",
+            Self::InvalidIdType => "Invalid IdType.",
+            Self::Processing(_) => "Failed to put image.",
+        }
+    }
+
+    /// Returns the `x-error-detail` header: short, ASCII, nothing that the caller sent, and for a fault nothing
+    /// internal.
     #[must_use]
     pub fn detail(&self) -> String {
         match self {
@@ -100,18 +121,15 @@ pub enum Fault {
         /// The service's error code.
         code: String,
     },
-    /// A service gave no answer that could be understood.
+    /// A service gave no response that could be understood.
     #[error("{operation}: {}", Chain(source.as_ref()))]
-    NoAnswer {
+    NoResponse {
         /// The call.
         operation: &'static str,
-        /// What kept it from answering.
+        /// Why.
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// A step outside any request took too long.
-    #[error("{0}: timed out")]
-    TimedOut(&'static str),
-    /// The request's deadline passed before a step was done, or had begun.
+    /// The request's deadline passed before this was done, or had begun.
     #[error("{0}: the deadline before the function's timeout has passed")]
     DeadlinePassed(&'static str),
     /// A project's record lacks an attribute, or has it in another type.

@@ -21,7 +21,7 @@ pub(crate) fn header(headers: &HeaderMap, name: &str) -> String {
     values.join(",")
 }
 
-/// Returns the key by which a REST API's usage plan let the request in.
+/// Returns the API key that the gateway authenticated.
 pub(crate) fn gateway_key(request: &Request) -> Option<ApiKey> {
     let RequestContext::ApiGatewayV1(context) = request.request_context_ref()? else {
         return None;
@@ -43,8 +43,7 @@ pub(crate) fn response(result: &Result<(), Error>) -> Response<Body> {
     let json = match result {
         Ok(()) => json!({ "message": "complete to update image." }),
         Err(error) => {
-            let (code, message) = error.row();
-            json!({ "errorCode": code, "message": message })
+            json!({ "errorCode": error.code(), "message": error.message() })
         }
     };
     let mut response = Response::new(Body::Text(json.to_string()));

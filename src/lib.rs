@@ -1,8 +1,9 @@
 //! `PUT /Image`: stores the images of an identity check, all of a request's or none.
 //!
-//! A request goes one way, and [`handler`] reads as that way: [`form`] → [`storage`]'s records → `checks` → upload →
-//! commit → answer. [`domain`] and [`image`] have the types that are valid once they exist, [`error`] every answer that
-//! is not a success, [`deadline`] the time that each step has, and [`telemetry`] what an operator sees.
+//! A request goes one way, and [`handler`] reads as that way: [`form`] → [`records`] → `checks` → upload → commit →
+//! response. [`domain`] and [`image`] have the types that are valid once they exist, [`storage`] the calls to DynamoDB and
+//! S3, [`error`] every response that is not a success, [`deadline`] the time that each step has, and [`telemetry`] what an
+//! operator sees.
 
 #![forbid(unsafe_code)]
 
@@ -15,8 +16,10 @@ pub mod form;
 pub mod handler;
 mod http;
 pub mod image;
+pub mod records;
 pub mod storage;
 pub mod telemetry;
+mod timestamp;
 
 /// The version of the crate, and the commit that it was built from.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT"), ")");

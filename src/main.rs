@@ -2,59 +2,38 @@
 
 #![forbid(unsafe_code)]
 
-use std::convert::Infallible;
 use std::hint::black_box;
-use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
 
 use lambda_http::tower::util::ThenLayer;
-use lambda_http::{Error, Request, service_fn};
+use lambda_http::{Adapter, Error, service_fn};
+use lambda_runtime::Runtime;
 use lambda_runtime::layers::TracingLayer;
-use put_image::handler::{App, Leftovers};
-use put_image::telemetry::logging::{self, LevelFilter};
-
-/// What the request that was just answered leaves to be deleted. Lambda gives a process one request at a time.
-static LEFTOVERS: Mutex<Option<Leftovers>> = Mutex::new(None);
+use put_image::handler::App;
+use put_image::telemetry::logging;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    // Once a buffer just below glibc's highest threshold was freed, glibc stops mapping each large buffer anew, which
-    // costs a request as much in page faults as all its other work (mallopt(3), M_MMAP_THRESHOLD). Untouched, it takes
-    // no memory.
-    drop(black_box(Vec::<u8>::with_capacity((32 << 20) - (64 << 10))));
-    logging::init(LevelFilter::INFO);
+async fn main() -> Result<(), Error> {
+    keep_freed_memory();
+    logging::init();
     tracing::info!(version = put_image::VERSION, "started");
-    match run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run() -> Result<(), Error> {
-    let app: &App = Box::leak(Box::new(App::from_env().await?));
+    let app = &App::from_env()
+        .await
+        .inspect_err(|error| tracing::error!("{error}"))?;
     app.warm_up().await;
-    let handler = service_fn(async |request: Request| {
-        let answer = app.handle(request).await;
-        *LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.leftovers);
-        Ok::<_, Infallible>(answer.response)
-    });
-    // Runs once the response is posted: Lambda passes it on while the process cleans up.
-    let clean_up = ThenLayer::new(async |posted| {
-        let leftovers = LEFTOVERS
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(leftovers) = leftovers {
-            app.clean_up(leftovers).await;
-        }
-        posted
-    });
-    lambda_http::runtime(handler)
-        .layer(clean_up)
+    Runtime::new(Adapter::from(service_fn(|request| app.handle(request))))
+        // Runs once the response is sent, before the next event is requested.
+        .layer(ThenLayer::new(async |sent| {
+            app.empty_trash().await;
+            sent
+        }))
         .layer(TracingLayer::new())
         .run()
         .await
+}
+
+/// Has glibc reuse the heap for a request's large buffers. It maps and unmaps each buffer over a threshold, at the price
+/// of as much CPU time in page faults as all else that a request does; freeing one large buffer raises the threshold
+/// (mallopt(3), `M_MMAP_THRESHOLD`). The buffer is never touched, so it takes no memory.
+fn keep_freed_memory() {
+    drop(black_box(Vec::<u8>::with_capacity((32 << 20) - (64 << 10))));
 }

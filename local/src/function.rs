@@ -10,21 +10,19 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Body, Context, LambdaEvent, Request, Service as _, service_fn};
-use put_image::handler::{Answer, App, Leftovers};
+use put_image::handler::App;
+use put_image::telemetry::Steps;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::Error;
 
-/// A response, and what the request leaves to be deleted once the response is on its way.
+/// The outcome of an invocation.
 #[derive(Debug)]
 pub struct Invoked {
     /// The response, as the Runtime API would get it.
     pub response: Value,
-    /// For [`App::clean_up`].
-    pub leftovers: Leftovers,
-    /// As in [`Answer`].
-    pub steps: [Option<Duration>; 4],
+    pub steps: Steps,
 }
 
 /// Returns the context of an invocation that begins now and is ended after `timeout`.
@@ -39,51 +37,40 @@ pub fn context(timeout: Duration) -> Context {
     context
 }
 
-/// Has the function answer an event.
+/// Has the function respond to an event, and then do all that it does after a response.
 ///
 /// # Errors
 ///
 /// What Lambda calls a function error: no gateway writes such an event.
 pub async fn invoke(app: &App, event: &[u8], context: Context) -> Result<Invoked, Error> {
-    let payload: LambdaRequest = serde_json::from_slice(event)?;
-    let answered = OnceLock::new();
-    let invocation = async {
-        let mut function = Adapter::from(service_fn(async |request: Request| {
-            let Answer {
-                response,
-                leftovers,
-                steps,
-            } = app.handle(request).await;
-            let _ = answered.set((leftovers, steps));
-            Ok::<_, Infallible>(response)
-        }));
-        function.call(LambdaEvent::new(payload, context)).await
-    };
-    // lambda_http panics over a Host or a Base64 body that it can't read, and lambda_runtime catches it.
-    let called = AssertUnwindSafe(invocation).catch_unwind().await;
-    let Ok(response) = called.map_err(|_| "the event can't be converted to a request")?;
-    let answered = answered.into_inner();
-    let (leftovers, steps) = answered.ok_or("the function has not answered")?;
-    Ok(Invoked {
-        response: serde_json::to_value(response)?,
-        leftovers,
-        steps,
-    })
+    let invoked = respond(app, event, context).await;
+    app.empty_trash().await;
+    invoked
 }
 
-/// Has the function answer an event, and cleans up. Returns the response.
+/// Has the function respond to an event, as if the process ended right after the response.
 ///
 /// # Errors
 ///
 /// As [`invoke`].
-pub async fn invoke_and_clean_up(
-    app: &App,
-    event: &[u8],
-    timeout: Duration,
-) -> Result<Value, Error> {
-    let invoked = invoke(app, event, context(timeout)).await?;
-    app.clean_up(invoked.leftovers).await;
-    Ok(invoked.response)
+pub async fn respond(app: &App, event: &[u8], context: Context) -> Result<Invoked, Error> {
+    let payload: LambdaRequest = serde_json::from_slice(event)?;
+    let steps = OnceLock::new();
+    let mut function = Adapter::from(service_fn(async |request: Request| {
+        let response = app.handle(request).await?;
+        if let Some(known) = response.extensions().get::<Steps>() {
+            steps.get_or_init(|| *known);
+        }
+        Ok::<_, Infallible>(response)
+    }));
+    // lambda_http panics over a Host or a Base64 body that it can't read, and lambda_runtime catches it.
+    let invocation = async { function.call(LambdaEvent::new(payload, context)).await };
+    let called = AssertUnwindSafe(invocation).catch_unwind().await;
+    let Ok(response) = called.map_err(|_| "the event can't be converted to a request")?;
+    Ok(Invoked {
+        response: serde_json::to_value(response)?,
+        steps: steps.get().copied().unwrap_or_default(),
+    })
 }
 
 /// The content type and the body of an event's request, as `lambda_http` makes it.

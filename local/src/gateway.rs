@@ -17,10 +17,10 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use put_image::domain::ApiKey;
 use put_image::handler::App;
-use put_image::storage::{API_KEY_INDEX, PREVIOUS_API_KEY_INDEX};
+use put_image::records::attribute::{API_KEY_HASH, PREVIOUS_API_KEY_HASH};
+use put_image::records::{API_KEY_INDEX, PREVIOUS_API_KEY_INDEX};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::JoinError;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -187,20 +187,19 @@ impl Gateway {
         }
         let app = Arc::clone(&self.function);
         let context = function::context(self.function_timeout);
-        let (answer, answered) = oneshot::channel();
-        // In its own task: like Lambda, it goes on when time is up, and cleans up after answering.
-        tokio::spawn(async move {
-            if let Ok(invoked) = function::invoke(&app, event.as_bytes(), context).await {
-                let _ = answer.send((invoked.response, invoked.steps));
-                app.clean_up(invoked.leftovers).await;
-            }
+        // In its own task: like Lambda, it goes on when time is up.
+        let invocation = tokio::spawn(async move {
+            let invoked = function::invoke(&app, event.as_bytes(), context).await;
+            invoked.map_err(|error| error.to_string())
         });
-        let (response, steps) = match timeout(INTEGRATION_TIMEOUT, answered).await {
-            Ok(answered) => answered.map_err(|_| definition.failed.clone())?,
-            Err(_elapsed) => return Err(definition.timed_out.clone()),
+        let Ok(invoked) = timeout(INTEGRATION_TIMEOUT, invocation).await else {
+            return Err(definition.timed_out.clone());
         };
-        measured.steps = steps;
-        Answer::from_function(&response).ok_or_else(|| definition.failed.clone())
+        let Ok(Ok(invoked)) = invoked else {
+            return Err(definition.failed.clone());
+        };
+        measured.steps = invoked.steps;
+        Answer::from_function(&invoked.response).ok_or_else(|| definition.failed.clone())
     }
 }
 
@@ -214,8 +213,8 @@ impl Keys {
         }
         // A key that was rotated with `--keep-old` stays on the usage plan.
         for (index, attribute) in [
-            (API_KEY_INDEX, "apiKeyHash"),
-            (PREVIOUS_API_KEY_INDEX, "previousApiKeyHash"),
+            (API_KEY_INDEX, API_KEY_HASH),
+            (PREVIOUS_API_KEY_INDEX, PREVIOUS_API_KEY_HASH),
         ] {
             let found = self
                 .dynamodb

@@ -10,7 +10,7 @@ use put_image::form::Form;
 use serde::de::IgnoredAny;
 
 use crate::Error;
-use crate::function::{content, invoke_and_clean_up};
+use crate::function::{self, content, context};
 use crate::stack::Stack;
 
 /// Puts an event through the function.
@@ -24,7 +24,9 @@ pub async fn run(event: &Path, fresh: bool, data: &Path) -> Result<ExitCode, Err
     serde_json::from_slice::<IgnoredAny>(&json)
         .map_err(|error| format!("{} is not JSON: {error}", event.display()))?;
     let stack = Stack::open(data, fresh).await?;
-    let response = invoke_and_clean_up(&stack.function(), &json, TIMEOUT).await?;
+    let response = function::invoke(&stack.function(), &json, context(TIMEOUT))
+        .await?
+        .response;
     let response_json = serde_json::to_string_pretty(&response)? + "\n";
     let left = match submission_id(&json).await {
         Some(id) => list(&stack, id.as_str()).await?,

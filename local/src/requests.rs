@@ -8,6 +8,7 @@ use admin::printable::printable;
 use anstyle::{AnsiColor, Style};
 use axum::response::sse::Event;
 use futures_util::{Stream, stream};
+use put_image::telemetry::Steps;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -21,7 +22,7 @@ const KEPT: usize = 100;
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     pub(crate) bytes_in: usize,
-    pub(crate) steps: [Option<Duration>; 4],
+    pub(crate) steps: Steps,
 }
 
 /// A request, and how it was answered.
@@ -65,6 +66,12 @@ impl Answered {
             (None, _) => "",
         };
         let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+        let Steps {
+            decode,
+            read,
+            upload,
+            commit,
+        } = measured.steps;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             time: now.unwrap_or_default().as_millis(),
@@ -75,7 +82,7 @@ impl Answered {
             bytes_in: measured.bytes_in,
             bytes_out: answer.body.len(),
             milliseconds: milliseconds(elapsed),
-            steps: measured.steps.map(|step| step.map(milliseconds)),
+            steps: [decode, read, upload, commit].map(|step| step.map(milliseconds)),
         }
     }
 }

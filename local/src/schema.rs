@@ -5,7 +5,10 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType,
 };
 use put_image::config::Config;
-use put_image::storage::{API_KEY_INDEX, PREVIOUS_API_KEY_INDEX};
+use put_image::records::attribute::{
+    API_KEY_HASH, PREVIOUS_API_KEY_HASH, PROJECT_ID, SUBMISSION_ID,
+};
+use put_image::records::{API_KEY_INDEX, PREVIOUS_API_KEY_INDEX};
 
 use crate::Error;
 use crate::clients::Endpoints;
@@ -40,16 +43,16 @@ pub async fn create(endpoints: &Endpoints, config: &Config) -> Result<(), Error>
             .billing_mode(BillingMode::PayPerRequest))
     };
     if !exists(&config.projects_table) {
-        table(&config.projects_table, "projectId")?
-            .attribute_definitions(string("apiKeyHash")?)
-            .attribute_definitions(string("previousApiKeyHash")?)
-            .global_secondary_indexes(index(API_KEY_INDEX, "apiKeyHash")?)
-            .global_secondary_indexes(index(PREVIOUS_API_KEY_INDEX, "previousApiKeyHash")?)
+        table(&config.projects_table, PROJECT_ID)?
+            .attribute_definitions(string(API_KEY_HASH)?)
+            .attribute_definitions(string(PREVIOUS_API_KEY_HASH)?)
+            .global_secondary_indexes(index(API_KEY_INDEX, API_KEY_HASH)?)
+            .global_secondary_indexes(index(PREVIOUS_API_KEY_INDEX, PREVIOUS_API_KEY_HASH)?)
             .send()
             .await?;
     }
     if !exists(&config.submissions_table) {
-        table(&config.submissions_table, "submissionId")?
+        table(&config.submissions_table, SUBMISSION_ID)?
             .send()
             .await?;
     }

@@ -1,7 +1,7 @@
 //! The stack put together: servers over one data folder, filled with the sample records.
 
 use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, stderr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,8 @@ use put_image::config::Config;
 use put_image::deadline::TIMEOUT;
 use put_image::handler::App;
 use put_image::storage::Limits;
+use put_image::telemetry::Telemetry;
+use put_image::telemetry::logging::LevelFilter;
 use tokio::time::sleep;
 
 use crate::cli::command;
@@ -229,7 +231,8 @@ impl Stack {
     #[must_use]
     pub fn function(&self) -> App {
         let config = self.config.clone();
-        App::new(self.endpoints.storage(config, Limits::default()))
+        let storage = self.endpoints.storage(config, Limits::default());
+        App::new(storage, Telemetry::new(LevelFilter::WARN, stderr()))
     }
 
     /// A gateway in front of a new function.

@@ -16,7 +16,7 @@ pub enum ImageField {
 }
 
 impl ImageField {
-    /// All four, in the contract's order.
+    /// In the contract's order.
     pub const ALL: [Self; 4] = [
         Self::IdImage,
         Self::IdBackImage,
@@ -35,9 +35,18 @@ impl ImageField {
         }
     }
 
+    /// Parses a name, which is case-sensitive; `None` if no image field has it.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.name() == name)
+    }
+
     /// Returns whether it shows the ID document, so that `idType` must be sent with it.
     pub(crate) const fn is_id(self) -> bool {
-        matches!(self, Self::IdImage | Self::IdBackImage)
+        match self {
+            Self::IdImage | Self::IdBackImage => true,
+            Self::SelfieImage | Self::AddressImage => false,
+        }
     }
 }
 

@@ -1,50 +1,19 @@
 //! What a request is about: its fields, and the values in them, each of which is valid once it exists.
 
+mod api_key;
 mod field;
+mod id;
+mod id_type;
+mod object_key;
 
-use std::fmt;
-
-use sha2::{Digest as _, Sha256};
-
+pub use self::api_key::{ApiKey, ApiKeyHash};
 pub use self::field::{Field, ImageField};
+pub use self::id::{Admin, ProjectId, SubmissionId, is_usable_id};
+pub use self::id_type::IdType;
+pub use self::object_key::ObjectKey;
 
 /// The longest text field, in bytes (the contract's row 1). An e-mail address has at most 254.
 pub const MAX_TEXT: usize = 256;
-
-/// An API key as the caller sent it. It can be compared and hashed, but not printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(String);
-
-impl ApiKey {
-    /// Parses a header's value; `None` if it is empty or blank.
-    #[must_use]
-    pub fn parse(value: &str) -> Option<Self> {
-        let key = value.trim();
-        (!key.is_empty()).then(|| Self(key.to_owned()))
-    }
-
-    /// Returns the lower-case hex SHA-256 under which a project is registered.
-    #[must_use]
-    pub fn hash(&self) -> ApiKeyHash {
-        ApiKeyHash(hex::encode(Sha256::digest(&self.0)))
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(…)")
-    }
-}
-
-/// The hash of an API key: all that is ever stored of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiKeyHash(String);
-
-impl fmt::Display for ApiKeyHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// A short text of the form: UTF-8, neither empty nor over [`MAX_TEXT`] bytes, without control characters, and
 /// without blanks around it.
@@ -100,125 +69,4 @@ pub enum TextError {
     /// It has a control character in it.
     #[error("has a control character in it")]
     ControlCharacter,
-}
-
-/// The ID of a submission, which may or may not exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubmissionId(Text);
-
-impl SubmissionId {
-    /// Returns the ID as it is in records and object keys.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-}
-
-impl From<Text> for SubmissionId {
-    fn from(text: Text) -> Self {
-        Self(text)
-    }
-}
-
-/// An administrator's account, an e-mail address. Accounts are the same if they differ in ASCII case alone.
-#[derive(Clone, Debug)]
-pub struct Admin(String);
-
-impl Admin {
-    /// Returns the account as it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl PartialEq for Admin {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(&other.0)
-    }
-}
-
-impl Eq for Admin {}
-
-impl From<Text> for Admin {
-    fn from(text: Text) -> Self {
-        Self(text.0)
-    }
-}
-
-impl From<String> for Admin {
-    /// Takes an account as it is registered on a project.
-    fn from(registered: String) -> Self {
-        Self(registered)
-    }
-}
-
-/// The kind of an ID document (the contract's section on the request).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdType {
-    /// `drivers_license`
-    DriversLicense,
-    /// `government_id`
-    GovernmentId,
-    /// `passport`
-    Passport,
-    /// `residence_permit`
-    ResidencePermit,
-    /// `vehicle_registration_certificate`
-    VehicleRegistrationCertificate,
-    /// `visa`
-    Visa,
-    /// `aadhaar`
-    Aadhaar,
-    /// `pancard`
-    Pancard,
-}
-
-impl IdType {
-    /// All eight, in the contract's order.
-    pub const ALL: [Self; 8] = [
-        Self::DriversLicense,
-        Self::GovernmentId,
-        Self::Passport,
-        Self::ResidencePermit,
-        Self::VehicleRegistrationCertificate,
-        Self::Visa,
-        Self::Aadhaar,
-        Self::Pancard,
-    ];
-
-    /// Returns the name in the form and in the record.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::DriversLicense => "drivers_license",
-            Self::GovernmentId => "government_id",
-            Self::Passport => "passport",
-            Self::ResidencePermit => "residence_permit",
-            Self::VehicleRegistrationCertificate => "vehicle_registration_certificate",
-            Self::Visa => "visa",
-            Self::Aadhaar => "aadhaar",
-            Self::Pancard => "pancard",
-        }
-    }
-
-    /// Parses a name, compared to the letter; `None` if it is none of the eight.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|id_type| id_type.name() == name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ApiKey;
-
-    #[test]
-    fn a_key_is_hashed_and_never_printed() {
-        let key = ApiKey::parse(" secret\t").unwrap();
-        let sha256 = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
-        assert_eq!(key.hash().to_string(), sha256);
-        assert_eq!(format!("{key:?}"), "ApiKey(…)");
-        assert_eq!(ApiKey::parse(" \t"), None);
-    }
 }

@@ -25,6 +25,8 @@ pub enum Format {
 }
 
 impl Format {
+    pub const ALL: [Self; 2] = [Self::Jpeg, Self::Png];
+
     /// Returns the media type.
     #[must_use]
     pub const fn content_type(self) -> &'static str {
@@ -48,6 +50,7 @@ impl Format {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     bytes: Bytes,
+    sha256: [u8; 32],
     format: Format,
     dimensions: Dimensions,
     inflated: u64,
@@ -70,6 +73,7 @@ impl Image {
             return Err(foreign::name(&bytes).map_or(DecodeError::Unknown, DecodeError::Foreign));
         };
         Ok(Self {
+            sha256: Sha256::digest(&bytes).into(),
             bytes: bytes.into(),
             format,
             dimensions,
@@ -100,9 +104,9 @@ impl Image {
         self.inflated
     }
 
-    /// Computes the SHA-256 of the content.
-    pub(crate) fn sha256(&self) -> [u8; 32] {
-        Sha256::digest(&self.bytes).into()
+    /// Returns the SHA-256 of the content.
+    pub(crate) const fn sha256(&self) -> [u8; 32] {
+        self.sha256
     }
 }
 

@@ -1,5 +1,5 @@
-//! What became of a call's attempts. The SDK retries by itself and reports the last one; whether a write took effect
-//! depends on all of them.
+//! Tracks the outcomes of a call's attempts. The SDK retries by itself and reports the last one; whether a write took
+//! effect depends on all of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,28 +10,31 @@ use aws_sdk_s3::config::interceptors::{
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 
-/// Counts a call's attempts, those that were answered, and those that were refused.
+/// Counts a call's attempts, those that got a response, and those that were refused.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Attempts {
-    sent: Arc<AtomicU32>,
-    answered: Arc<AtomicU32>,
-    refused: Arc<AtomicU32>,
+pub(super) struct Attempts(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    sent: AtomicU32,
+    answered: AtomicU32,
+    refused: AtomicU32,
 }
 
 impl Attempts {
     /// Returns the attempts that were sent, or began to be.
     pub(super) fn sent(&self) -> u32 {
-        self.sent.load(Ordering::Relaxed)
+        self.0.sent.load(Ordering::Relaxed)
     }
 
-    /// Returns the attempts that got no answer, so that they may still take effect.
+    /// Returns the attempts that got no response, so that they may still take effect.
     pub(super) fn unanswered(&self) -> u32 {
-        self.sent() - self.answered.load(Ordering::Relaxed)
+        self.sent() - self.0.answered.load(Ordering::Relaxed)
     }
 
-    /// Returns whether every attempt was answered with a refusal, so that none took effect and none still may.
+    /// Returns whether every attempt was refused, so that none took effect and none still may.
     pub(super) fn all_refused(&self) -> bool {
-        self.sent() == self.refused.load(Ordering::Relaxed)
+        self.sent() == self.0.refused.load(Ordering::Relaxed)
     }
 }
 
@@ -46,7 +49,7 @@ impl Intercept for Attempts {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.0.sent.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -56,10 +59,10 @@ impl Intercept for Attempts {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.answered.fetch_add(1, Ordering::Relaxed);
+        self.0.answered.fetch_add(1, Ordering::Relaxed);
         // 4xx: nothing was done. 5xx can follow the write (DynamoDB's developer guide, "Error handling").
         if context.response().status().is_client_error() {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.0.refused.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }

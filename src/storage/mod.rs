@@ -3,7 +3,7 @@
 
 mod attempts;
 mod commit;
-mod records;
+mod trash;
 mod upload;
 
 use std::env;
@@ -13,25 +13,21 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use futures_util::future::try_join_all;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-pub(crate) use self::commit::{Commit, NewImages};
-pub(crate) use self::records::{Project, Submission};
-pub(crate) use self::upload::Object;
+use self::trash::Trash;
 use crate::config::Config;
-use crate::domain::{ApiKeyHash, ImageField};
+use crate::domain::{ApiKeyHash, ImageField, SubmissionId};
 use crate::error::Fault;
-use crate::telemetry::xray::Subsegments;
-
-/// The index of projects by the hash of their key.
-pub const API_KEY_INDEX: &str = "apiKeyHash-index";
-
-/// The index of projects by the hash of the key before, which may still be let in for a while.
-pub const PREVIOUS_API_KEY_INDEX: &str = "previousApiKeyHash-index";
+use crate::records::attribute::{
+    API_KEY_HASH, PREVIOUS_API_KEY_HASH, PREVIOUS_API_KEY_UNTIL, STATUS, SUBMISSION_ID,
+};
+use crate::records::{API_KEY_INDEX, Item, PREVIOUS_API_KEY_INDEX, Project, Submission};
 
 /// How long warming up may take. A region's storage answers in some 50 ms, and Lambda ends an init phase after 10 s.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -92,23 +88,20 @@ pub fn path_style() -> bool {
 }
 
 /// The tables and the bucket. Made once a process, so that connections are kept.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Storage {
     dynamodb: aws_sdk_dynamodb::Client,
     s3: aws_sdk_s3::Client,
     config: Config,
+    trash: Trash,
 }
 
 impl Storage {
     /// Makes clients that the AWS SDK's usual variables configure: region, credentials, endpoints.
     pub async fn from_env(config: Config) -> Self {
-        let (sdk, subsegments) = (sdk_config().await, Subsegments::from_env());
-        let dynamodb =
-            aws_sdk_dynamodb::config::Builder::from(&sdk).interceptor(subsegments.clone());
-        let s3 = aws_sdk_s3::config::Builder::from(&sdk)
-            .interceptor(subsegments)
-            .force_path_style(path_style());
-        Self::new(config, Limits::default(), dynamodb, s3)
+        let sdk = sdk_config().await;
+        let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style());
+        Self::new(config, Limits::default(), (&sdk).into(), s3)
     }
 
     /// Makes clients of the given configurations, with our limits.
@@ -141,24 +134,23 @@ impl Storage {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
             s3: aws_sdk_s3::Client::from_conf(s3),
             config,
+            trash: Trash::default(),
         }
     }
 
-    /// Opens the connections that a request with four images needs, and has the SDK resolve credentials and endpoints,
-    /// by reading nonexistent items and calling `GetBucketLocation` four times. Lambda gives a process a whole CPU
-    /// before its first request, and a share of one from then on.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault`] if the storage doesn't answer in time; the first request then opens its own connections.
-    pub async fn warm_up(&self) -> Result<(), Fault> {
-        let submission = self.submission("none");
-        let project = self.project_by(API_KEY_INDEX, "apiKeyHash", "none");
+    /// Opens the connections that a request with an image in each field needs, and has the SDK resolve credentials and
+    /// endpoints, by reading nonexistent items and calling `GetBucketLocation` once for each field. Lambda gives a
+    /// process a whole CPU before its first request, and a share of one from then on. If the storage doesn't respond in
+    /// time, the first request opens its own connections.
+    pub async fn warm_up(&self) {
+        let nobody = self.submission_item("none");
+        let no_project = only(self.projects_by(API_KEY_INDEX, API_KEY_HASH, "none"));
         let locations = ImageField::ALL.map(|_| self.bucket_location());
-        let answers = async { tokio::try_join!(project, submission, try_join_all(locations)) };
-        match timeout(WARM_UP, answers).await {
-            Ok(answers) => answers.map(drop),
-            Err(_elapsed) => Err(Fault::TimedOut("warm-up")),
+        let calls = async { tokio::try_join!(nobody, no_project, try_join_all(locations)) };
+        match timeout(WARM_UP, calls).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "not warmed up"),
+            Err(_elapsed) => tracing::warn!("not warmed up in time"),
         }
     }
 
@@ -170,69 +162,68 @@ impl Storage {
             .map_err(|error| call_failed("GetBucketLocation", error))
     }
 
-    /// Finds the project that is registered under a key's hash, or that was until a time that is not over yet. Two
-    /// projects with the same key are a fault: to pick one would hand a submission to the wrong customer.
+    /// Finds the project that is registered under a key's hash, or was until a time that is not over yet.
     pub(crate) async fn project(&self, key: &ApiKeyHash) -> Result<Option<Project>, Fault> {
         let hash = key.to_string();
-        let current = self.project_by(API_KEY_INDEX, "apiKeyHash", &hash).await?;
-        if current.is_some() {
-            return Ok(current);
+        let current = self.projects_by(API_KEY_INDEX, API_KEY_HASH, &hash);
+        if let Some(project) = only(current).await? {
+            return Ok(Some(project));
         }
-        self.project_by(PREVIOUS_API_KEY_INDEX, "previousApiKeyHash", &hash)
-            .await
+        let now = OffsetDateTime::now_utc().unix_timestamp().to_string();
+        let previous = self
+            .projects_by(PREVIOUS_API_KEY_INDEX, PREVIOUS_API_KEY_HASH, &hash)
+            .filter_expression(format!("{PREVIOUS_API_KEY_UNTIL} > :now"))
+            .expression_attribute_values(":now", AttributeValue::N(now));
+        only(previous).await
     }
 
-    async fn project_by(
-        &self,
-        index: &'static str,
-        attribute: &'static str,
-        hash: &str,
-    ) -> Result<Option<Project>, Fault> {
-        let mut query = self
-            .dynamodb
+    fn projects_by(&self, index: &str, attribute: &str, hash: &str) -> QueryFluentBuilder {
+        self.dynamodb
             .query()
             .table_name(&self.config.projects_table)
             .index_name(index)
             .key_condition_expression(format!("{attribute} = :hash"))
             .expression_attribute_values(":hash", AttributeValue::S(hash.to_owned()))
-            .expression_attribute_names("#status", "status")
-            .projection_expression(Project::PROJECTION)
+            .expression_attribute_names("#status", STATUS)
+            .projection_expression(Project::projection())
             // Implied by the projection; explicit because IAM compares it with the policy.
-            .select(Select::SpecificAttributes);
-        if index == PREVIOUS_API_KEY_INDEX {
-            let now = OffsetDateTime::now_utc().unix_timestamp();
-            query = query
-                .filter_expression("previousApiKeyUntil > :now")
-                .expression_attribute_values(":now", AttributeValue::N(now.to_string()));
-        }
-        let found = query
-            .send()
-            .await
-            .map_err(|error| call_failed("Query", error))?;
-        match <[_; 1]>::try_from(found.items.unwrap_or_default()) {
-            Ok([item]) => Ok(Some(item.try_into()?)),
-            Err(none) if none.is_empty() => Ok(None),
-            Err(_several) => Err(Fault::SharedApiKey),
-        }
+            .select(Select::SpecificAttributes)
     }
 
     /// Reads a submission. Strongly consistent: callers upload right after creating a submission.
-    pub(crate) async fn submission(&self, id: &str) -> Result<Option<Submission>, Fault> {
+    pub(crate) async fn submission(&self, id: &SubmissionId) -> Result<Option<Submission>, Fault> {
+        let item = self.submission_item(id.as_str()).await?;
+        Ok(item.map(|item| Submission::new(id.clone(), item)))
+    }
+
+    async fn submission_item(&self, id: &str) -> Result<Option<Item>, Fault> {
         let found = self
             .dynamodb
             .get_item()
             .table_name(&self.config.submissions_table)
-            .key("submissionId", AttributeValue::S(id.to_owned()))
+            .key(SUBMISSION_ID, AttributeValue::S(id.to_owned()))
             .projection_expression(Submission::projection())
             .consistent_read(true)
             .send()
             .await
             .map_err(|error| call_failed("GetItem", error))?;
-        Ok(found.item.map(Submission))
+        Ok(found.item)
     }
 }
 
-/// Returns the fault that a failed call is.
+/// Returns the only project that a query finds. Two projects with the same key are a fault: to pick one would hand a
+/// submission to the wrong customer.
+async fn only(query: QueryFluentBuilder) -> Result<Option<Project>, Fault> {
+    let found = query.send().await;
+    let found = found.map_err(|error| call_failed("Query", error))?;
+    match <[Item; 1]>::try_from(found.items.unwrap_or_default()) {
+        Ok([item]) => Ok(Some(item.try_into()?)),
+        Err(none) if none.is_empty() => Ok(None),
+        Err(_several) => Err(Fault::SharedApiKey),
+    }
+}
+
+/// Returns a failed call's fault.
 fn call_failed<E>(operation: &'static str, error: SdkError<E>) -> Fault
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
@@ -245,7 +236,7 @@ where
             code: code.unwrap_or("without an error code").to_owned(),
         };
     }
-    Fault::NoAnswer {
+    Fault::NoResponse {
         operation,
         source: error.into(),
     }

@@ -1,114 +1,138 @@
-//! Images to S3, and away again. An object's key is its own for ever: it is written once, and no record names it before
-//! the commit.
+//! Images to S3, and away again. An object's key is used once: no record names it before the commit.
 
-use aws_runtime::auth::PayloadSigningOverride;
-use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
-use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
-use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata};
+use std::mem;
+
+use aws_sdk_s3::config::interceptors::InterceptorContext;
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction};
+use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumAlgorithm;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::future::join_all;
-use uuid::Uuid;
 
 use super::attempts::Attempts;
+use super::trash::{Discarded, Trash};
 use super::{Storage, call_failed};
 use crate::deadline::Deadline;
-use crate::domain::{ImageField, SubmissionId};
+use crate::domain::{ImageField, ObjectKey, ProjectId};
 use crate::error::Fault;
+use crate::form::Images;
 use crate::image::Image;
+use crate::records::Submission;
+
+/// A request's new objects, from before their upload until a record names them. Whatever ends the request, they are not
+/// forgotten: what happens to them is decided where this value is dropped.
+#[derive(Debug)]
+pub(crate) struct Uploads<'a> {
+    pub(super) objects: Vec<NewObject>,
+    pub(super) fate: Fate,
+    pub(super) deadline: Deadline,
+    trash: &'a Trash,
+}
 
 /// An image with the key of its object.
 #[derive(Debug)]
-pub(crate) struct Object {
-    /// The field that the image is for.
-    pub(crate) field: ImageField,
-    /// The key: `{projectId}/{submissionId}/{field}/{unique}.{jpg|png}`.
-    pub(crate) key: String,
-    /// The content.
-    pub(crate) image: Image,
-    /// The content's SHA-256.
-    pub(crate) sha256: [u8; 32],
+pub(super) struct NewObject {
+    pub(super) field: ImageField,
+    pub(super) key: ObjectKey,
+    pub(super) image: Image,
+    attempts: Attempts,
 }
 
-impl Object {
-    /// Makes an object of an image, under a key that no other object ever has.
-    pub(crate) fn new(
-        project_id: &str,
-        submission_id: &SubmissionId,
-        field: ImageField,
-        image: Image,
-        sha256: [u8; 32],
-    ) -> Self {
-        let prefix = Self::prefix(project_id, submission_id, field);
-        let extension = image.format().extension();
-        let key = format!("{prefix}{}.{extension}", Uuid::new_v4());
-        Self {
-            field,
-            key,
-            image,
-            sha256,
-        }
-    }
+/// What becomes of a request's new objects.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// No record names them, and none will.
+    Unused,
+    /// A commit that names them was sent, and its outcome is unknown: nothing is safe to delete.
+    InDoubt,
+    /// A record names them, in place of these others.
+    Committed { replaced: Vec<ObjectKey> },
+}
 
-    /// Returns what the keys of a field's objects begin with.
-    pub(super) fn prefix(
-        project_id: &str,
-        submission_id: &SubmissionId,
-        field: ImageField,
-    ) -> String {
-        format!("{project_id}/{}/{}/", submission_id.as_str(), field.name())
+impl Drop for Uploads<'_> {
+    fn drop(&mut self) {
+        let deadline = self.deadline;
+        let discarded = |key, may_arrive| Discarded {
+            key,
+            may_arrive,
+            deadline,
+        };
+        let objects = mem::take(&mut self.objects).into_iter();
+        match mem::replace(&mut self.fate, Fate::Unused) {
+            Fate::Unused => self.trash.extend(
+                objects.map(|object| discarded(object.key, object.attempts.unanswered() > 0)),
+            ),
+            Fate::InDoubt => {
+                let keys: Vec<_> = objects.map(|object| object.key.to_string()).collect();
+                tracing::warn!(?keys, "whether these objects were committed is unknown");
+            }
+            Fate::Committed { replaced } => {
+                let replaced = replaced.into_iter();
+                self.trash.extend(replaced.map(|key| discarded(key, false)));
+            }
+        }
     }
 }
 
 impl Storage {
-    /// Uploads objects concurrently. Returns once every upload has ended, so that a failed one leaves none in flight,
-    /// or once the deadline has passed. Also returns the keys of which an attempt was never answered: it may still
-    /// arrive, even after the object was deleted.
+    /// Uploads a request's images concurrently, each under a new key of the submission. Returns once every upload has
+    /// ended, so that a failed one leaves none in flight.
+    ///
+    /// # Errors
+    ///
+    /// An upload's fault; the objects are discarded.
     pub(crate) async fn upload(
         &self,
-        objects: &[Object],
+        images: Images,
+        project: &ProjectId,
+        submission: &Submission,
         deadline: Deadline,
-    ) -> (Result<(), Fault>, Vec<String>) {
-        let attempts: Vec<Attempts> = objects.iter().map(|_| Attempts::default()).collect();
-        let uploads = objects.iter().zip(&attempts);
-        let uploads = join_all(uploads.map(|(object, attempts)| self.upload_one(object, attempts)));
-        let results = deadline.work.run("upload", uploads).await;
-        let result = results.and_then(|results| results.into_iter().collect());
-        let unanswered = objects
-            .iter()
-            .zip(&attempts)
-            .filter(|(_, attempts)| attempts.unanswered() > 0)
-            .map(|(object, _)| object.key.clone())
-            .collect();
-        (result, unanswered)
+    ) -> Result<Uploads<'_>, Fault> {
+        let object = |(field, image): (ImageField, Image)| NewObject {
+            field,
+            key: ObjectKey::new(project, &submission.id, field, image.format()),
+            image,
+            attempts: Attempts::default(),
+        };
+        let uploads = Uploads {
+            objects: images.into_iter().map(object).collect(),
+            fate: Fate::Unused,
+            deadline,
+            trash: &self.trash,
+        };
+        let results = join_all(uploads.objects.iter().map(|object| self.put_object(object))).await;
+        results.into_iter().collect::<Result<(), Fault>>()?;
+        Ok(uploads)
     }
 
-    async fn upload_one(&self, object: &Object, attempts: &Attempts) -> Result<(), Fault> {
+    async fn put_object(&self, object: &NewObject) -> Result<(), Fault> {
         let uploaded = self
             .s3
             .put_object()
             .bucket(&self.config.images_bucket)
-            .key(&object.key)
+            .key(object.key.as_str())
             .content_type(object.image.format().content_type())
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
-            .checksum_sha256(BASE64_STANDARD.encode(object.sha256))
+            .checksum_sha256(BASE64_STANDARD.encode(object.image.sha256()))
             .if_none_match("*")
             .body(ByteStream::from(object.image.bytes().clone()))
             .customize()
-            .config_override(retry_conflicts())
-            .interceptor(SignedBy(hex::encode(object.sha256)))
-            .interceptor(attempts.clone())
+            .config_override(aws_sdk_s3::config::Builder::new().retry_classifier(RetryConflicts))
+            // S3 verifies the signed checksum, so the SDK need not hash the body a second time for the signature.
+            .disable_payload_signing()
+            .interceptor(object.attempts.clone())
             .send()
             .await;
         match uploaded {
             Ok(_) => Ok(()),
-            // Nobody else has the key: if it exists at a retry, an earlier attempt wrote it, whole and with the
-            // checksum, and its answer was lost.
-            Err(error) if error.code() == Some("PreconditionFailed") && attempts.sent() > 1 => {
+            // Nobody else has the key: if it exists at a retry, an earlier attempt whose response was lost wrote it,
+            // whole and with the checksum.
+            Err(error)
+                if error.code() == Some("PreconditionFailed") && object.attempts.sent() > 1 =>
+            {
                 Ok(())
             }
             Err(error) => Err(call_failed("PutObject", error)),
@@ -116,7 +140,7 @@ impl Storage {
     }
 
     /// Deletes an object. In a bucket that keeps versions it can be brought back.
-    pub(crate) async fn delete(&self, key: &str) -> Result<(), Fault> {
+    pub(super) async fn delete(&self, key: &str) -> Result<(), Fault> {
         let bucket = &self.config.images_bucket;
         let deleted = self.s3.delete_object().bucket(bucket).key(key).send().await;
         deleted
@@ -125,32 +149,25 @@ impl Storage {
     }
 }
 
-/// Has the SDK retry what S3 answers to a conditional write while another one to the same key, an earlier attempt of
-/// ours, is under way ("Conditional writes", `ConditionalRequestConflict`).
-fn retry_conflicts() -> aws_sdk_s3::config::Builder {
-    let conflict = AwsErrorCodeClassifier::<PutObjectError>::builder()
-        .transient_errors(vec!["ConditionalRequestConflict"])
-        .build();
-    aws_sdk_s3::config::Builder::new().retry_classifier(conflict)
-}
-
-/// Signs the payload by the SHA-256 that is known already; the SDK would read and hash it again.
+/// Retries what S3 responds to a conditional write while another one to the same key, an earlier attempt of ours, is
+/// under way ("Conditional writes", `ConditionalRequestConflict`).
 #[derive(Debug)]
-struct SignedBy(String);
+struct RetryConflicts;
 
-impl Intercept for SignedBy {
+impl ClassifyRetry for RetryConflicts {
     fn name(&self) -> &'static str {
-        "SignedBy"
+        "RetryConflicts"
     }
 
-    fn modify_before_signing(
-        &self,
-        _: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let signed_by = PayloadSigningOverride::Precomputed(self.0.clone());
-        config.interceptor_state().store_put(signed_by);
-        Ok(())
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let error = context.output_or_error().and_then(Result::err);
+        let error = error
+            .and_then(|error| error.as_operation_error())
+            .and_then(|error| error.downcast_ref::<PutObjectError>());
+        if error.and_then(ProvideErrorMetadata::code) == Some("ConditionalRequestConflict") {
+            RetryAction::transient_error()
+        } else {
+            RetryAction::NoActionIndicated
+        }
     }
 }

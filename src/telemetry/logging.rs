@@ -1,7 +1,7 @@
 //! Log lines on standard error, as text or as JSON, as Lambda's logging configuration asks.
 //!
-//! Only our own lines have a level that can be raised. Below a warning, the SDK and `lambda_runtime` log whole requests,
-//! with keys, e-mails and images in them: those lines are never written.
+//! Only our own lines go below `WARN`. There, the SDK and `lambda_runtime` log whole requests, with keys, e-mails and
+//! images in them: those lines are never written.
 
 use std::env;
 use std::panic;
@@ -16,21 +16,26 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// The span of an invocation, which has the IDs that each line carries. Nothing else has this target.
 const REQUEST_SPAN: &str = "lambda_runtime::layers::trace";
 
-/// Starts logging to standard error, once a process. Lambda sets `AWS_LAMBDA_LOG_FORMAT` to `JSON` or `Text` and
-/// `AWS_LAMBDA_LOG_LEVEL` to a level; without that, it is `default`.
-pub fn init(default: LevelFilter) {
-    let level = env::var("AWS_LAMBDA_LOG_LEVEL")
-        .ok()
-        .and_then(|level| level.parse().ok());
+/// Starts logging to standard error, once a process, as text or, if Lambda sets `AWS_LAMBDA_LOG_FORMAT` to `JSON`, as
+/// JSON.
+pub fn init() {
     let json =
         env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
-    init_with(level.unwrap_or(default), json, std::io::stderr);
+    init_with(level(), json, std::io::stderr);
 
     // The default hook prints a panic's message, which may hold what the caller sent.
     panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string);
         tracing::error!(location, "panicked");
     }));
+}
+
+/// Returns the level that Lambda sets as `AWS_LAMBDA_LOG_LEVEL`, or else `INFO`.
+pub(super) fn level() -> LevelFilter {
+    let level = env::var("AWS_LAMBDA_LOG_LEVEL").ok();
+    level
+        .and_then(|level| level.parse().ok())
+        .unwrap_or(LevelFilter::INFO)
 }
 
 /// Starts logging to a writer, once a process: our own lines from `level` on.

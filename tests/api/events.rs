@@ -1,7 +1,7 @@
 //! The four forms of an event, and damaged ones.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use local::function::invoke_and_clean_up;
+use local::function::{self, context};
 use put_image::deadline::TIMEOUT;
 use serde_json::{Value, json};
 
@@ -61,9 +61,10 @@ async fn responses_have_the_members_of_the_events_format() {
     let app = App::start().await;
     for (event, name) in four_forms(&Form::full()) {
         let event = event.to_string();
-        let response = invoke_and_clean_up(&app.function, event.as_bytes(), TIMEOUT);
+        let response = function::invoke(&app.function, event.as_bytes(), context(TIMEOUT));
         let response = response.await.unwrap();
         let mut members: Vec<&str> = response
+            .response
             .as_object()
             .unwrap()
             .keys()

@@ -6,7 +6,6 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::clients::Endpoints;
 use local::faults::{End, Fault, Operation, When};
-use put_image::handler::App as Function;
 use put_image::storage::Limits;
 use tokio::time::timeout;
 
@@ -181,11 +180,11 @@ async fn a_missing_index_or_table_is_a_processing_error() {
     let mut config = app.stack.config.clone();
     // The submissions have no index.
     config.projects_table = config.submissions_table.clone();
-    let function = Function::new(app.stack.endpoints.storage(config.clone(), SHORT));
+    let function = function_over(app.stack.endpoints.storage(config.clone(), SHORT));
     let answer = invoke(&function, &Form::full().event(), Duration::from_secs(20)).await;
     assert_eq!(answer.row(), PROCESSING_ERROR);
     config.projects_table = "none".to_owned();
-    let function = Function::new(app.stack.endpoints.storage(config, SHORT));
+    let function = function_over(app.stack.endpoints.storage(config, SHORT));
     assert_eq!(
         invoke(&function, &Form::full().event(), Duration::from_secs(20))
             .await
@@ -210,7 +209,7 @@ async fn refused_connections_are_a_processing_error() {
             ..open
         },
     ] {
-        let function = Function::new(endpoints.storage(app.stack.config.clone(), SHORT));
+        let function = function_over(endpoints.storage(app.stack.config.clone(), SHORT));
         let before = app.stored().await;
         assert_eq!(
             invoke(&function, &Form::full().event(), Duration::from_secs(20))
@@ -592,7 +591,7 @@ async fn a_panic_is_a_processing_error_and_the_next_request_is_served() {
         .interceptor(PanicOnce(std::sync::Once::new()));
     let s3 = endpoints.s3().config().to_builder();
     let storage = put_image::storage::Storage::new(app.stack.config.clone(), SHORT, dynamodb, s3);
-    let function = Function::new(storage);
+    let function = function_over(storage);
     let event = Form::full().event();
     assert_eq!(
         invoke(&function, &event, Duration::from_secs(20))

@@ -187,7 +187,7 @@ async fn a_client_that_goes_away_leaves_nothing_over() {
     let storage = app
         .behind_faults
         .storage(app.stack.config.clone(), Limits::default());
-    let function = Function::new(storage);
+    let function = function_over(storage);
     let url = start(&app, function, TIMEOUT, default_rate()).await;
     let gate = app.faults.hold(Operation::UpdateItem, 1);
     let image = BASE64_STANDARD.encode(images::png(300, 1));

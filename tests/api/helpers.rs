@@ -8,14 +8,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use local::clients::Endpoints;
 use local::faults::Faults;
-use local::function::invoke_and_clean_up;
+use local::function::{self, context};
 use local::images;
 use local::records::Records;
 use local::stack::Stack;
 use local::{lambda, schema, server};
 use put_image::config::Config;
 use put_image::handler::App as Function;
-use put_image::storage::Limits;
+use put_image::storage::{Limits, Storage};
+use put_image::telemetry::Telemetry;
+use put_image::telemetry::logging::LevelFilter;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -96,7 +98,7 @@ impl App {
             .await
             .unwrap();
         let (faults, behind_faults) = Faults::in_front_of(&stack).await.unwrap();
-        let function = Function::new(behind_faults.storage(stack.config.clone(), limits));
+        let function = function_over(behind_faults.storage(stack.config.clone(), limits));
         Self {
             stack,
             function,
@@ -226,11 +228,16 @@ impl App {
     }
 }
 
+/// A function over a storage, with its lines in the log of all tests.
+pub fn function_over(storage: Storage) -> Function {
+    Function::new(storage, Telemetry::new(LevelFilter::INFO, LOG.writer()))
+}
+
 /// Puts an event through a function that is ended after a time.
 pub async fn invoke(function: &Function, event: &Value, timeout: Duration) -> Answer {
     let event = event.to_string();
-    let response = invoke_and_clean_up(function, event.as_bytes(), timeout).await;
-    Answer::from_response(&response.unwrap())
+    let invoked = function::invoke(function, event.as_bytes(), context(timeout)).await;
+    Answer::from_response(&invoked.unwrap().response)
 }
 
 /// The function's binary over a Runtime API and a storage, which are where nothing may listen.

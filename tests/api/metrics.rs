@@ -1,4 +1,4 @@
-//! The metrics of a request: what CloudWatch makes of the lines, and that they name nobody.
+//! The metrics that CloudWatch makes of a request's line.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -8,9 +8,12 @@ use local::faults::{End, Fault, Operation, When};
 use local::function::context;
 use local::images;
 use put_image::deadline::TIMEOUT;
+use put_image::domain::ImageField;
 use put_image::handler::App as Function;
 use put_image::storage::Limits;
-use put_image::telemetry::Metrics;
+use put_image::telemetry::Telemetry;
+use put_image::telemetry::logging::LevelFilter;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
@@ -42,7 +45,6 @@ impl Output {
 /// As the "Embedded metric format specification" says: each name of a dimension or a metric is a member.
 fn extract(line: &Value) -> Vec<Value> {
     assert!(line["_aws"]["Timestamp"].as_u64().unwrap() > 1_700_000_000_000);
-    assert!(uuid::Uuid::parse_str(line["requestId"].as_str().unwrap()).is_ok());
     let mut metrics = Vec::new();
     for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
         assert_eq!(directive["Namespace"], "Test");
@@ -63,7 +65,7 @@ fn extract(line: &Value) -> Vec<Value> {
     metrics
 }
 
-/// The metrics but for durations and sizes, whose names and units alone are told.
+/// The metrics, of which durations and sizes have only their names and units.
 fn told(lines: &[(Value, Vec<Value>)]) -> Vec<Value> {
     let all = lines.iter().flat_map(|(_, metrics)| metrics.clone());
     all.map(|mut metric| {
@@ -80,132 +82,109 @@ fn start(app: &App) -> (Function, Output) {
     let storage = app
         .behind_faults
         .storage(app.stack.config.clone(), Limits::default());
-    let metrics = Metrics::new("Test".to_owned(), "f".to_owned(), output.clone());
-    (Function::new(storage).with_metrics(Some(metrics)), output)
+    // A level that hides every request's line, unless it carries metrics.
+    let telemetry = Telemetry::new(LevelFilter::OFF, output.clone())
+        .with_metrics("Test".to_owned(), "f".to_owned());
+    (Function::new(storage, telemetry), output)
 }
 
 async fn put(function: &Function, form: &Form) -> Answer {
     invoke(function, &form.event(), Duration::from_secs(20)).await
 }
 
-#[tokio::test]
-async fn a_put_is_counted_by_code_and_its_images_by_field_and_format() {
-    let app = App::start().await;
-    let (function, output) = start(&app);
-    let request = |cold: u8| {
-        vec![
-            json!([["f"], "Requests", "Count", 1]),
-            json!([["f"], "ColdStarts", "Count", cold]),
-            json!([["f"], "BodyBytes", "Bytes", null]),
-            json!([["f"], "DecodeDuration", "Milliseconds", null]),
-            json!([["f"], "ReadDuration", "Milliseconds", null]),
-            json!([["f"], "UploadDuration", "Milliseconds", null]),
-            json!([["f"], "CommitDuration", "Milliseconds", null]),
-            json!([["f"], "TotalDuration", "Milliseconds", null]),
-            json!([["f", "ok"], "Requests", "Count", 1]),
-        ]
-    };
-    let image = |field: &str, format: &str| {
-        [
-            json!([["f", field, format], "Images", "Count", 1]),
-            json!([["f", field, format], "ImageBytes", "Bytes", null]),
-        ]
-    };
-    assert_eq!(put(&function, &Form::full()).await.row(), SUCCESS);
-    let lines = output.take();
-    let images = [
-        ("idImage", "jpg"),
-        ("idBackImage", "png"),
-        ("selfieImage", "jpg"),
-        ("addressImage", "png"),
+/// The metrics of a request that went all the way with images of these fields.
+fn success(cold: u8, fields: &[ImageField]) -> Vec<Value> {
+    let mut metrics = vec![
+        json!([["f"], "Requests", "Count", 1]),
+        json!([["f"], "ColdStarts", "Count", cold]),
+        json!([["f"], "BodyBytes", "Bytes", null]),
     ];
-    let images = images
-        .into_iter()
-        .flat_map(|(field, format)| image(field, format));
-    assert_eq!(
-        told(&lines),
-        request(1).into_iter().chain(images).collect::<Vec<_>>()
-    );
-    assert_eq!(lines[0].0["BodyBytes"], Form::full().body().len());
-    assert_eq!(lines[1].0["ImageBytes"], 900);
-
-    assert_eq!(
-        put(&function, &Form::selfie(&images::png(300, 1)))
-            .await
-            .row(),
-        SUCCESS
-    );
-    let expected: Vec<Value> = request(0)
-        .into_iter()
-        .chain(image("selfieImage", "png"))
-        .collect();
-    assert_eq!(
-        told(&output.take()),
-        expected,
-        "the second request is no cold start"
-    );
+    for field in fields {
+        let name = format!("{}Bytes", field.name());
+        metrics.push(json!([["f"], name, "Bytes", null]));
+    }
+    for step in ["Decode", "Read", "Upload", "Commit", "Total"] {
+        metrics.push(json!([
+            ["f"],
+            format!("{step}Duration"),
+            "Milliseconds",
+            null
+        ]));
+    }
+    metrics.push(json!([["f", "ok"], "Requests", "Count", 1]));
+    metrics
 }
 
 #[tokio::test]
-async fn a_refusal_is_counted_by_its_code_with_the_steps_that_it_came_to() {
+async fn a_request_is_one_line_that_counts_it_by_code_and_its_bytes_by_field() {
     let app = App::start().await;
     let (function, output) = start(&app);
-    let rows = [
-        (Form::full().with("idImage", "?"), "invalid_payload", false),
-        (Form::full().without("admin"), "missing_data", false),
-        (
-            Form::full().with_key(KEY_WITHOUT_PROJECT),
-            "invalid_project",
-            true,
-        ),
-        (
-            Form::full().with("admin", "nobody@example.com"),
-            "invalid_admin",
-            true,
-        ),
-        (
-            Form::full().with("submissionId", "none"),
-            "invalid_submission",
-            true,
-        ),
-        (Form::texts(), "invalid_data", true),
-        (Form::full().with("idType", "x"), "invalid_idType", true),
-        (Form::full().with_key(KEY_OF_TWO), "processing_error", true),
-    ];
-    for (form, code, reads) in rows {
-        put(&function, &form).await;
-        let lines = output.take();
-        assert_eq!(lines.len(), 1, "{code}: no images are put");
-        let (line, metrics) = &lines[0];
-        assert_eq!(
-            metrics.last(),
-            Some(&json!([["f", code], "Requests", "Count", 1]))
-        );
-        assert_eq!(line.get("ReadDuration").is_some(), reads, "{code}");
-        assert!(
-            line.get("UploadDuration").is_none() && line.get("CommitDuration").is_none(),
-            "{code}"
-        );
+    assert_eq!(put(&function, &Form::full()).await.row(), SUCCESS);
+    let lines = output.take();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(told(&lines), success(1, &ImageField::ALL));
+    assert_eq!(lines[0].0["BodyBytes"], Form::full().body().len());
+    assert_eq!(lines[0].0["idImageBytes"], 900);
+    assert_eq!(lines[0].0["idBackImageFormat"], "png");
+}
+
+#[tokio::test]
+async fn the_second_request_is_no_cold_start() {
+    let app = App::start().await;
+    let (function, output) = start(&app);
+    let form = Form::selfie(&images::png(300, 1));
+    for _ in 0..2 {
+        assert_eq!(put(&function, &form).await.row(), SUCCESS);
+    }
+    let lines = output.take();
+    assert_eq!(told(&lines[1..]), success(0, &[ImageField::SelfieImage]));
+}
+
+#[rstest]
+#[case::a_spoilt_image(Form::full().with("idImage", "?"), "invalid_payload", false)]
+#[case::no_admin(Form::full().without("admin"), "missing_data", false)]
+#[case::an_unknown_key(Form::full().with_key(KEY_WITHOUT_PROJECT), "invalid_project", true)]
+#[case::a_stranger(Form::full().with("admin", "nobody@example.com"), "invalid_admin", true)]
+#[case::no_such_submission(Form::full().with("submissionId", "none"), "invalid_submission", true)]
+#[case::no_image(Form::texts(), "invalid_data", true)]
+#[case::an_unknown_id_type(Form::full().with("idType", "x"), "invalid_idType", true)]
+#[case::a_key_of_two_projects(Form::full().with_key(KEY_OF_TWO), "processing_error", true)]
+#[tokio::test]
+async fn a_refusal_is_counted_by_its_code_with_the_steps_that_it_got_to(
+    #[case] form: Form,
+    #[case] code: &str,
+    #[case] reads: bool,
+) {
+    let app = App::start().await;
+    let (function, output) = start(&app);
+    put(&function, &form).await;
+    let lines = output.take();
+    let [(line, metrics)] = &lines[..] else {
+        panic!("one line: {lines:?}");
+    };
+    assert_eq!(
+        metrics.last(),
+        Some(&json!([["f", code], "Requests", "Count", 1]))
+    );
+    assert_eq!(line.get("ReadDuration").is_some(), reads);
+    for step in ["UploadDuration", "CommitDuration", "idImageBytes"] {
+        assert!(line.get(step).is_none(), "{step}");
     }
 }
 
 #[tokio::test]
-async fn no_line_says_who() {
+async fn a_line_names_only_ids_that_were_verified() {
     let app = App::start().await;
     let (function, output) = start(&app);
-    put(&function, &Form::full()).await;
-    put(
-        &function,
-        &Form::full()
-            .with("submissionId", "injected")
-            .with_key("injected"),
-    )
-    .await;
+    let stranger = Form::full().with("submissionId", "injected");
+    put(&function, &stranger.clone().with_key("injected")).await;
+    put(&function, &stranger).await;
     for (line, _) in output.take() {
         let line = line.to_string();
-        for who in ["demo", "example", "injected"] {
-            assert!(!line.contains(who), "{line}");
-        }
+        assert!(
+            !line.contains("injected") && !line.contains("example"),
+            "{line}"
+        );
     }
 }
 

@@ -1,14 +1,11 @@
-//! The trace that an invocation belongs to: in the log, at the storage, and at the X-Ray daemon.
+//! The trace that an invocation belongs to: in the log and at the storage.
 
-use std::collections::BTreeMap;
-use std::net::UdpSocket;
 use std::process::Stdio;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use local::faults::{End, Fault, Operation, When};
 use local::lambda::{Lambda, TRACE};
 use local::server;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
@@ -16,7 +13,6 @@ use crate::binary::{answer, over};
 use crate::helpers::*;
 
 const ID: &str = "1-5759e988-bd862e3fe1be46a994272793";
-const PARENT: &str = "53995c3f42cd8ad8";
 
 #[tokio::test]
 async fn its_id_is_in_every_line_of_the_request() {
@@ -47,14 +43,17 @@ async fn its_id_is_in_every_line_of_the_request() {
         let lines = lines.iter().filter(|line| line.to_string().contains(text));
         assert_eq!(lines.count(), 1, "{text}: {log}");
     }
-    let (started, of_request) = lines.split_first().unwrap();
-    assert_eq!(
-        (&started["message"], &started["version"]),
-        (&"started".into(), &put_image::VERSION.into())
-    );
+    let (started, of_request): (Vec<_>, Vec<_>) =
+        lines.iter().partition(|line| line["message"] == "started");
+    assert_eq!(started[0]["version"], put_image::VERSION);
     for line in of_request {
-        assert_eq!(line["span"]["xrayTraceId"], TRACE, "{log}");
-        assert!(line["span"]["requestId"].is_string(), "{log}");
+        // The request's own line has its facts on the top level, the others' have them in their span.
+        let (line, trace) = match line["message"].as_str() {
+            Some("put image") => (line, ID),
+            _ => (&line["span"], TRACE),
+        };
+        assert_eq!(line["xrayTraceId"], trace, "{log}");
+        assert!(line["requestId"].is_string(), "{log}");
     }
 }
 
@@ -72,135 +71,6 @@ async fn read(client: &mut BufReader<TcpStream>) -> Option<String> {
     let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
     client.read_exact(&mut body).await.unwrap();
     Some(head)
-}
-
-/// The documents that the daemon gets, without what differs from run to run.
-fn receive(daemon: &UdpSocket, count: usize) -> BTreeMap<String, Vec<Value>> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs_f64();
-    let mut calls: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for _ in 0..count {
-        let mut datagram = [0; 4096];
-        let length = daemon.recv(&mut datagram).expect("another subsegment");
-        let text = std::str::from_utf8(&datagram[..length]).unwrap();
-        let document = text
-            .strip_prefix("{\"format\":\"json\",\"version\":1}\n")
-            .unwrap();
-        let document: Value = serde_json::from_str(document).unwrap();
-        assert_eq!(
-            (&document["type"], &document["namespace"]),
-            (&"subsegment".into(), &"aws".into())
-        );
-        assert_eq!(
-            (&document["trace_id"], &document["parent_id"]),
-            (&ID.into(), &PARENT.into())
-        );
-        let id = document["id"].as_str().unwrap();
-        assert!(
-            id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
-            "{id}"
-        );
-        let (start, end) = (
-            document["start_time"].as_f64().unwrap(),
-            document["end_time"].as_f64().unwrap(),
-        );
-        assert!(
-            start <= end && now - 60.0 < start && end < now + 60.0,
-            "{document}"
-        );
-        let call = format!(
-            "{} {}",
-            document["name"].as_str().unwrap(),
-            document["aws"]["operation"].as_str().unwrap()
-        );
-        calls.entry(call).or_default().push(document);
-    }
-    calls
-}
-
-#[tokio::test]
-async fn the_daemon_gets_a_subsegment_of_each_call() {
-    let app = App::start().await;
-    let daemon = UdpSocket::bind("127.0.0.1:0").unwrap();
-    daemon
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
-    let address = daemon.local_addr().unwrap().to_string();
-    let mut command = over(&app);
-    command.env("AWS_XRAY_DAEMON_ADDRESS", address);
-    let lambda = Lambda::start(command).await.unwrap();
-    let put = async || {
-        let answer = answer(&lambda, &Form::full().event()).await;
-        lambda.idle().await.unwrap();
-        answer.status
-    };
-    let counts = |calls: &BTreeMap<String, Vec<Value>>| -> Vec<(String, usize)> {
-        calls
-            .iter()
-            .map(|(call, documents)| (call.clone(), documents.len()))
-            .collect()
-    };
-    let expected = |calls: &[(&str, usize)]| -> Vec<(String, usize)> {
-        calls
-            .iter()
-            .map(|(call, count)| ((*call).to_owned(), *count))
-            .collect()
-    };
-    let first = [
-        ("DynamoDB GetItem", 1),
-        ("DynamoDB Query", 1),
-        ("DynamoDB UpdateItem", 1),
-        ("S3 PutObject", 4),
-    ];
-
-    assert_eq!(put().await, 200);
-    let calls = receive(&daemon, 7);
-    assert_eq!(counts(&calls), expected(&first));
-    for document in calls.values().flatten() {
-        assert_eq!(document["http"]["response"]["status"], 200);
-        assert_eq!(
-            (&document["error"], &document["fault"]),
-            (&false.into(), &false.into()),
-            "{document}"
-        );
-    }
-
-    assert_eq!(put().await, 200);
-    let again = [first.as_slice(), &[("S3 DeleteObject", 4)]].concat();
-    let mut again = expected(&again);
-    again.sort();
-    assert_eq!(counts(&receive(&daemon, 11)), again);
-
-    // One that is refused, and one that gets no answer, after its retries.
-    for (operation, end, status, error, fault) in [
-        (
-            Operation::Query,
-            End::Error(400, "AccessDeniedException"),
-            json!(400),
-            true,
-            false,
-        ),
-        (Operation::Query, End::Cut, Value::Null, false, true),
-    ] {
-        app.faults.clear();
-        app.faults.inject(Fault {
-            operation,
-            when: When::Always,
-            takes_effect: false,
-            end,
-        });
-        assert_eq!(put().await, 500);
-        let calls = receive(&daemon, 2);
-        let query = &calls["DynamoDB Query"][0];
-        assert_eq!(query["http"]["response"]["status"], status);
-        assert_eq!(
-            (&query["error"], &query["fault"]),
-            (&error.into(), &fault.into()),
-            "{query}"
-        );
-    }
 }
 
 #[tokio::test]

@@ -236,7 +236,7 @@ impl Simulation {
             process,
             crash: Arc::clone(&crash),
         };
-        (Function::new(storage(&wire)), crash)
+        (function_over(storage(&wire)), crash)
     }
 
     /// Processes one after the other, each until it dies, that make puts.
@@ -283,7 +283,7 @@ impl Simulation {
         self.puts.lock().unwrap().insert(id, put);
         // Without a deadline, as `cargo lambda watch` has it: the function's own follows the simulated clock.
         let event = form.event().to_string();
-        let invoked = local::function::invoke(function, event.as_bytes(), Context::default())
+        let invoked = local::function::respond(function, event.as_bytes(), Context::default())
             .await
             .unwrap();
         {
@@ -292,7 +292,7 @@ impl Simulation {
             put.end = world.now();
             put.answer = Some(Answer::from_response(&invoked.response));
         }
-        function.clean_up(invoked.leftovers).await;
+        function.empty_trash().await;
     }
 
     fn image(&self, put: usize, field: usize) -> Vec<u8> {

@@ -1,0 +1,54 @@
+//! API keys and their hashes.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+/// An API key as the caller sent it. It can be compared and hashed, but not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(String);
+
+impl ApiKey {
+    /// Parses a header's value; `None` if it is empty or blank.
+    #[must_use]
+    pub fn parse(value: &str) -> Option<Self> {
+        let key = value.trim();
+        (!key.is_empty()).then(|| Self(key.to_owned()))
+    }
+
+    /// Returns the lower-case hex SHA-256 under which a project is registered.
+    #[must_use]
+    pub fn hash(&self) -> ApiKeyHash {
+        ApiKeyHash(hex::encode(Sha256::digest(&self.0)))
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(…)")
+    }
+}
+
+/// The hash of an API key: all that is ever stored of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeyHash(String);
+
+impl fmt::Display for ApiKeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ApiKey;
+
+    #[test]
+    fn a_key_is_hashed_and_never_printed() {
+        let key = ApiKey::parse(" secret\t").unwrap();
+        let sha256 = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+        assert_eq!(key.hash().to_string(), sha256);
+        assert_eq!(format!("{key:?}"), "ApiKey(…)");
+        assert_eq!(ApiKey::parse(" \t"), None);
+    }
+}

@@ -1,0 +1,112 @@
+//! IDs of projects and submissions, and the administrators' accounts.
+
+use std::fmt;
+
+use super::Text;
+
+/// Returns whether an ID can be a part of an object's key: S3's lists are XML 1.0, which lacks some code points, and a
+/// slash or a dot segment would make it part of another ID's keys (the contract's section on records).
+///
+/// ```
+/// use put_image::domain::is_usable_id;
+///
+/// assert!(is_usable_id("S-1"));
+/// assert!(!is_usable_id("S/1"));
+/// assert!(!is_usable_id(".."));
+/// ```
+#[must_use]
+pub fn is_usable_id(id: &str) -> bool {
+    let is_odd = |c: char| c == '/' || c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}');
+    !matches!(id, "" | "." | "..") && !id.contains(is_odd)
+}
+
+/// The ID of a project, as its record has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectId(String);
+
+impl ProjectId {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns whether the project can have submissions with images.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        is_usable_id(&self.0)
+    }
+}
+
+impl From<String> for ProjectId {
+    fn from(recorded: String) -> Self {
+        Self(recorded)
+    }
+}
+
+impl fmt::Display for ProjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The ID of a submission, which may or may not exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubmissionId(String);
+
+impl SubmissionId {
+    /// Returns the ID as it is in records and object keys.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns whether a submission with this ID can exist.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        is_usable_id(&self.0)
+    }
+}
+
+impl From<Text> for SubmissionId {
+    fn from(text: Text) -> Self {
+        Self(text.0)
+    }
+}
+
+impl fmt::Display for SubmissionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An administrator's account, an e-mail address. Compared ignoring ASCII case.
+#[derive(Clone, Debug)]
+pub struct Admin(String);
+
+impl Admin {
+    /// Returns the account as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq for Admin {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Admin {}
+
+impl From<Text> for Admin {
+    fn from(text: Text) -> Self {
+        Self(text.0)
+    }
+}
+
+impl From<String> for Admin {
+    fn from(registered: String) -> Self {
+        Self(registered)
+    }
+}

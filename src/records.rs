@@ -1,0 +1,146 @@
+//! The records in DynamoDB (the contract's section on records): every attribute's name, and what the function reads of
+//! them. `admin` and the local stack use the same names and types.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::domain::{Admin, ImageField, ObjectKey, ProjectId, SubmissionId};
+use crate::error::Fault;
+
+/// The attributes' names. An image's attribute has the name of its [`ImageField`].
+pub mod attribute {
+    pub const PROJECT_ID: &str = "projectId";
+    pub const API_KEY_HASH: &str = "apiKeyHash";
+    pub const PREVIOUS_API_KEY_HASH: &str = "previousApiKeyHash";
+    pub const PREVIOUS_API_KEY_UNTIL: &str = "previousApiKeyUntil";
+    /// A reserved word of DynamoDB's: expressions need a placeholder for it.
+    pub const STATUS: &str = "status";
+    pub const ADMINS: &str = "admins";
+    pub const SUBMISSION_ID: &str = "submissionId";
+    pub const ID_TYPE: &str = "idType";
+    pub const UPDATED_AT: &str = "updatedAt";
+    pub const UPDATED_BY: &str = "updatedBy";
+
+    /// The members of an image's map. `UPDATED_AT` and `UPDATED_BY` are among them, too.
+    pub mod image {
+        /// A reserved word of DynamoDB's, too.
+        pub const KEY: &str = "key";
+        pub const CONTENT_TYPE: &str = "contentType";
+        pub const SIZE: &str = "size";
+        pub const SHA256: &str = "sha256";
+        pub const WIDTH: &str = "width";
+        pub const HEIGHT: &str = "height";
+    }
+}
+
+/// The index of projects by [`attribute::API_KEY_HASH`].
+pub const API_KEY_INDEX: &str = "apiKeyHash-index";
+
+/// The index of projects by [`attribute::PREVIOUS_API_KEY_HASH`].
+pub const PREVIOUS_API_KEY_INDEX: &str = "previousApiKeyHash-index";
+
+/// The `status` of a project in service.
+pub const ACTIVE: &str = "active";
+
+/// A DynamoDB item.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// A project: whether it is in service, and who administers it.
+#[derive(Clone, Debug)]
+pub struct Project {
+    pub id: ProjectId,
+    /// [`ACTIVE`], or anything else, which is out of service; empty if there is none.
+    pub status: String,
+    /// As registered. DynamoDB can't store an empty set, so a project without the attribute has none.
+    pub admins: Vec<Admin>,
+}
+
+impl Project {
+    /// The attributes that are read, with `#status` for the reserved word.
+    pub(crate) fn projection() -> String {
+        format!("{}, #status, {}", attribute::PROJECT_ID, attribute::ADMINS)
+    }
+
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.status == ACTIVE
+    }
+}
+
+impl TryFrom<Item> for Project {
+    type Error = Fault;
+
+    fn try_from(mut item: Item) -> Result<Self, Fault> {
+        let admins = match item.remove(attribute::ADMINS) {
+            None => Vec::new(),
+            Some(AttributeValue::Ss(admins)) => admins.into_iter().map(Admin::from).collect(),
+            Some(_) => return Err(Fault::MalformedRecord(attribute::ADMINS)),
+        };
+        let status = match item.remove(attribute::STATUS) {
+            Some(AttributeValue::S(status)) => status,
+            _ => String::new(),
+        };
+        let Some(AttributeValue::S(id)) = item.remove(attribute::PROJECT_ID) else {
+            return Err(Fault::MalformedRecord(attribute::PROJECT_ID));
+        };
+        Ok(Self {
+            id: id.into(),
+            status,
+            admins,
+        })
+    }
+}
+
+/// A submission as it was read: whose it is, and which images it has.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    pub id: SubmissionId,
+    item: Item,
+}
+
+impl Submission {
+    #[must_use]
+    pub const fn new(id: SubmissionId, item: Item) -> Self {
+        Self { id, item }
+    }
+
+    /// Returns the attributes that are read.
+    pub(crate) fn projection() -> String {
+        let images = ImageField::ALL.map(ImageField::name).join(", ");
+        format!("{}, {images}", attribute::PROJECT_ID)
+    }
+
+    /// Returns the ID of the project that it belongs to. A record without one is nobody's.
+    #[must_use]
+    pub fn project(&self) -> Option<&str> {
+        let id = self.item.get(attribute::PROJECT_ID)?.as_s().ok()?;
+        Some(id)
+    }
+
+    /// Returns whether it belongs to the project, and both can have images.
+    pub(crate) fn is_of(&self, project: &ProjectId) -> bool {
+        self.project() == Some(project.as_str()) && project.is_usable() && self.id.is_usable()
+    }
+
+    /// Returns an image's attribute as it is in the record, for a condition that it is still the same.
+    pub(crate) fn image(&self, field: ImageField) -> Option<&AttributeValue> {
+        self.item.get(field.name())
+    }
+
+    /// Returns the key of the object that the record names for an image, whoever wrote it.
+    #[must_use]
+    pub fn named_key(&self, field: ImageField) -> Option<&str> {
+        let image = self.image(field)?.as_m().ok()?;
+        Some(image.get(attribute::image::KEY)?.as_s().ok()?)
+    }
+
+    /// Returns the same, if the function wrote the object for this field of this submission.
+    pub(crate) fn key(&self, field: ImageField) -> Option<ObjectKey> {
+        let key = ObjectKey::parse(self.named_key(field)?)?;
+        let is_ours = Some(key.project()) == self.project()
+            && key.submission() == self.id.as_str()
+            && key.field() == field;
+        is_ours.then_some(key)
+    }
+}

@@ -1,0 +1,61 @@
+//! Objects that no record names and that are deleted once the response is sent.
+
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::join_all;
+
+use super::Storage;
+use crate::deadline::Deadline;
+use crate::domain::ObjectKey;
+
+/// What there is to delete.
+#[derive(Debug, Default)]
+pub(super) struct Trash(Mutex<Vec<Discarded>>);
+
+/// An object to delete.
+#[derive(Debug)]
+pub(super) struct Discarded {
+    pub(super) key: ObjectKey,
+    /// An attempt to upload it got no response, so it may still arrive, even after the deletion.
+    pub(super) may_arrive: bool,
+    /// Of the request that discarded it.
+    pub(super) deadline: Deadline,
+}
+
+impl Trash {
+    pub(super) fn extend(&self, discarded: impl IntoIterator<Item = Discarded>) {
+        self.lock().extend(discarded);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Discarded>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Storage {
+    /// Deletes what requests have discarded. Returns how many objects are left over, or may be: the log names them, and
+    /// a sweep finds them, since no record does.
+    pub(crate) async fn empty_trash(&self) -> usize {
+        let discarded = mem::take(&mut *self.trash.lock());
+        let deleted = join_all(discarded.iter().map(|discarded| self.discard(discarded))).await;
+        deleted.iter().filter(|is_gone| !**is_gone).count()
+    }
+
+    /// Deletes an object; returns whether it is gone for certain.
+    async fn discard(&self, discarded: &Discarded) -> bool {
+        let Discarded {
+            key,
+            may_arrive,
+            deadline,
+        } = discarded;
+        let deletion = self.delete(key.as_str());
+        let deleted = deadline.clean_up.run("delete", deletion).await.flatten();
+        if let Err(error) = &deleted {
+            tracing::warn!(%key, %error, "an object is left over");
+        } else if *may_arrive {
+            tracing::warn!(%key, "an upload got no response: its object may be left over");
+        }
+        deleted.is_ok() && !may_arrive
+    }
+}
