@@ -13,6 +13,7 @@ use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use put_image::domain::ApiKey;
@@ -27,8 +28,9 @@ use uuid::Uuid;
 
 use crate::definition::{Answer, Definition};
 use crate::event;
-use crate::requests::{Answered, Measured, Requests};
-use crate::{Error, function, server};
+use crate::function::{self, Invoked};
+use crate::requests::{Answered, Exchange, Requests};
+use crate::{Error, server};
 
 /// The largest body that API Gateway takes (its quota "Payload size").
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -141,27 +143,24 @@ impl Gateway {
     ) -> Response<Full<Bytes>> {
         let started = Instant::now();
         let route = format!("{} {}", request.method(), request.uri().path());
-        let mut measured = Measured::default();
-        let (Ok(answer) | Err(answer)) = self.invoke(request, client, &mut measured).await;
-        let answered = Answered::new(route, &measured, &answer, started.elapsed());
+        let (parts, body) = request.into_parts();
+        let exchange = match self.refuse(&parts).await {
+            Some(answer) => answer.into(),
+            None => self.forward(&parts, body, client).await,
+        };
+        let answered = Answered::new(route, &exchange, started.elapsed());
         if self.log {
             anstream::println!("{answered}");
         }
         self.requests.push(answered);
-        answer.into_response(&self.definition.failed)
+        exchange.answer.into_response(&self.definition.failed)
     }
 
-    /// Answers a request: `Ok` by the function, `Err` by the gateway itself.
-    async fn invoke(
-        &self,
-        request: Request<Body>,
-        client: SocketAddr,
-        measured: &mut Measured,
-    ) -> Result<Answer, Answer> {
-        let (parts, body) = request.into_parts();
+    /// Returns the response to a request that the gateway doesn't pass on, by its head.
+    async fn refuse(&self, parts: &Parts) -> Option<Answer> {
         let definition = &self.definition;
         if parts.method != definition.method || parts.uri.path() != definition.path {
-            return Err(definition.missing_authentication_token.clone());
+            return Some(definition.missing_authentication_token.clone());
         }
         let key = parts
             .headers
@@ -169,21 +168,31 @@ impl Gateway {
             .and_then(|key| key.to_str().ok())
             .unwrap_or_default();
         if !self.keys.contains(key).await {
-            return Err(definition.forbidden.clone());
+            return Some(definition.forbidden.clone());
         }
-        if self.rate.check().is_err() {
-            return Err(definition.too_many_requests.clone());
+        let is_throttled = self.rate.check().is_err();
+        is_throttled.then(|| definition.too_many_requests.clone())
+    }
+
+    /// Passes a request on to the function, unless its body can't be.
+    async fn forward(&self, parts: &Parts, body: Body, client: SocketAddr) -> Exchange {
+        let definition = &self.definition;
+        let body = Received::read(body).await;
+        let bytes_in = body.size;
+        let refused = |answer: &Answer| Exchange {
+            bytes_in,
+            ..answer.clone().into()
+        };
+        if !body.is_complete {
+            return refused(&Answer::bad_request());
         }
-        let body = read(body, &mut measured.bytes_in)
-            .await
-            .ok_or_else(Answer::bad_request)?;
-        if body.len() > MAX_BODY {
-            return Err(definition.too_large.clone());
+        if body.size > MAX_BODY {
+            return refused(&definition.too_large);
         }
-        let event = event::rest(&parts, client.ip(), &body).to_string();
+        let event = event::rest(parts, client.ip(), &body.bytes).to_string();
         drop(body);
         if event.len() > MAX_EVENT {
-            return Err(definition.too_large.clone());
+            return refused(&definition.too_large);
         }
         let app = Arc::clone(&self.function);
         let context = function::context(self.function_timeout);
@@ -193,13 +202,17 @@ impl Gateway {
             invoked.map_err(|error| error.to_string())
         });
         let Ok(invoked) = timeout(INTEGRATION_TIMEOUT, invocation).await else {
-            return Err(definition.timed_out.clone());
+            return refused(&definition.timed_out);
         };
-        let Ok(Ok(invoked)) = invoked else {
-            return Err(definition.failed.clone());
+        let Ok(Ok(Invoked { response, steps })) = invoked else {
+            return refused(&definition.failed);
         };
-        measured.steps = invoked.steps;
-        Answer::from_function(&invoked.response).ok_or_else(|| definition.failed.clone())
+        let answer = Answer::from_function(&response);
+        Exchange {
+            answer: answer.unwrap_or_else(|| definition.failed.clone()),
+            bytes_in,
+            steps,
+        }
     }
 }
 
@@ -233,25 +246,39 @@ impl Keys {
     }
 }
 
-/// The body, or a little more than [`MAX_BODY`] of it; `None` if it ends before its end.
-async fn read(mut body: Body, size: &mut usize) -> Option<Vec<u8>> {
-    let mut read = Vec::with_capacity(
-        usize::try_from(body.size_hint().lower())
-            .unwrap_or(0)
-            .min(MAX_BODY),
-    );
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.ok()?.into_data() else {
-            continue;
+/// A body as it was received.
+struct Received {
+    /// All of it, or a little more than [`MAX_BODY`].
+    bytes: Vec<u8>,
+    /// How long it was.
+    size: usize,
+    /// Whether it ended where it should.
+    is_complete: bool,
+}
+
+impl Received {
+    async fn read(mut body: Body) -> Self {
+        let expected = usize::try_from(body.size_hint().lower()).unwrap_or(MAX_BODY);
+        let mut received = Self {
+            bytes: Vec::with_capacity(expected.min(MAX_BODY)),
+            size: 0,
+            is_complete: false,
         };
-        *size += data.len();
-        if read.len() <= MAX_BODY {
-            read.extend_from_slice(&data);
-        } else if *size > MAX_DRAINED {
-            break;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return received };
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            received.size += data.len();
+            if received.bytes.len() <= MAX_BODY {
+                received.bytes.extend_from_slice(&data);
+            } else if received.size > MAX_DRAINED {
+                break;
+            }
         }
+        received.is_complete = true;
+        received
     }
-    Some(read)
 }
 
 impl Answer {

@@ -18,11 +18,24 @@ use crate::definition::Answer;
 /// How many requests are kept.
 const KEPT: usize = 100;
 
-/// What was measured of a request on its way.
-#[derive(Debug, Default)]
-pub(crate) struct Measured {
+/// A response, and what is known of its request.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) answer: Answer,
+    /// The size of the request's body, as far as it was read.
     pub(crate) bytes_in: usize,
     pub(crate) steps: Steps,
+}
+
+impl From<Answer> for Exchange {
+    /// A response before the request's body was read.
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            bytes_in: 0,
+            steps: Steps::default(),
+        }
+    }
 }
 
 /// A request, and how it was answered.
@@ -44,12 +57,12 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    pub(crate) fn new(
-        route: String,
-        measured: &Measured,
-        answer: &Answer,
-        elapsed: Duration,
-    ) -> Self {
+    pub(crate) fn new(route: String, exchange: &Exchange, elapsed: Duration) -> Self {
+        let Exchange {
+            answer,
+            bytes_in,
+            steps,
+        } = exchange;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let code = match answer.status {
             200 => Some("ok"),
@@ -71,7 +84,7 @@ impl Answered {
             read,
             upload,
             commit,
-        } = measured.steps;
+        } = *steps;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             time: now.unwrap_or_default().as_millis(),
@@ -79,7 +92,7 @@ impl Answered {
             status: answer.status,
             code: code.to_owned(),
             detail: detail.to_owned(),
-            bytes_in: measured.bytes_in,
+            bytes_in: *bytes_in,
             bytes_out: answer.body.len(),
             milliseconds: milliseconds(elapsed),
             steps: [decode, read, upload, commit].map(|step| step.map(milliseconds)),
