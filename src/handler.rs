@@ -12,7 +12,7 @@ use crate::domain::ApiKey;
 use crate::error::{Error, Fault};
 use crate::form::Form;
 use crate::http::{body_bytes, gateway_key, header, response};
-use crate::storage::Storage;
+use crate::storage::{Change, Storage};
 use crate::telemetry::{RequestLog, Step, Telemetry};
 
 /// The function of one process.
@@ -92,13 +92,15 @@ impl App {
         let id_type = checks::id_type(&form.images, form.id_type.as_ref())?;
 
         log.note_images(&form.images);
-        let upload = self
-            .storage
-            .upload(form.images, &project.id, &submission, log.deadline);
+        let (storage, deadline) = (&self.storage, log.deadline);
+        let upload = storage.upload(form.images, &project.id, &submission, deadline);
         let uploads = log.step(Step::Upload, upload).await?;
-        let commit = self
-            .storage
-            .commit(uploads, submission, &project.id, admin, id_type);
+        let change = Change {
+            project: &project.id,
+            admin,
+            id_type,
+        };
+        let commit = storage.commit(uploads, submission, change);
         log.step(Step::Commit, commit).await
     }
 

@@ -20,6 +20,7 @@ use futures_util::future::try_join_all;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
+pub(crate) use self::commit::Change;
 use self::trash::Trash;
 use crate::config::Config;
 use crate::domain::{ApiKeyHash, ImageField, SubmissionId};
