@@ -5,6 +5,7 @@ use std::fmt;
 
 use lambda_http::http::StatusCode;
 
+use crate::domain::{ImageField, TextHint};
 use crate::form::FormError;
 
 /// Why a request was not carried out, by the rows of the contract's table.
@@ -26,20 +27,23 @@ pub enum Error {
     #[error("x-api-key: the key's project is not active")]
     InactiveProject,
     /// Row 5: not an administrator of the project.
-    #[error("admin: not an administrator of the project")]
-    InvalidAdmin,
+    #[error("admin: {}", hint_or(*.0, "not an administrator of the project"))]
+    InvalidAdmin(Option<TextHint>),
     /// Row 6: no such submission in the project.
-    #[error("submissionId: no such submission in the project")]
-    InvalidSubmission,
+    #[error("submissionId: {}", hint_or(*.0, "no such submission in the project"))]
+    InvalidSubmission(Option<TextHint>),
     /// Row 7: none of the four images.
     #[error("send idImage, idBackImage, selfieImage or addressImage")]
     NoImages,
+    /// Row 7: an image field without content, and no image.
+    #[error("{} is empty", .0.name())]
+    EmptyImage(ImageField),
     /// Row 8: an ID image without `idType`.
     #[error("idType: missing")]
     MissingIdType,
     /// Row 9: `idType` is not one of the eight.
-    #[error("idType: not one of the documented types")]
-    InvalidIdType,
+    #[error("idType: {}", hint_or(*.0, "not one of the documented types"))]
+    InvalidIdType(Option<TextHint>),
     /// Row 10: a fault on our side, worth a retry.
     #[error(transparent)]
     Processing(#[from] Fault),
@@ -63,14 +67,14 @@ impl Error {
             Self::MissingData(_) => ("missing_data", "Required input data is missing."),
             Self::UnknownKey | Self::OtherKey => ("invalid_project", "Cannot find project info."),
             Self::InactiveProject => ("invalid_project", "Invalid project."),
-            Self::InvalidAdmin => ("invalid_admin", "Invalid admin."),
-            Self::InvalidSubmission => ("invalid_submission", "Invalid submission."),
-            Self::NoImages => ("invalid_data", "At least one image parameter is required."),
+            Self::InvalidAdmin(_) => ("invalid_admin", "Invalid admin."),
+            Self::InvalidSubmission(_) => ("invalid_submission", "Invalid submission."),
+            Self::NoImages | Self::EmptyImage(_) => ("invalid_data", "At least one image parameter is required."),
             Self::MissingIdType => (
                 "missing_data",
                 "The idType is required when submit idImage or idBackImage.",
             ),
-            Self::InvalidIdType => ("invalid_idType", "Invalid IdType."),
+            Self::InvalidIdType(_) => ("invalid_idType", "Invalid IdType."),
             Self::Processing(_) => ("processing_error", "Failed to put image."),
         }
     }
@@ -84,6 +88,10 @@ impl Error {
             refusal => refusal.to_string(),
         }
     }
+}
+
+fn hint_or(hint: Option<TextHint>, reason: &'static str) -> String {
+    hint.map_or_else(|| reason.to_owned(), |hint| hint.to_string())
 }
 
 /// What went wrong on our side. Its text is for the log: nothing of it reaches the caller, and nothing in it comes from

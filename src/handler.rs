@@ -11,10 +11,10 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::checks;
 use crate::config::{Config, MissingVariable};
 use crate::deadline::Deadline;
-use crate::domain::{ApiKey, ImageField};
+use crate::domain::ImageField;
 use crate::error::{Error, Fault};
-use crate::form::{Form, Images};
-use crate::http::{body_bytes, gateway_key, header, response};
+use crate::form::Images;
+use crate::http::{self, response};
 use crate::image::Image;
 use crate::storage::{Commit, NewImages, Object, Storage};
 use crate::telemetry::{Metrics, RequestLog, Step};
@@ -138,19 +138,14 @@ impl App {
         deadline: Deadline,
         log: &RequestLog,
     ) -> Result<Vec<String>, Failure> {
-        let gateway_key = gateway_key(&request);
         let (head, body) = request.into_parts();
-        let content_type = header(&head.headers, "content-type");
-        let form = Form::read(&content_type, body_bytes(body));
-        let form = log.time(Step::Decode, form).await?;
+        let form = log.time(Step::Decode, http::form(&head, body)).await?;
 
-        let api_key = ApiKey::parse(&header(&head.headers, "x-api-key"))
-            .ok_or(Error::MissingData("x-api-key"))?;
-        let submission_id = form
-            .submission_id
-            .ok_or(Error::MissingData("submissionId"))?;
-        let admin = form.admin.ok_or(Error::MissingData("admin"))?;
-        checks::gateway_key(&api_key, gateway_key)?;
+        let api_key = http::api_key(&head).ok_or(Error::MissingData("x-api-key"))?;
+        let submission_id = form.submission_id.as_ref();
+        let submission_id = submission_id.ok_or(Error::MissingData("submissionId"))?;
+        let admin = form.admin.as_ref().ok_or(Error::MissingData("admin"))?;
+        checks::gateway_key(&api_key, http::gateway_key(&head))?;
 
         // Takes place while the records are read.
         let hashing = hash(form.images.clone());
@@ -166,14 +161,14 @@ impl App {
             .await?;
         let project = checks::project(project?)?;
         log.project(&project.id);
-        let admin = checks::admin(&project, &admin)?;
-        let submission = checks::submission(submission?, &project)?;
+        let admin = checks::admin(&project, admin)?;
+        let submission = checks::submission(submission_id, submission?, &project)?;
         log.submission(submission_id.as_str());
-        let id_type = checks::id_type(&form.images, form.id_type.as_ref())?;
+        let id_type = checks::id_type(&form)?;
 
         let hashed = hashing.await.map_err(|_| Fault::Panicked)?;
         let object =
-            |(field, image, sha256)| Object::new(&project.id, &submission_id, field, image, sha256);
+            |(field, image, sha256)| Object::new(&project.id, submission_id, field, image, sha256);
         let objects: Vec<Object> = hashed.into_iter().map(object).collect();
         log.images(&objects);
         let keys = || objects.iter().map(|object| object.key.clone()).collect();
@@ -189,7 +184,7 @@ impl App {
         }
         let new = NewImages {
             project_id: &project.id,
-            submission_id: &submission_id,
+            submission_id,
             admin,
             id_type,
             objects: &objects,

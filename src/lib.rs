@@ -11,6 +11,7 @@ pub mod config;
 pub mod deadline;
 pub mod domain;
 pub mod error;
+pub mod event;
 pub mod form;
 pub mod handler;
 mod http;

@@ -9,7 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use lambda_http::tower::util::ThenLayer;
 use lambda_http::{Error, Request, service_fn};
+use lambda_runtime::Runtime;
 use lambda_runtime::layers::TracingLayer;
+use put_image::event;
 use put_image::handler::{App, Leftovers};
 use put_image::telemetry::logging::{self, LevelFilter};
 
@@ -52,7 +54,7 @@ async fn run() -> Result<(), Error> {
         }
         posted
     });
-    lambda_http::runtime(handler)
+    Runtime::new(event::service(handler))
         .layer(clean_up)
         .layer(TracingLayer::new())
         .run()

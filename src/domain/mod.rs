@@ -1,12 +1,14 @@
 //! What a request is about: its fields, and the values in them, each of which is valid once it exists.
 
 mod field;
+mod invisible;
 
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
 pub use self::field::{Field, ImageField};
+pub(crate) use self::invisible::is_invisible;
 
 /// The longest text field, in bytes (the contract's row 1). An e-mail address has at most 254.
 pub const MAX_TEXT: usize = 256;
@@ -88,6 +90,34 @@ impl Text {
     }
 }
 
+/// Why a text that names nothing known looks as if it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TextHint {
+    /// A program quoted it.
+    #[error("in quotation marks")]
+    Quoted,
+    /// It was pasted, or read from a file with a byte order mark.
+    #[error("has an invisible character")]
+    Invisible,
+}
+
+impl TextHint {
+    /// Looks for what a reader of the text would overlook.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        if text.contains(is_invisible) {
+            return Some(Self::Invisible);
+        }
+        let is_quoted = text.starts_with(QUOTES) || text.ends_with(QUOTES);
+        is_quoted.then_some(Self::Quoted)
+    }
+}
+
+/// Quotation marks, as programs and word processors write them.
+pub(crate) const QUOTES: [char; 12] = [
+    '"', '\'', '`', '´', '“', '”', '„', '‘', '’', '‚', '«', '»',
+];
+
 /// Why a field's content is not a [`Text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
@@ -112,6 +142,14 @@ impl SubmissionId {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+}
+
+/// Returns whether an ID can be a part of an object key: S3 lists keys as XML 1.0, which lacks some characters, and a
+/// `/` would put one ID's objects under another's.
+#[must_use]
+pub fn is_key_part(id: &str) -> bool {
+    let is_unfit = |char: char| char.is_control() || matches!(char, '/' | '\u{FFFE}' | '\u{FFFF}');
+    !matches!(id, "" | "." | "..") && !id.contains(is_unfit)
 }
 
 impl From<Text> for SubmissionId {

@@ -78,7 +78,7 @@ impl Storage {
             let read = self.submission(new.submission_id.as_str());
             match deadline.work.run("commit", read).await.flatten() {
                 Ok(Some(found)) if found.is_of(new.project_id) => current = found,
-                Ok(_) => return Commit::Refused(Error::InvalidSubmission),
+                Ok(_) => return Commit::Refused(Error::InvalidSubmission(None)),
                 Err(fault) => return Commit::Refused(fault.into()),
             }
         }
