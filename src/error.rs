@@ -69,7 +69,9 @@ impl Error {
             Self::InactiveProject => ("invalid_project", "Invalid project."),
             Self::InvalidAdmin(_) => ("invalid_admin", "Invalid admin."),
             Self::InvalidSubmission(_) => ("invalid_submission", "Invalid submission."),
-            Self::NoImages | Self::EmptyImage(_) => ("invalid_data", "At least one image parameter is required."),
+            Self::NoImages | Self::EmptyImage(_) => {
+                ("invalid_data", "At least one image parameter is required.")
+            }
             Self::MissingIdType => (
                 "missing_data",
                 "The idType is required when submit idImage or idBackImage.",

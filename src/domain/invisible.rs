@@ -1,7 +1,7 @@
 //! Characters that nobody sees in a text: callers paste or prepend them without noticing.
 
 /// Returns whether a character shows nothing: a control character, a space other than ASCII's, a byte order mark, a
-/// zero-width or direction mark, or another that Unicode has readers ignore (`Default_Ignorable_Code_Point`).
+/// zero-width or direction mark, or another that Unicode has readers ignore (`Default_Ignorable_Code_Point`), or none.
 pub(crate) fn is_invisible(char: char) -> bool {
     let is_ignorable = matches!(
         char,
@@ -19,6 +19,7 @@ pub(crate) fn is_invisible(char: char) -> bool {
             | '\u{FEFF}'
             | '\u{FFA0}'
             | '\u{FFF0}'..='\u{FFFB}'
+            | '\u{FFFE}'..='\u{FFFF}'
             | '\u{1BCA0}'..='\u{1BCA3}'
             | '\u{1D173}'..='\u{1D17A}'
             | '\u{E0000}'..='\u{E0FFF}'

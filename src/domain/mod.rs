@@ -114,9 +114,7 @@ impl TextHint {
 }
 
 /// Quotation marks, as programs and word processors write them.
-pub(crate) const QUOTES: [char; 12] = [
-    '"', '\'', '`', '´', '“', '”', '„', '‘', '’', '‚', '«', '»',
-];
+pub(crate) const QUOTES: [char; 12] = ['"', '\'', '`', '´', '“', '”', '„', '‘', '’', '‚', '«', '»'];
 
 /// Why a field's content is not a [`Text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
