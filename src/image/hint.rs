@@ -20,6 +20,11 @@ const HINTS: [Hint; 27] = [
         "not Base64: send the image's Base64 text, not the image itself",
         |it| it.is_image_itself(),
     ),
+    ("has an invisible character", |it| {
+        it.offending.starts_with(is_invisible) && !it.offending.starts_with('\t')
+            // A byte order mark, encoded as UTF-8 twice.
+            || it.head.starts_with("\u{EF}\u{BB}\u{BF}")
+    }),
     ("the data: URL is empty", |it| it.is_empty_url()),
     ("two data: prefixes: send one, or none", |it| {
         starts_with(it.content, "data:") && it.content.len() < it.text.len()
@@ -63,11 +68,6 @@ const HINTS: [Hint; 27] = [
         "the image was read as text before it was encoded: read the file as bytes",
         |it| it.is_mangled(),
     ),
-    ("has an invisible character", |it| {
-        it.offending.starts_with(is_invisible) && !it.offending.starts_with('\t')
-            // A byte order mark, encoded as UTF-8 twice.
-            || it.head.starts_with("\u{EF}\u{BB}\u{BF}")
-    }),
     ("an escaped slash (\\/): decode the JSON first", |it| {
         it.offending.starts_with("\\/")
     }),
@@ -150,8 +150,10 @@ impl<'a> Refused<'a> {
 
     /// Returns whether it is a file's content, as bytes or as what became of them in a UTF-8 text.
     fn is_image_itself(&self) -> bool {
-        let is_file = foreign::name(self.text).is_some() && !self.offending.is_empty();
-        is_file || self.text.starts_with(b"\xFF\xD8") || is_mangled(self.text)
+        let is_foreign = foreign::name(self.text).is_some() && !self.offending.is_empty();
+        let starts = [&b"\xFF\xD8"[..], b"\x89PNG"];
+        let is_image = starts.iter().any(|start| self.text.starts_with(start));
+        is_foreign || is_image || is_mangled(self.text)
     }
 
     fn is_mangled(&self) -> bool {
@@ -264,7 +266,7 @@ fn is_utf16(text: &[u8]) -> bool {
 
 /// Returns whether a JPEG or PNG went through a text: its first bytes were replaced, dropped or encoded as characters.
 fn is_mangled(bytes: &[u8]) -> bool {
-    const STARTS: [&[u8]; 11] = [
+    const STARTS: [&[u8]; 12] = [
         // U+FFFD, and the question marks of ASCII.
         b"\xEF\xBF\xBD",
         b"????",
@@ -278,7 +280,8 @@ fn is_mangled(bytes: &[u8]) -> bool {
         b"\xFF\0\xD8\0",
         b"\x89\0P\0",
         // With other line ends, or without the eighth bit.
-        b"\x89PNG",
+        b"\x89PNG\n",
+        b"\x89PNG\r\r",
         b"\x09PNG",
     ];
     STARTS.iter().any(|start| bytes.starts_with(start))

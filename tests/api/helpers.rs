@@ -201,14 +201,22 @@ impl App {
 
     /// Asserts that a form is refused with this row and exactly this reason, and that nothing is stored or changed.
     pub async fn assert_refused_because(&self, form: &Form, row: Row, detail: &str) {
-        self.assert_event_refused_because(&form.event(), row, detail).await;
+        self.assert_event_refused_because(&form.event(), row, detail)
+            .await;
     }
 
     pub async fn assert_event_refused_because(&self, event: &Value, row: Row, detail: &str) {
         let before = self.stored().await;
         let answer = self.invoke(event).await;
-        assert_eq!((answer.row(), answer.detail.as_deref()), (row, Some(detail)));
-        assert_eq!(self.stored().await, before, "something was stored or changed");
+        assert_eq!(
+            (answer.row(), answer.detail.as_deref()),
+            (row, Some(detail))
+        );
+        assert_eq!(
+            self.stored().await,
+            before,
+            "something was stored or changed"
+        );
     }
 
     pub async fn assert_event_refused(&self, event: &Value, row: Row, why: &str) {
@@ -521,7 +529,9 @@ pub fn payload_2(rest: &Value) -> Value {
 
 /// The same request with its text body as Base64.
 pub fn encoded(mut event: Value) -> Value {
-    event["body"] = BASE64_STANDARD.encode(event["body"].as_str().unwrap()).into();
+    event["body"] = BASE64_STANDARD
+        .encode(event["body"].as_str().unwrap())
+        .into();
     event["isBase64Encoded"] = true.into();
     event
 }

@@ -1,8 +1,8 @@
 //! What callers send by mistake: refused, with a reason that says what to change, and nothing stored.
 
+use admin::project::{NewKey, Project};
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use base64::prelude::Engine as _;
-use admin::project::{NewKey, Project};
 use local::images;
 use local::records::{Records, Submission};
 use rstest::rstest;
@@ -175,7 +175,7 @@ const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
 #[case::quoted_printable(STANDARD.encode(images::png(701, 3)).replace('=', "=3D"), PADDING)]
 #[case::too_much_padding(STANDARD.encode(images::png(701, 3)) + "==", PADDING)]
 #[case::shortened_for_a_log(format!("{}...", &jpeg()[..100]), CUT_OFF)]
-#[case::something_else("hello, world", BLANK)]
+#[case::something_else("hello, world", OTHER)]
 #[case::an_address("s3cret@example.com", OTHER)]
 #[case::a_word("hello", OTHER)]
 #[case::base64_of_a_word("aGVsbG8=", UNKNOWN)]
@@ -185,7 +185,8 @@ async fn in_an_image_field(#[case] value: impl Into<Vec<u8>>, #[case] detail: &s
     let app = App::start().await;
     let form = Form::full().with("selfieImage", value);
     let detail = format!("selfieImage: {detail}");
-    app.assert_refused_because(&form, INVALID_PAYLOAD, &detail).await;
+    app.assert_refused_because(&form, INVALID_PAYLOAD, &detail)
+        .await;
 }
 
 /// A text that a database column or a form limit cut, wherever it did.
@@ -200,7 +201,11 @@ async fn every_cut_is_named(
     let app = App::start().await;
     let text = STANDARD_NO_PAD.encode(&image);
     let before = app.stored().await;
-    let named = ["the Base64 is cut off", "the JPEG is cut off", "the PNG is cut off"];
+    let named = [
+        "the Base64 is cut off",
+        "the JPEG is cut off",
+        "the PNG is cut off",
+    ];
     for end in (1..text.len() - 1).filter(|end| *end < 200 || end % 7 == 0) {
         let form = Form::selfie(&[]).with("selfieImage", format!("{prefix}{}", &text[..end]));
         let answer = app.put(&form).await;
@@ -223,17 +228,57 @@ const NO_SUBMISSION: &str = "submissionId: no such submission in the project";
 #[case::id_in_double_quotes("submissionId", "\"demo-submission\"", INVALID_SUBMISSION, QUOTED_ID)]
 #[case::id_in_single_quotes("submissionId", "'demo-submission'", INVALID_SUBMISSION, QUOTED_ID)]
 #[case::id_with_a_quote("submissionId", "demo-submission\"", INVALID_SUBMISSION, QUOTED_ID)]
-#[case::id_in_typographic_quotes("submissionId", "“demo-submission”", INVALID_SUBMISSION, QUOTED_ID)]
-#[case::id_with_a_byte_order_mark("submissionId", "\u{FEFF}demo-submission", INVALID_SUBMISSION, INVISIBLE_ID)]
-#[case::id_with_a_zero_width_space("submissionId", "demo-\u{200B}submission", INVALID_SUBMISSION, INVISIBLE_ID)]
-#[case::id_with_a_no_break_space("submissionId", "demo\u{A0}submission", INVALID_SUBMISSION, INVISIBLE_ID)]
+#[case::id_in_typographic_quotes(
+    "submissionId",
+    "“demo-submission”",
+    INVALID_SUBMISSION,
+    QUOTED_ID
+)]
+#[case::id_with_a_byte_order_mark(
+    "submissionId",
+    "\u{FEFF}demo-submission",
+    INVALID_SUBMISSION,
+    INVISIBLE_ID
+)]
+#[case::id_with_a_zero_width_space(
+    "submissionId",
+    "demo-\u{200B}submission",
+    INVALID_SUBMISSION,
+    INVISIBLE_ID
+)]
+#[case::id_with_a_no_break_space(
+    "submissionId",
+    "demo\u{A0}submission",
+    INVALID_SUBMISSION,
+    INVISIBLE_ID
+)]
 #[case::another_id("submissionId", "demo submission", INVALID_SUBMISSION, NO_SUBMISSION)]
 #[case::account_in_quotes("admin", "\"admin@example.com\"", INVALID_ADMIN, QUOTED_ADMIN)]
-#[case::account_with_a_soft_hyphen("admin", "admin@exam\u{AD}ple.com", INVALID_ADMIN, INVISIBLE_ADMIN)]
-#[case::account_with_a_direction_mark("admin", "admin@example.com\u{200E}", INVALID_ADMIN, INVISIBLE_ADMIN)]
+#[case::account_with_a_soft_hyphen(
+    "admin",
+    "admin@exam\u{AD}ple.com",
+    INVALID_ADMIN,
+    INVISIBLE_ADMIN
+)]
+#[case::account_with_a_direction_mark(
+    "admin",
+    "admin@example.com\u{200E}",
+    INVALID_ADMIN,
+    INVISIBLE_ADMIN
+)]
 #[case::another_account("admin", "o'neil@example.com", INVALID_ADMIN, NO_ADMIN)]
-#[case::type_in_quotes("idType", "\"passport\"", INVALID_ID_TYPE, "idType: in quotation marks")]
-#[case::type_with_a_mark("idType", "passport\u{FEFF}", INVALID_ID_TYPE, "idType: has an invisible character")]
+#[case::type_in_quotes(
+    "idType",
+    "\"passport\"",
+    INVALID_ID_TYPE,
+    "idType: in quotation marks"
+)]
+#[case::type_with_a_mark(
+    "idType",
+    "passport\u{FEFF}",
+    INVALID_ID_TYPE,
+    "idType: has an invisible character"
+)]
 #[tokio::test]
 async fn in_a_text_field(
     #[case] field: &str,
@@ -279,7 +324,8 @@ async fn in_an_id_that_exists(#[case] project: &str, #[case] id: &str, #[case] d
     assert_eq!(app.record(id).await["projectId"], project);
     let form = Form::full().with("submissionId", id);
     let form = form.with_key(if is_odd_project { key } else { KEY });
-    app.assert_refused_because(&form, INVALID_SUBMISSION, detail).await;
+    app.assert_refused_because(&form, INVALID_SUBMISSION, detail)
+        .await;
 }
 
 #[rstest]
