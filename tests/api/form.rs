@@ -139,7 +139,6 @@ fn forms_that_do_not_end_are_refused(#[case] body: &str, #[case] why: &str) {
 #[case::longer_boundary(&admin("1").replace("--b\r\n", "--bx\r\n"), MALFORMED)]
 #[case::one_longer_boundary(&(part("admin", "1") + "--bx\r\nX: y\r\n\r\n1\r\n--b--"), MALFORMED)]
 fn boundaries_that_could_be_missed_are_refused(#[case] body: &str, #[case] why: &str) {
-    // The first case has a boundary at the start of a line, too.
     assert_refused(TYPE, body, why);
 }
 
