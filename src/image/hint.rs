@@ -1,6 +1,9 @@
 //! What callers send by mistake in place of an image's Base64, recognized so that the refusal says what to change. Only
 //! refused texts are looked at.
 
+mod looks;
+
+use self::looks::{is_hex, is_list_of_numbers, is_mangled, is_placeholder, is_reference, is_utf16};
 use super::base64::without_prefix;
 use super::{base64, foreign};
 use crate::domain::{QUOTES, is_invisible};
@@ -53,11 +56,11 @@ const HINTS: [Hint; 27] = [
     ("in quotation marks", |it| {
         it.head.starts_with(QUOTES) || it.tail.ends_with(QUOTES)
     }),
-    ("the name of a file, not its content", |it| {
-        it.is_reference()
-    }),
     ("JSON or XML around the Base64", |it| {
-        it.head.starts_with(['{', '[', '<'])
+        it.head.starts_with(['{', '[']) || (it.head.starts_with('<') && it.head.contains('>'))
+    }),
+    ("the name of a file, not its content", |it| {
+        is_reference(&it.head)
     }),
     (
         "an incomplete data: prefix: send a whole one, or none",
@@ -66,7 +69,7 @@ const HINTS: [Hint; 27] = [
     ("encoded as Base64 twice", |it| it.is_encoded_twice()),
     (
         "the image was read as text before it was encoded: read the file as bytes",
-        |it| it.is_mangled(),
+        |it| is_mangled(&it.decoded),
     ),
     ("an escaped slash (\\/): decode the JSON first", |it| {
         it.offending.starts_with("\\/")
@@ -119,7 +122,7 @@ struct Refused<'a> {
     tail: String,
     /// What begins with the first character that can't be where it is.
     offending: String,
-    /// What the content's beginning decodes to.
+    /// What the beginning of the content before that decodes to.
     decoded: Vec<u8>,
     /// The same as text.
     decoded_head: String,
@@ -128,8 +131,8 @@ struct Refused<'a> {
 impl<'a> Refused<'a> {
     fn new(text: &'a [u8]) -> Self {
         let content = without_prefix(text);
-        let offending = &content[first_offending(content)..];
-        let symbols = content.iter().copied().filter(|&byte| is_symbol(byte));
+        let (base64, offending) = content.split_at(first_offending(content));
+        let symbols = base64.iter().copied().filter(|&byte| is_symbol(byte));
         let symbols: Vec<u8> = symbols.take(MAX_HEAD).collect();
         let whole = &symbols[..symbols.len() - usize::from(symbols.len() % 4 == 1)];
         let decoded = base64::decode(whole).unwrap_or_default();
@@ -156,35 +159,9 @@ impl<'a> Refused<'a> {
         is_foreign || is_image || is_mangled(self.text)
     }
 
-    fn is_mangled(&self) -> bool {
-        is_mangled(&self.decoded)
-    }
-
     fn is_empty_url(&self) -> bool {
         (self.has_prefix() && self.content.is_empty())
             || (starts_with(self.text, "data:") && self.text.ends_with(b","))
-    }
-
-    /// Returns whether it is a path, an address, or curl's `@file`.
-    fn is_reference(&self) -> bool {
-        const STARTS: [&str; 9] = [
-            "@", "./", "../", "~/", "\\\\", "file:", "blob:", "content:", "urn:",
-        ];
-        const ENDS: [&str; 11] = [
-            ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".b64", ".base64", ".txt", ".heic", ".webp",
-            ".pdf",
-        ];
-        let head = self.head.to_ascii_lowercase();
-        let mut drive = head.bytes().take(3);
-        let is_on_drive = drive
-            .next()
-            .is_some_and(|letter| letter.is_ascii_alphabetic())
-            && drive.next() == Some(b':')
-            && drive.next().is_some_and(|slash| b"\\/".contains(&slash));
-        is_on_drive
-            || head.contains("://")
-            || STARTS.iter().any(|start| head.starts_with(start))
-            || ENDS.iter().any(|end| head.ends_with(end))
     }
 
     /// Returns whether it decodes to Base64, be it UTF-16, with a `data:` prefix or in quotation marks.
@@ -251,84 +228,4 @@ fn starts_with(text: &[u8], start: &str) -> bool {
 /// Returns the beginning of a text; what isn't UTF-8 is replaced.
 fn lossy(text: &[u8]) -> String {
     String::from_utf8_lossy(&text[..text.len().min(MAX_HEAD)]).into_owned()
-}
-
-/// Returns whether at least every second byte is NUL, after the byte order mark or what a gateway made of it.
-fn is_utf16(text: &[u8]) -> bool {
-    let text = [&b"\xFF\xFE"[..], b"\xFE\xFF", b"\xEF\xBF\xBD\xEF\xBF\xBD"]
-        .iter()
-        .find_map(|mark| text.strip_prefix(*mark))
-        .unwrap_or(text);
-    let head = &text[..text.len().min(16)];
-    let nuls = head.iter().filter(|&&byte| byte == 0).count();
-    head.len() >= 4 && nuls >= head.len() / 2 && head.iter().all(u8::is_ascii)
-}
-
-/// Returns whether a JPEG or PNG went through a text: its first bytes were replaced, dropped or encoded as characters.
-fn is_mangled(bytes: &[u8]) -> bool {
-    const STARTS: [&[u8]; 12] = [
-        // U+FFFD, and the question marks of ASCII.
-        b"\xEF\xBF\xBD",
-        b"????",
-        b"???\0",
-        b"?PNG",
-        // Latin-1 or Windows-1252 as UTF-8.
-        b"\xC3\xBF\xC3\x98",
-        b"\xC2\x89PNG",
-        b"\xE2\x80\xB0PNG",
-        // As UTF-16.
-        b"\xFF\0\xD8\0",
-        b"\x89\0P\0",
-        // With other line ends, or without the eighth bit.
-        b"\x89PNG\n",
-        b"\x89PNG\r\r",
-        b"\x09PNG",
-    ];
-    STARTS.iter().any(|start| bytes.starts_with(start))
-}
-
-/// Returns whether a text is what a language writes for a value that isn't there, or that isn't a text.
-fn is_placeholder(text: &str) -> bool {
-    const WORDS: [&str; 9] = [
-        "undefined",
-        "null",
-        "none",
-        "nil",
-        "nan",
-        "true",
-        "false",
-        "array",
-        "(null)",
-    ];
-    const STARTS: [&str; 11] = [
-        "[object ",
-        "[B@",
-        "System.",
-        "java.",
-        "Optional(",
-        "<Buffer ",
-        "<_io.",
-        "#<",
-        "<bytes",
-        "Resource id #",
-        "<function",
-    ];
-    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
-        || STARTS.iter().any(|start| text.starts_with(start))
-}
-
-/// Returns whether a text is a program's array of bytes: `[255, 216, 255]`, or signed as Java's.
-fn is_list_of_numbers(text: &str) -> bool {
-    let is_of_list = |char: char| char.is_ascii_digit() || "-, []\r\n".contains(char);
-    text.contains(',') && text.chars().all(is_of_list)
-        || text.starts_with(r#"{"type":"Buffer""#)
-        || text.starts_with(r#"{"0":"#)
-}
-
-/// Returns whether a text begins with the hexadecimal digits of a JPEG or PNG, as one word or byte by byte.
-fn is_hex(text: &str) -> bool {
-    let digits = text.to_ascii_lowercase().replace("0x", "");
-    let is_separator = |char: char| r" \x:-,{[<'".contains(char);
-    let digits: String = digits.chars().filter(|&char| !is_separator(char)).collect();
-    digits.starts_with("ffd8ff") || digits.starts_with("89504e47")
 }
