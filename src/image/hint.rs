@@ -203,9 +203,9 @@ fn first_offending(text: &[u8]) -> usize {
     let Some(at) = text.iter().position(|&byte| byte == b'=') else {
         return text.len();
     };
-    let rest = &text[at..];
-    let padding = rest.iter().filter(|&&byte| byte == b'=').count();
-    if padding <= 2 && !rest.iter().copied().any(is_symbol) {
+    let (rest, is_padding) = (&text[at..], |byte: &&u8| **byte == b'=');
+    let is_end = rest.iter().filter(is_padding).count() <= 2;
+    if is_end && !rest.iter().copied().any(is_symbol) {
         text.len()
     } else {
         at
