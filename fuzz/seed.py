@@ -45,6 +45,7 @@ INPUTS = {
     "form/tricks": part("a", "1", '; filename="x; name=evil "').encode() + b"--b \r\n\r\n--b--",
     "form/decoy": part("note", "x\n--b\nContent-Disposition: form-data; name=admin\n\n1\n--b--").encode() + FORM.encode(),
     "form/nested": part("note", "--c\r\n\r\n1\r\n--c--", "\r\nContent-Type: multipart/mixed; boundary=c").encode() + FORM.encode(),
+    "form/continued": part("note", "1", '; name*0="ad"; name*1="min"').encode() + b"--b--",
     "event/text": json.dumps({**REST, "headers": HEADERS, "body": FORM, "isBase64Encoded": False}).encode(),
     "event/base64": json.dumps(
         {**HTTP, "headers": HEADERS, "body": base64.b64encode(FORM.encode()).decode(), "isBase64Encoded": True}

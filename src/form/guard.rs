@@ -33,9 +33,7 @@ pub(super) fn boundary(content_type: &str) -> Result<String, FormError> {
     if !params.value.eq_ignore_ascii_case(b"multipart/form-data") {
         return Err(FormError::NotMultipart);
     }
-    let [boundary] = params.values("boundary")[..] else {
-        return Err(FormError::NoBoundary);
-    };
+    let boundary = params.the("boundary").ok_or(FormError::NoBoundary)?;
     let boundary = str::from_utf8(boundary).map_err(|_| FormError::NoBoundary)?;
     let printable = boundary.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     if boundary.is_empty() || boundary.len() > MAX_BOUNDARY || !printable || boundary.ends_with(' ')
@@ -133,9 +131,8 @@ pub(super) fn name<'a>(part: &'a Part<'_>) -> Result<&'a [u8], FormError> {
     let disposition = header.and_then(|header| HeaderParams::parse(header.as_bytes()));
     let disposition = disposition.ok_or(FormError::UnnamedPart)?;
     let is_form_data = disposition.value.eq_ignore_ascii_case(b"form-data");
-    // RFC 7578, section 4.2, doesn't allow RFC 5987's `name*` here: parsers differ on it.
-    match disposition.values("name")[..] {
-        [name] if is_form_data && disposition.values("name*").is_empty() => Ok(name),
+    match disposition.the("name") {
+        Some(name) if is_form_data => Ok(name),
         _ => Err(FormError::UnnamedPart),
     }
 }

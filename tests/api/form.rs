@@ -82,6 +82,8 @@ fn empty_fields_and_empty_forms_are_read() {
 #[case::no_boundary("multipart/form-data", NO_BOUNDARY)]
 #[case::empty("multipart/form-data; boundary=", NO_BOUNDARY)]
 #[case::two("multipart/form-data; boundary=b; boundary=c", NO_BOUNDARY)]
+#[case::extended("multipart/form-data; boundary=b; boundary*=utf-8''c", NO_BOUNDARY)]
+#[case::continued("multipart/form-data; boundary=b; boundary*0=c", NO_BOUNDARY)]
 #[case::blank_at_the_end("multipart/form-data; boundary=\"b \"", NO_BOUNDARY)]
 #[case::open_quote("multipart/form-data; boundary=\"b", NO_BOUNDARY)]
 #[case::blank_inside("multipart/form-data; boundary=b c", NO_BOUNDARY)]
@@ -199,6 +201,10 @@ fn a_part_does_not_swallow_the_next(#[case] before: &str, #[case] why: &str) {
 #[case::two_names("Content-Disposition: form-data; name=a; name=c", UNNAMED)]
 #[case::extended_name("Content-Disposition: form-data; name=a; name*=utf-8''c", UNNAMED)]
 #[case::extended_name_alone("Content-Disposition: form-data; name*=utf-8''admin", UNNAMED)]
+#[case::continued_name(
+    "Content-Disposition: form-data; name=a; name*0=ad; name*1=min",
+    UNNAMED
+)]
 #[case::escaped_quote(r#"Content-Disposition: form-data; name=a; filename="x\"y""#, UNNAMED)]
 #[case::no_disposition("Content-Type: text/plain", UNNAMED)]
 #[case::two_dispositions(
