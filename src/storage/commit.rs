@@ -85,7 +85,7 @@ impl Storage {
                     let found = deadline.work.run("GetItem", read).await.flatten()?;
                     current = found
                         .filter(|found| found.is_of(change.project))
-                        .ok_or(Error::InvalidSubmission)?;
+                        .ok_or(Error::InvalidSubmission(None))?;
                 }
             }
         }
