@@ -9,7 +9,7 @@ use lambda_http::{Body, Context, Request, RequestExt as _, Response};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::checks;
-use crate::config::{Config, MissingVariable};
+use crate::config::{Config, ConfigError};
 use crate::deadline::Deadline;
 use crate::domain::{ApiKey, ImageField};
 use crate::error::{Error, Fault};
@@ -71,8 +71,8 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`MissingVariable`] if a required variable is not set.
-    pub async fn from_env() -> Result<Self, MissingVariable> {
+    /// [`ConfigError`] if a variable can't be used.
+    pub async fn from_env() -> Result<Self, ConfigError> {
         let storage = Storage::from_env(Config::from_env()?).await;
         Ok(Self::new(storage).with_metrics(Metrics::from_env()))
     }
