@@ -125,10 +125,6 @@ async fn it_survives_what_is_no_event() {
             "text that claims to be Base64",
         ),
         (with("isBase64Encoded", json!(SECRET)), "a text for a flag"),
-        (
-            with("headers", json!({ "host": format!("{SECRET}:x") })),
-            "an odd Host",
-        ),
         (with("headers", json!(SECRET)), "a text for headers"),
         (
             with("requestContext", json!({ "stage": SECRET })),

@@ -29,6 +29,7 @@ mod lenient;
 mod load;
 mod log;
 mod metrics;
+mod mistakes;
 mod order;
 mod overwrite;
 mod png;
