@@ -17,7 +17,10 @@
 )]
 
 mod binary;
+mod clean_up;
 mod clients;
+mod commit;
+mod deadline;
 mod definition;
 mod events;
 mod faults;
