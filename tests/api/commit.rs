@@ -126,7 +126,7 @@ async fn a_submission_that_goes_between_check_and_commit_is_invalid(#[case] owne
 #[tokio::test]
 async fn a_commit_that_another_one_precedes_replaces_it() {
     let app = App::with_images().await;
-    let other = app.stack.function();
+    let other = app.undisturbed();
     let form = Form::seeded(1);
     let commit_other = async || {
         assert_eq!(put(&other, &Form::seeded(2)).await.row(), SUCCESS);
@@ -145,7 +145,7 @@ async fn a_commit_that_another_one_precedes_replaces_it() {
 async fn a_retried_commit_does_not_bring_back_what_another_one_replaced() {
     let app = App::with_images().await;
     app.faults.fail_after_effect(UpdateItem, When::Nth(1), Cut);
-    let other = app.stack.function();
+    let other = app.undisturbed();
     let second = Form::seeded(2);
     let commit_other = async || {
         assert_eq!(put(&other, &second).await.row(), SUCCESS);
@@ -178,7 +178,7 @@ async fn a_commit_that_arrives_after_another_one_has_no_effect() {
     let late = hold_all_attempts(&app);
     assert_eq!(app.put(&Form::seeded(1)).await.row(), PROCESSING_ERROR);
     let second = Form::seeded(2);
-    assert_eq!(put(&app.stack.function(), &second).await.row(), SUCCESS);
+    assert_eq!(put(&app.undisturbed(), &second).await.row(), SUCCESS);
     late.open();
     late.passed().await;
     assert_eq!(app.images().await, second.images());

@@ -28,7 +28,7 @@ const TOO_LARGE: Row = (413, INVALID_PAYLOAD.1);
 
 /// Serves an app's stack over HTTP. Returns the URL of the route.
 pub async fn serve(app: &App, rate: Quota) -> String {
-    start(app, app.stack.function(), TIMEOUT, rate).await
+    start(app, app.undisturbed(), TIMEOUT, rate).await
 }
 
 /// Serves a function whose invocations end after `timeout`.
@@ -223,7 +223,7 @@ async fn both_keys_of_a_rotation_pass() {
 #[tokio::test]
 async fn a_function_that_is_out_of_time_responds() {
     let app = App::start().await;
-    let url = start(&app, app.stack.function(), Duration::ZERO, default_rate()).await;
+    let url = start(&app, app.undisturbed(), Duration::ZERO, default_rate()).await;
     assert_eq!(
         send(put_form(&url, KEY, &small_image())).await,
         same(PROCESSING_ERROR)

@@ -120,6 +120,12 @@ impl App {
         app
     }
 
+    /// Another process of the function, which meets no faults.
+    pub fn undisturbed(&self) -> Function {
+        let endpoints = &self.stack.endpoints;
+        function_over(endpoints.storage(self.stack.config.clone(), Limits::default()))
+    }
+
     /// Sends a form as an event of payload 1.0 with a text body.
     pub async fn put(&self, form: &Form) -> Answer {
         self.invoke(&form.event()).await

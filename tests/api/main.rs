@@ -34,6 +34,7 @@ mod log;
 mod metrics;
 mod order;
 mod overwrite;
+mod places;
 mod png;
 mod property;
 mod races;
