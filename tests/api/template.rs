@@ -1,7 +1,12 @@
 //! The template declares what the local stack makes: the two differ in nothing that the function sees. What the
 //! template has beyond that is compared by `.ci/stack.py`.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use local::clients::Endpoints;
+use local::faults::{End, Operation, When};
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
@@ -157,4 +162,63 @@ fn the_local_settings_name_what_the_local_stack_makes() {
         );
         assert_eq!(sam["Parameters"][name], value, "{name} in local.json");
     }
+}
+
+/// The attributes that the expressions of an operation's calls name.
+fn attributes(calls: &[String]) -> BTreeSet<String> {
+    let mut attributes = BTreeSet::new();
+    for call in calls {
+        let (_, body) = call.split_once('{').unwrap();
+        let call: Value = serde_json::from_str(&format!("{{{body}")).unwrap();
+        if let Some(key) = call["Key"].as_object() {
+            attributes.extend(key.keys().cloned());
+        }
+        let members = call.as_object().unwrap().iter();
+        let expressions = members.filter(|(member, _)| member.ends_with("Expression"));
+        for (_, expression) in expressions {
+            let words = expression.as_str().unwrap().split([' ', ',', '(', ')']);
+            let words = words.filter(|word| !word.starts_with([':', '=', '>']));
+            let words = words.map(|word| {
+                call["ExpressionAttributeNames"][word]
+                    .as_str()
+                    .unwrap_or(word)
+            });
+            let syntax = ["", "SET", "AND", "attribute_exists", "attribute_not_exists"];
+            attributes.extend(
+                words
+                    .filter(|word| !syntax.contains(word))
+                    .map(str::to_owned),
+            );
+        }
+    }
+    attributes
+}
+
+/// IAM denies a call that names any other attribute.
+#[rstest]
+#[case::query("FindProject", Operation::Query)]
+#[case::read("ReadSubmission", Operation::GetItem)]
+#[case::commit("CommitImages", Operation::UpdateItem)]
+#[tokio::test]
+async fn the_role_may_access_the_attributes_that_the_function_names(
+    #[case] statement: &str,
+    #[case] operation: Operation,
+) {
+    let app = App::start().await;
+    let no_delay = End::Late(Duration::ZERO);
+    app.faults.fail(operation, When::Always, no_delay);
+    assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
+    let unknown = Form::full().with_key(KEY_WITHOUT_PROJECT);
+    assert_eq!(app.put(&unknown).await.row(), UNKNOWN_PROJECT);
+    let calls = app.faults.hits().into_iter().map(|hit| hit.call);
+    let named = attributes(&calls.collect::<Vec<_>>());
+
+    let template = template();
+    let policy =
+        &template["Resources"]["PutImageRole"]["Properties"]["Policies"][0]["PolicyDocument"];
+    let mut statements = policy["Statement"].as_array().unwrap().iter();
+    let statement = statements.find(|it| it["Sid"] == statement).unwrap();
+    let allowed = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"];
+    let allowed: BTreeSet<String> = serde_json::from_value(allowed.clone()).unwrap();
+    assert_eq!(named, allowed);
 }
