@@ -194,8 +194,10 @@ def function(ids, properties):
     names = dict(PROJECTS_TABLE="ProjectsTable", SUBMISSIONS_TABLE="SubmissionsTable", IMAGES_BUCKET="ImagesBucket")
     variables = {variable: ids[name] for variable, name in names.items()} | {"METRICS_NAMESPACE": "PutImage"}
     yield "function: environment", made["Environment"]["Variables"], variables
+    # The template declares endpoints, without a value, for `sam local`.
+    yield "function: no endpoints", resolved["Environment"]["Variables"], variables
     yield "function: role", made["Role"], f"arn:aws:iam::{ACCOUNT}:role/{role}"
-    yield "function: runtime", (made["Runtime"], resolved["Architectures"]), ("provided.al2023", ["arm64"])
+    yield "function: runtime", (made["Runtime"], resolved["Architectures"]), ("provided.al2023", ["x86_64"])
     yield "function: memory and timeout", (made["MemorySize"], made["Timeout"]), (512, 20)
     yield "function: tracing", resolved["TracingConfig"], {"Mode": "Active"}
     yield "function: log", resolved["LoggingConfig"], {"LogFormat": "JSON", "LogGroup": ids["LogGroup"]}
@@ -246,7 +248,7 @@ def deployment(ids, template, properties, outputs):
             "DeploymentGroupName": {"Ref": "PutImageFunctionDeploymentGroup"},
         }
     }
-    described = f"{COMMIT}: 512 MB, 20 s, arm64, ci-projects"
+    described = f"{COMMIT}: 512 MB, 20 s, x86_64, ci-projects"
     yield "version: description", properties[version]["Description"], described
     yield "version: outlives its replacement", resources[version].get("UpdateReplacePolicy"), "Retain"
     referred = [

@@ -97,7 +97,10 @@ async fn row_6_invalid_submission(#[case] id: &str) {
 }
 
 #[rstest]
-#[case::none(Form::texts(), "send idImage, idBackImage, selfieImage or addressImage")]
+#[case::none(
+    Form::texts(),
+    "send idImage, idBackImage, selfieImage or addressImage"
+)]
 #[case::empty(Form::texts().with("selfieImage", ""), "selfieImage is empty")]
 #[case::blank(Form::texts().with("selfieImage", " \r\n"), "selfieImage is empty")]
 #[case::undocumented(

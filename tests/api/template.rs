@@ -150,18 +150,50 @@ fn the_stack_tells_the_crates_version() {
 fn the_local_settings_name_what_the_local_stack_makes() {
     let config = local::schema::config("");
     let env = std::fs::read_to_string("events/local.env").unwrap();
-    let sam: Value = serde_json::from_slice(&std::fs::read("events/local.json").unwrap()).unwrap();
-    let endpoints = Endpoints {
-        dynamodb: "http://127.0.0.1:8000".to_owned(),
-        s3: "http://127.0.0.1:8014".to_owned(),
+    let endpoints = |host: &str| Endpoints {
+        dynamodb: format!("http://{host}:8000"),
+        s3: format!("http://{host}:8014"),
     };
-    for (name, value) in endpoints.variables(&config) {
+    for (name, value) in endpoints("127.0.0.1").variables(&config) {
         assert!(
             env.lines().any(|line| line == format!("{name}={value}")),
             "{name} in local.env"
         );
-        assert_eq!(sam["Parameters"][name], value, "{name} in local.json");
     }
+    // The region and the credentials are the caller's: SAM takes no others.
+    let container = endpoints("host.docker.internal");
+    let variables = container.variables(&config).into_iter();
+    let variables: Value = variables
+        .filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL") || !name.starts_with("AWS_"))
+        .map(|(name, value)| (name.to_owned(), json!(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    assert_eq!(local_json()["Parameters"], variables);
+}
+
+fn local_json() -> Value {
+    serde_json::from_slice(&std::fs::read("events/local.json").unwrap()).unwrap()
+}
+
+/// SAM drops variables that the template doesn't declare.
+#[test]
+fn every_variable_of_sam_local_is_declared_and_no_endpoint_is_deployed() {
+    let template = template();
+    let declared =
+        &template["Resources"]["PutImageFunction"]["Properties"]["Environment"]["Variables"];
+    for name in local_json()["Parameters"].as_object().unwrap().keys() {
+        assert!(declared.get(name).is_some(), "{name}");
+    }
+    let text = std::fs::read_to_string("template.yaml").unwrap();
+    let endpoints = text.lines().filter(|line| line.contains("AWS_ENDPOINT"));
+    let endpoints: Vec<&str> = endpoints.map(str::trim).collect();
+    assert_eq!(
+        endpoints,
+        [
+            "AWS_ENDPOINT_URL_DYNAMODB: !Ref AWS::NoValue",
+            "AWS_ENDPOINT_URL_S3: !Ref AWS::NoValue"
+        ]
+    );
 }
 
 /// The attributes that the expressions of an operation's calls name.
