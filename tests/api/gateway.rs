@@ -7,7 +7,7 @@ use admin::project::{NewKey, SetKey};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use governor::Quota;
 use local::faults::Operation;
-use local::gateway::{Gateway, default_rate};
+use local::gateway::{Gateway, MAX_EVENT, default_rate};
 use local::server;
 use put_image::deadline::TIMEOUT;
 use put_image::handler::App as Function;
@@ -130,7 +130,7 @@ async fn too_large() {
     )
     .await;
     assert_answer(
-        put(vec![b'a'; 6_291_557]).await.unwrap(),
+        put(vec![b'a'; MAX_EVENT + 1]).await.unwrap(),
         413,
         row_1.clone(),
     )
