@@ -320,6 +320,9 @@ def admin(plan, ids, variables):
     check("project key rotate: another key", rotated != created, True)
     registered("project key rotate", rotated)
     run("sweep")
+    erase = ["submission", "erase", "S-1", "--project", "acme", "--yes", "--wait", "0", "--approved-by", "Jane Doe"]
+    line = "erased the record and 0 versions and delete markers of S-1, approved by Jane Doe\n"
+    check("submission erase: who approved it", run(*erase), line)
 
 
 def main():

@@ -89,10 +89,16 @@ fn the_gateway_and_the_function_have_the_declared_numbers() {
 
 #[test]
 fn every_copy_of_the_largest_events_size_is_the_same() {
-    for (file, copies) in [("template.yaml", 1), ("openapi.yaml", 3), ("docs/api.md", 2)] {
+    for (file, copies) in [
+        ("template.yaml", 1),
+        ("openapi.yaml", 3),
+        ("docs/api.md", 2),
+    ] {
         let text = std::fs::read_to_string(file).unwrap().replace(',', "");
         let numbers = text.split(|c: char| !c.is_ascii_digit());
-        let sizes: Vec<_> = numbers.filter(|number| number.starts_with("6291")).collect();
+        let sizes: Vec<_> = numbers
+            .filter(|number| number.starts_with("6291"))
+            .collect();
         assert_eq!(sizes, vec![MAX_EVENT.to_string(); copies], "{file}");
     }
 }
