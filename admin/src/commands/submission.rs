@@ -38,6 +38,7 @@ async fn erase(options: Erase, records: &Records) -> Result<(), Error> {
         project,
         yes,
         wait,
+        approved_by,
     } = options;
     let erasure = records.erasure(&id, project.as_deref()).await?;
     let table = &records.config.submissions_table;
@@ -64,7 +65,10 @@ async fn erase(options: Erase, records: &Records) -> Result<(), Error> {
     tell!("waiting {wait} s for requests that began earlier");
     let erased = records.erase(&erasure, Duration::from_secs(wait)).await?;
     let id = in_line(&id);
+    let approved = approved_by.map_or_else(String::new, |who| {
+        format!(", approved by {}", in_line(&who))
+    });
     print(&format!(
-        "erased {gone}{erased} versions and delete markers of {id}\n"
+        "erased {gone}{erased} versions and delete markers of {id}{approved}\n"
     ))
 }
