@@ -111,6 +111,12 @@ impl Submission {
         format!("{}, {images}", attribute::PROJECT_ID)
     }
 
+    /// Returns what was read.
+    #[must_use]
+    pub const fn item(&self) -> &Item {
+        &self.item
+    }
+
     /// Returns the ID of the project that it belongs to. A record without one is nobody's.
     #[must_use]
     pub fn project(&self) -> Option<&str> {
@@ -124,7 +130,8 @@ impl Submission {
     }
 
     /// Returns an image's attribute as it is in the record, for a condition that it is still the same.
-    pub(crate) fn image(&self, field: ImageField) -> Option<&AttributeValue> {
+    #[must_use]
+    pub fn image(&self, field: ImageField) -> Option<&AttributeValue> {
         self.item.get(field.name())
     }
 

@@ -1,6 +1,6 @@
 //! Nothing is readable or writable across projects, and no answer tells of another project's records.
 
-use admin::project::NewKey;
+use admin::project::{NewKey, NewProject};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::helpers::*;
@@ -22,7 +22,7 @@ async fn another_projects_submission_is_like_none() {
 #[tokio::test]
 async fn only_what_belongs_together_is_carried_out() {
     let app = App::start().await;
-    let project = |name: &str| admin::project::Project {
+    let project = |name: &str| NewProject {
         id: format!("project-{name}"),
         api_key: NewKey::known(&format!("demo-key-{name}")),
         status: "active".to_owned(),
