@@ -144,7 +144,7 @@ pub enum SubmissionCommand {
         /// The submission's ID
         id: String,
         #[command(flatten)]
-        show: Show,
+        show: ShowOptions,
     },
     /// Print a line for each submission: its ID, its project, its images, and when they last changed
     List {
@@ -163,7 +163,7 @@ pub enum SubmissionCommand {
 
 /// Options of `submission show`, the local stack's included.
 #[derive(Debug, Args)]
-pub struct Show {
+pub struct ShowOptions {
     /// Also save the images to this folder, which only you can read: a new one, or one that this submission's images were saved to
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,

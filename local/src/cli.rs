@@ -39,7 +39,7 @@ pub enum Command {
         #[arg(default_value = "demo-submission")]
         id: String,
         #[command(flatten)]
-        show: admin::cli::Show,
+        show: admin::cli::ShowOptions,
     },
     /// Run a command of `admin` on the stack's tables and bucket
     #[command(subcommand)]

@@ -8,7 +8,7 @@ use put_image::records::Item;
 use put_image::records::attribute::{PROJECT_ID, SUBMISSION_ID, UPDATED_AT};
 
 use super::{confirm, print};
-use crate::cli::{Erase, Show, SubmissionCommand};
+use crate::cli::{Erase, ShowOptions, SubmissionCommand};
 use crate::printable::{in_line, json, table};
 use crate::table::{plain_item, text_of};
 use crate::{Error, Records};
@@ -39,7 +39,7 @@ pub(super) async fn run(command: SubmissionCommand, records: &Records) -> Result
     }
 }
 
-async fn show(id: &str, options: Show, records: &Records) -> Result<ExitCode, Error> {
+async fn show(id: &str, options: ShowOptions, records: &Records) -> Result<ExitCode, Error> {
     let table = &records.config.submissions_table;
     let submission = records
         .submission(id)
