@@ -124,7 +124,7 @@ impl Records {
                 .collect();
             if !refused.is_empty() {
                 let refused: Vec<_> = refused.into_iter().collect();
-                return Err(format!("can't delete {}", refused.join("; ")).into());
+                bail!("can't delete {}", refused.join("; "));
             }
         }
         Ok(())

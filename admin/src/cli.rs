@@ -189,10 +189,6 @@ pub struct Erase {
 }
 
 /// Prints the script that completes a program's commands.
-///
-/// # Errors
-///
-/// If it can't be printed.
 pub fn complete<C: CommandFactory>(shell: Shell, program: &str) -> Result<ExitCode, Error> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut C::command(), program, &mut script);

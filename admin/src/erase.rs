@@ -18,6 +18,8 @@ use crate::submission::{named_keys, prefixes};
 use crate::table::{is_refused, text};
 use crate::{Error, Records};
 
+const CORRECT_IT: &str = "The record stays: correct it, then erase it again";
+
 /// A submission to erase. It may be gone already.
 #[derive(Debug)]
 pub struct Erasure {
@@ -32,12 +34,10 @@ pub struct Erasure {
 }
 
 impl Erasure {
-    #[must_use]
     pub const fn has_record(&self) -> bool {
         self.record.is_some()
     }
 
-    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.record.is_none() && self.versions == 0
     }
@@ -51,47 +51,37 @@ impl Erasure {
 impl Records {
     /// Finds out what is to be erased. `projects` are those that the submission is in, or was before; one is needed if
     /// its record is gone.
-    ///
-    /// # Errors
-    ///
-    /// If the record is another project's or names an object that can't be erased, if there is no record and no such
-    /// project, or if table or bucket can't be read.
     pub async fn erasure(&self, id: &str, projects: &[String]) -> Result<Erasure, Error> {
         if !is_usable_id(id) {
-            return Err(format!("can't erase {id:?}: {UNUSABLE_ID}").into());
+            bail!("can't erase {id:?}: {UNUSABLE_ID}");
         }
         let record = self.read_submission(id).await?;
         let owner = record.as_ref().and_then(Submission::project);
-        if owner.is_none() && projects.is_empty() {
-            return Err(format!(
+        match owner {
+            None if projects.is_empty() => bail!(
                 "there is no submission {id:?} of a project in the table {}; if its record was erased before, name its \
                  project by --project",
                 self.config.submissions_table
-            )
-            .into());
-        }
-        if let Some(owner) = owner
-            && !projects.is_empty()
-            && !projects.iter().any(|project| project == owner)
-        {
-            return Err(format!("the submission {id:?} is another project's: {owner:?}").into());
-        }
-        for project in projects {
-            // The record of a project may be gone; a project that nothing else confirms may be a typo.
-            if owner != Some(project) {
-                self.project(project).await?;
+            ),
+            Some(owner) if !projects.is_empty() && !projects.iter().any(|it| it == owner) => {
+                bail!("the submission {id:?} is another project's: {owner:?}");
             }
+            _ => {}
         }
         let mut erasure = Erasure {
             id: id.to_owned(),
             record: None,
-            prefixes: projects
-                .iter()
-                .map(|project| ObjectKey::prefix(project, id))
-                .collect(),
+            prefixes: BTreeSet::new(),
             keys: BTreeSet::new(),
             versions: 0,
         };
+        for project in projects {
+            // A project that only the command line names may be a typo.
+            if owner != Some(project) {
+                self.project(project).await?;
+            }
+            erasure.prefixes.insert(ObjectKey::prefix(project, id));
+        }
         self.add_record(&mut erasure, record).await?;
         erasure.versions = self.versions_of(&erasure).await?.len();
         Ok(erasure)
@@ -99,10 +89,6 @@ impl Records {
 
     /// Erases a submission, and waits `wait` for requests that are under way. Returns the number of versions and delete
     /// markers that are gone. Stopped halfway, it can be run again.
-    ///
-    /// # Errors
-    ///
-    /// If an object can't be erased, which leaves the record, or if the submission is created again meanwhile.
     pub async fn erase(&self, mut erasure: Erasure, wait: Duration) -> Result<usize, Error> {
         let mut erased = 0;
         while let Some(record) = erasure.record.take() {
@@ -115,10 +101,7 @@ impl Records {
         for pause in [Duration::ZERO, wait] {
             tokio::time::sleep(pause).await;
             if self.read_submission(&erasure.id).await?.is_some() {
-                let id = &erasure.id;
-                return Err(
-                    format!("the submission {id:?} was created again: erase it again").into(),
-                );
+                bail!("{:?} was created again: erase it again", erasure.id);
             }
             erased += self.erase_versions(&erasure).await?;
         }
@@ -132,18 +115,21 @@ impl Records {
         record: Option<Submission>,
     ) -> Result<(), Error> {
         if let Some(record) = &record {
-            if let Some(project) = record.project().filter(|project| !is_usable_id(project)) {
-                return Err(format!(
-                    "the record of {:?} has the {PROJECT_ID} {project:?}, and {UNUSABLE_ID}: no object can be found by it. \
-                     Correct the record, then erase it again",
-                    erasure.id
-                )
-                .into());
+            if let Some(project) = record.project()
+                && !is_usable_id(project)
+            {
+                bail!(
+                    "the record has the {PROJECT_ID} {project:?}, and {UNUSABLE_ID}. {CORRECT_IT}"
+                );
             }
             erasure.prefixes.extend(prefixes(record));
             for field in ImageField::ALL {
                 if record.image(field).is_some() {
-                    self.add_named(erasure, record, field).await?;
+                    let Some(key) = record.named_key(field) else {
+                        let name = field.name();
+                        bail!("the record's {name} doesn't say which object it is. {CORRECT_IT}");
+                    };
+                    self.add_named(erasure, field, key).await?;
                 }
             }
         }
@@ -151,43 +137,29 @@ impl Records {
         Ok(())
     }
 
-    /// Adds an object that a record names, if it is this submission's alone.
+    /// Adds an object that the record names, if it is this submission's alone.
     async fn add_named(
         &self,
         erasure: &mut Erasure,
-        record: &Submission,
         field: ImageField,
+        key: &str,
     ) -> Result<(), Error> {
-        let name = field.name();
-        let refused = |what: String| -> Result<(), Error> {
-            Err(format!("{what}. The record stays: correct it, then erase it again").into())
-        };
-        let Some(key) = record.named_key(field) else {
-            return refused(format!(
-                "the record's {name} doesn't say which object it is"
-            ));
-        };
         if erasure.prefixes().any(|prefix| key.starts_with(prefix)) {
             return Ok(());
         }
-        match ObjectKey::parse(key) {
-            Some(parsed) => {
-                let other = self.read_submission(parsed.submission()).await?;
-                if other.is_some_and(|other| named_keys(&other).any(|named| named == key)) {
-                    return refused(format!(
-                        "the record's {name} names {key:?}, which the submission {:?} names, too",
-                        parsed.submission()
-                    ));
-                }
-                erasure.keys.insert(key.to_owned());
+        let named = format!("the record's {} names {key:?}", field.name());
+        let Some(parsed) = ObjectKey::parse(key) else {
+            if self.versions_of_key(key).await?.is_empty() {
+                return Ok(());
             }
-            None if self.versions_of_key(key).await?.is_empty() => {}
-            None => {
-                return refused(format!(
-                    "the record's {name} names {key:?}, which isn't a key of the function's: something else may use it"
-                ));
-            }
+            bail!("{named}, which the function didn't write: another may use it. {CORRECT_IT}");
+        };
+        let id = parsed.submission();
+        let other = self.read_submission(id).await?;
+        if other.is_some_and(|other| named_keys(&other).any(|named| named == key)) {
+            bail!("{named}, and so does the submission {id:?}. {CORRECT_IT}");
         }
+        erasure.keys.insert(key.to_owned());
         Ok(())
     }
 
@@ -230,10 +202,8 @@ impl Records {
             .delete_item()
             .table_name(table.name)
             .key(table.key, text(record.id.as_str()));
-        for name in [PROJECT_ID]
-            .into_iter()
-            .chain(ImageField::ALL.map(ImageField::name))
-        {
+        let images = ImageField::ALL.map(ImageField::name);
+        for name in images.into_iter().chain([PROJECT_ID]) {
             match record.item().get(name) {
                 None => condition.push(format!("attribute_not_exists({name})")),
                 Some(value) => {

@@ -2,6 +2,12 @@
 //! `usage_plan` makes a project's key known to API Gateway, [`sweep`] removes what a crash left over, and [`erase`]
 //! everything of a person. The local stack seeds itself through the same code. Nothing of this is deployed.
 
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::must_use_candidate,
+    reason = "not published, and every error is a sentence that says what to do"
+)]
+
 use std::error::Error as StdError;
 use std::iter;
 
@@ -11,6 +17,11 @@ use put_image::records::attribute::{PROJECT_ID, SUBMISSION_ID};
 use put_image::storage;
 
 use crate::table::Table;
+
+/// Ends a function with a sentence.
+macro_rules! bail {
+    ($($sentence:tt)*) => { return Err(format!($($sentence)*).into()) };
+}
 
 pub mod bucket;
 pub mod cli;
@@ -37,7 +48,6 @@ pub struct Records {
 
 impl Records {
     /// Makes clients that the AWS SDK's usual configuration leads.
-    #[must_use]
     pub fn new(sdk: &SdkConfig, config: Config) -> Self {
         let s3 = aws_sdk_s3::config::Builder::from(sdk).force_path_style(storage::path_style());
         Self {

@@ -6,13 +6,11 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 /// Returns a text with its control characters escaped, except line ends.
-#[must_use]
 pub fn printable(text: &str) -> String {
     escape(text, |c| c.escape_unicode().to_string())
 }
 
 /// Returns a text with all its control characters escaped, line ends included: it can't leave its line.
-#[must_use]
 pub fn in_line(text: &str) -> String {
     printable(text).replace('\n', "\\u{a}")
 }
@@ -61,35 +59,4 @@ fn escape(text: &str, escaped: impl Fn(char) -> String) -> String {
         }
     }
     printable
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::{in_line, json, printable, table};
-
-    #[test]
-    fn what_a_terminal_would_follow_is_escaped() {
-        assert_eq!(
-            printable("a\u{1b}[2J\u{9b}b\r\nc\td"),
-            "a\\u{1b}[2J\\u{9b}b\\u{d}\nc\\u{9}d"
-        );
-        assert_eq!(in_line("a\nb"), "a\\u{a}b");
-        assert_eq!(printable("Zoë \u{1F600}"), "Zoë \u{1F600}");
-    }
-
-    #[test]
-    fn json_stays_json() {
-        let odd = json!({ "note": "\u{1b}]0;x\u{7}\u{9b}31m\u{7f}\n" });
-        let printed = json(&odd);
-        assert!(!printed.replace('\n', "").contains(char::is_control));
-        assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), odd);
-    }
-
-    #[test]
-    fn cells_are_aligned_and_stay_in_their_line() {
-        let rows = [["Zoë", "1"], ["a\nb", ""]].map(|row| row.map(str::to_owned));
-        assert_eq!(table(rows), "Zoë      1\na\\u{a}b\n");
-    }
 }

@@ -33,10 +33,6 @@ pub struct NewKey(String);
 
 impl NewKey {
     /// Generates 160 random bits as 40 hex digits. API Gateway takes keys of 20 to 128 characters.
-    ///
-    /// # Errors
-    ///
-    /// If the system has no randomness.
     pub fn generate() -> Result<Self, Error> {
         let mut bytes = [0; 20];
         getrandom::fill(&mut bytes)?;
@@ -44,13 +40,11 @@ impl NewKey {
     }
 
     /// Takes a key that exists already.
-    #[must_use]
     pub fn known(key: &str) -> Self {
         Self(key.to_owned())
     }
 
     /// Returns the key itself, for the customer and for API Gateway.
-    #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -128,7 +122,7 @@ impl Records {
             .find(|account| !registered.contains(account))
         {
             let stranger = stranger.as_str();
-            return Err(format!("{stranger:?} is no administrator of {id:?}").into());
+            bail!("{stranger:?} is no administrator of {id:?}");
         }
         let (removed, remaining): (Vec<_>, Vec<_>) = registered
             .into_iter()
@@ -174,10 +168,6 @@ impl Records {
     }
 
     /// Registers a project, unless there is one of its ID. Returns whether it is new.
-    ///
-    /// # Errors
-    ///
-    /// If the table can't be written.
     pub async fn create_project(&self, project: &NewProject) -> Result<bool, Error> {
         let mut item = vec![
             (API_KEY_HASH, text(&project.api_key.hash()?)),

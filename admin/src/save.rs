@@ -19,10 +19,6 @@ const OWNER: &str = "submission.json";
 impl Records {
     /// Saves a submission's images as `{field}.jpg` or `.png`, readable only by the current user: in a new folder, or in
     /// the place of those that were saved to it before. Returns the files' names.
-    ///
-    /// # Errors
-    ///
-    /// If the folder exists and isn't this submission's, or as [`Self::image`]; then nothing is changed.
     pub async fn save(
         &self,
         submission: &StoredSubmission,
@@ -42,11 +38,10 @@ impl Records {
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 if saved_owner(folder) != Some(owner) {
-                    return Err(format!(
+                    bail!(
                         "the folder {} exists, and this submission's images weren't saved to it: name a new one",
                         folder.display()
-                    )
-                    .into());
+                    );
                 }
                 remove_images(folder).map_err(unusable)?;
             }

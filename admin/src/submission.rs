@@ -6,14 +6,14 @@ use std::fmt;
 use futures_util::stream::TryStreamExt as _;
 use put_image::domain::{ImageField, ObjectKey, SubmissionId, is_usable_id};
 use put_image::image::Format;
-use put_image::records::attribute::image::{CONTENT_TYPE, HEIGHT, SHA256, WIDTH};
+use put_image::records::attribute::image::{CONTENT_TYPE, SHA256};
 use put_image::records::attribute::{ID_TYPE, PROJECT_ID, SUBMISSION_ID, UPDATED_AT, UPDATED_BY};
 use put_image::records::{Item, Submission};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::printable::table;
-use crate::table::{plain_item, text};
+use crate::table::{plain, plain_item, text};
 use crate::{Error, Records, failed};
 
 /// A submission with the objects that are stored for it.
@@ -26,10 +26,6 @@ pub struct StoredSubmission {
 
 impl Records {
     /// Creates a submission, unless there is one of its ID. Returns whether it is new. One without a project is nobody's.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such project, or the tables can't be used.
     pub async fn create_submission(&self, id: &str, project: Option<&str>) -> Result<bool, Error> {
         if let Some(project) = project {
             self.project(project).await?;
@@ -45,10 +41,6 @@ impl Records {
     }
 
     /// Returns a submission as it is now; `None` if there is none of this ID.
-    ///
-    /// # Errors
-    ///
-    /// If table or bucket can't be read.
     pub async fn submission(&self, id: &str) -> Result<Option<StoredSubmission>, Error> {
         let Some(submission) = self.read_submission(id).await? else {
             return Ok(None);
@@ -82,10 +74,6 @@ impl Records {
     }
 
     /// Reads the image that a submission's record names in a field; `None` if it names none.
-    ///
-    /// # Errors
-    ///
-    /// If the object is missing, not what the record says, or not this submission's.
     pub async fn image(
         &self,
         stored: &StoredSubmission,
@@ -96,7 +84,7 @@ impl Records {
         };
         let object = format!("{}'s object {key:?}", field.name());
         if !is_own(&stored.submission.id, field, key) || !stored.objects.contains_key(key) {
-            return Err(format!("{object} is missing, or not this submission's").into());
+            bail!("{object} is missing, or not this submission's");
         }
         let get = self.s3.get_object().bucket(&self.config.images_bucket);
         let read =
@@ -106,9 +94,7 @@ impl Records {
             .map_err(|error| failed(format!("can't read {object}"), error.as_ref()))?;
         let named = &stored.record()[field.name()];
         if named[SHA256] != hex::encode(Sha256::digest(&bytes)) {
-            return Err(
-                format!("{object} is not what the record says: its SHA-256 differs").into(),
-            );
+            bail!("{object} is not what the record says: its SHA-256 differs");
         }
         let format = Format::ALL
             .into_iter()
@@ -149,34 +135,24 @@ fn is_own(submission: &SubmissionId, field: ImageField, key: &str) -> bool {
 
 impl StoredSubmission {
     /// Returns the record as plain JSON.
-    #[must_use]
     pub fn record(&self) -> Value {
         plain_item(self.submission.item())
     }
 
     /// Returns a line's cells for an image that the record names.
-    fn named(&self, record: &Value, field: ImageField) -> Option<[String; 6]> {
+    fn named(&self, record: &Value, field: ImageField) -> Option<[String; 4]> {
         let key = self.submission.named_key(field)?;
-        let image = &record[field.name()];
         let size = self.objects.get(key);
         let state = if !is_own(&self.submission.id, field, key) {
             "NOT ITS OWN"
         } else if size.is_none() {
             "MISSING"
         } else {
-            image[CONTENT_TYPE].as_str().unwrap_or("-")
+            let content_type = &record[field.name()][CONTENT_TYPE];
+            content_type.as_str().unwrap_or("-")
         };
-        Some([
-            field.name().to_owned(),
-            state.to_owned(),
-            size.map_or("-".to_owned(), |size| format!("{size} bytes")),
-            match (&image[WIDTH], &image[HEIGHT]) {
-                (Value::Number(width), Value::Number(height)) => format!("{width} x {height}"),
-                _ => "-".to_owned(),
-            },
-            image[UPDATED_AT].as_str().unwrap_or("-").to_owned(),
-            key.to_owned(),
-        ])
+        let size = size.map_or("-".to_owned(), |size| format!("{size} bytes"));
+        Some([field.name(), state, &size, key].map(str::to_owned))
     }
 }
 
@@ -187,35 +163,30 @@ impl fmt::Display for StoredSubmission {
         rest.retain(|name, _| ImageField::parse(name).is_none());
         f.write_str(&attributes(&rest))?;
         let record = self.record();
-        let named: Vec<_> = ImageField::ALL
-            .into_iter()
-            .filter_map(|field| self.named(&record, field))
-            .collect();
-        let is_named = |key: &String| named.iter().any(|[.., named]| named == key);
-        let others = self.objects.iter().filter(|(key, _)| !is_named(key));
-        let others = others.map(|(key, size)| {
+        let named = ImageField::ALL.map(|field| self.named(&record, field));
+        let mut others = self.objects.clone();
+        others.retain(|key, _| !named_keys(&self.submission).any(|named| named == key));
+        let others = others.iter().map(|(key, size)| {
             let size = format!("{size} bytes");
-            ["-", "not in the record", &size, "-", "-", key].map(str::to_owned)
+            ["-", "not in the record", &size, key].map(str::to_owned)
         });
-        let rows = named.iter().cloned().chain(others);
-        f.write_str(&table(rows))
+        f.write_str(&table(named.into_iter().flatten().chain(others)))
     }
 }
 
 /// Returns a line for each attribute of a record.
 pub(crate) fn attributes(record: &Item) -> String {
-    let Value::Object(record) = plain_item(record) else {
-        return String::new();
-    };
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    table(record.iter().map(|(name, value)| {
-        let value = match value {
-            Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
-            other => text(other),
-        };
-        [name.clone(), value]
-    }))
+    let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+    let mut rows: Vec<_> = record
+        .iter()
+        .map(|(name, value)| match plain(value) {
+            Value::Array(values) => [
+                name.clone(),
+                values.iter().map(text).collect::<Vec<_>>().join(", "),
+            ],
+            value => [name.clone(), text(&value)],
+        })
+        .collect();
+    rows.sort();
+    table(rows)
 }

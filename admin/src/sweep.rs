@@ -46,18 +46,10 @@ pub struct Progress {
 
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            records,
-            objects,
-            named,
-            young,
-            foreign,
-            left_over,
-        } = self;
         write!(
             f,
-            "{objects} objects: {named} named by {records} records, {young} younger than an hour, {foreign} not ours, \
-             {left_over} left over"
+            "{} objects: {} named by {} records, {} younger than an hour, {} not ours, {} left over",
+            self.objects, self.named, self.records, self.young, self.foreign, self.left_over
         )
     }
 }
@@ -65,10 +57,6 @@ impl fmt::Display for Progress {
 impl Records {
     /// Lists what is left over. Objects younger than an hour at the time `now` are never listed. Calls `tell` after each
     /// page of records and of objects.
-    ///
-    /// # Errors
-    ///
-    /// If table or bucket can't be read.
     pub async fn find_left_over(
         &self,
         now: SystemTime,
@@ -119,11 +107,6 @@ impl Records {
 
     /// Deletes listed objects, except those that a record names by now. Calls `tell` with each that is deleted. Returns
     /// their number.
-    ///
-    /// # Errors
-    ///
-    /// If the table can't be read, or an object can't be deleted. `tell` has heard of what was deleted, and the sweep can
-    /// be started again.
     pub async fn delete_left_over(
         &self,
         listed: Vec<ListedObject>,

@@ -112,7 +112,6 @@ pub(crate) fn text_of<'a>(item: &'a Item, name: &str) -> &'a str {
 }
 
 /// Returns an item as plain JSON.
-#[must_use]
 pub fn plain_item(item: &Item) -> Value {
     item.iter()
         .map(|(name, value)| (name.clone(), plain(value)))
@@ -120,7 +119,6 @@ pub fn plain_item(item: &Item) -> Value {
 }
 
 /// Returns an attribute as plain JSON; bytes as a note of them.
-#[must_use]
 pub fn plain(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => text.as_str().into(),

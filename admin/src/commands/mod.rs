@@ -18,10 +18,6 @@ use crate::printable::{in_line, printable};
 use crate::{Error, Records};
 
 /// Runs a command. The deployed API Gateway keeps keys of its own; the local stack's doesn't.
-///
-/// # Errors
-///
-/// A sentence that says what to do.
 pub async fn run(
     command: Command,
     records: &Records,
@@ -36,7 +32,6 @@ pub async fn run(
 
 /// Reports the error that a program ends with. A closed pipe needs no report: its reader, `head` for example, has read
 /// enough.
-#[must_use]
 pub fn fail(program: &str, error: &Error) -> ExitCode {
     let is_closed_pipe = error
         .downcast_ref::<std::io::Error>()

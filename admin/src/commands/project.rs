@@ -125,10 +125,7 @@ async fn create(
     };
     let NewProject { id, api_key, .. } = &project;
     if !records.create_project(&project).await? {
-        return Err(format!(
-            "there is a project {id:?} already: `project key rotate` gives it a new key"
-        )
-        .into());
+        bail!("there is a project {id:?} already: `project key rotate` gives it a new key");
     }
     tell!("created the project {id}");
     if let Some(plan) = &plan {
@@ -173,10 +170,7 @@ async fn rotate_key(
         // Both keys stay on the plan: the next rotation removes them.
         SetKey::Unknown(error) => {
             let rotation = rotation(project, plan.as_ref());
-            return Err(format!(
-                "{error}. It is unknown which key the project has: run {rotation}"
-            )
-            .into());
+            bail!("{error}. It is unknown which key the project has: run {rotation}");
         }
     }
     match on_plan {

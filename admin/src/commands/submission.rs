@@ -21,7 +21,7 @@ pub(super) async fn run(command: SubmissionCommand, records: &Records) -> Result
     match command {
         SubmissionCommand::Create { id, project } => {
             if !records.create_submission(&id, Some(&project)).await? {
-                return Err(format!("there is a submission {id:?} already").into());
+                bail!("there is a submission {id:?} already");
             }
             tell!("created the submission {id} of the project {project}");
             Ok(ExitCode::SUCCESS)

@@ -32,16 +32,14 @@ pub(super) async fn run(delete: Option<usize>, records: &Records) -> Result<Exit
         None if left_over > 0 => tell!("Nothing was deleted: that takes --delete {left_over}."),
         None => {}
         Some(expected) if left_over > expected => {
-            return Err(format!(
+            bail!(
                 "{left_over} are left over, more than the {expected} of --delete: none is deleted"
-            )
-            .into());
+            );
         }
         Some(_) if left_over > 0 && progress.named == 0 => {
-            return Err(format!(
+            bail!(
                 "no record of {table} names any object: is that the right table? None is deleted"
-            )
-            .into());
+            );
         }
         Some(_) => {
             let mut printed = Ok(ExitCode::SUCCESS);

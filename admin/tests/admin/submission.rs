@@ -9,7 +9,7 @@ use local::images::{jpeg, png};
 use put_image::domain::ImageField::{self, IdBackImage, IdImage, SelfieImage};
 use put_image::image::Format;
 use put_image::records::attribute::image::{CONTENT_TYPE, KEY, SHA256};
-use put_image::records::attribute::{PROJECT_ID, SUBMISSION_ID, UPDATED_AT};
+use put_image::records::attribute::{PROJECT_ID, SUBMISSION_ID};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -94,25 +94,14 @@ async fn a_submission_is_shown_with_its_objects() {
     assert_eq!(lines[0], ["idType", "passport"]);
     assert_eq!(lines[1], ["projectId", "demo-project"]);
     let front = record[IdImage.name()][KEY].as_str().unwrap();
-    let updated = record[UPDATED_AT].as_str().unwrap();
-    let expected = [
-        vec![
-            "idImage",
-            "image/jpeg",
-            "2000 bytes",
-            "3 x 2",
-            updated,
-            front,
-        ],
-        vec!["idBackImage", "MISSING", "-", "3 x 2", updated, back],
-        vec!["selfieImage", "NOT ITS OWN", "-", "-", "-", &foreign],
-    ];
-    assert_eq!(lines[5..8], expected);
     let left = demo_key(SelfieImage, 1);
-    assert_eq!(
-        lines[8],
-        ["-", "not in the record", "8 bytes", "-", "-", &left]
-    );
+    let expected = [
+        ["idImage", "image/jpeg", "2000 bytes", front],
+        ["idBackImage", "MISSING", "-", back],
+        ["selfieImage", "NOT ITS OWN", "-", &foreign],
+        ["-", "not in the record", "8 bytes", &left],
+    ];
+    assert_eq!(lines[5..], expected);
 
     let shown = app.run("submission show demo-submission --json").printed();
     let shown: Value = serde_json::from_str(&shown).unwrap();
@@ -148,7 +137,10 @@ async fn saving_again_replaces_the_images() {
     save(&app, DEMO, &folder).printed();
     fs::write(folder.join("notes.txt"), "mine").unwrap();
     let new = png(2000, 2);
-    assert_eq!(app.put(DEMO_KEY, DEMO, &[new.clone()]).await, 200);
+    assert_eq!(
+        app.put(DEMO_KEY, DEMO, std::slice::from_ref(&new)).await,
+        200
+    );
     let saved = save(&app, DEMO, &folder);
     saved.said("idImage.png, idBackImage.jpg");
     saved.printed();
@@ -237,7 +229,10 @@ async fn nothing_is_saved_if_an_object_is_not_what_the_record_says(
 #[tokio::test(flavor = "multi_thread")]
 async fn every_format_is_saved(#[case] format: Format, #[case] image: Vec<u8>) {
     let app = App::start().await;
-    assert_eq!(app.put(DEMO_KEY, DEMO, &[image.clone()]).await, 200);
+    assert_eq!(
+        app.put(DEMO_KEY, DEMO, std::slice::from_ref(&image)).await,
+        200
+    );
     let folder = app.folder.path().join("saved");
     save(&app, DEMO, &folder).printed();
     let file = format!("idImage.{}", format.extension());
