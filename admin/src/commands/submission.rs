@@ -114,7 +114,7 @@ async fn erase(options: Erase, records: &Records) -> Result<ExitCode, Error> {
         erasure.versions
     );
     confirm(yes, "Erase it? This can't be undone.", &id)?;
-    tell!("{waiting}");
+    tell!("erasing, then {waiting}");
     let erased = records.erase(erasure, pause).await?;
     let id = in_line(&id);
     print(&format!(

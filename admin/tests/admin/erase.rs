@@ -197,7 +197,7 @@ async fn a_named_key_is_erased(#[case] named: String) {
     let app = App::start().await;
     app.put_object(&named).await;
     // Its key begins with the named one.
-    let longer = key("before", "before", IdImage, 1);
+    let longer = format!("{}.bak", key("demo-project", "before", IdImage, 1));
     app.put_object(&longer).await;
     app.name(DEMO, SelfieImage, &named).await;
     erase(&app).printed();

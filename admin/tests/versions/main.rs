@@ -97,15 +97,13 @@ async fn versions_under_an_earlier_project_are_erased() {
     app.put_demo(2, 10).await;
     app.set(DEMO, PROJECT_ID, text("closed-project")).await;
     // An object of an earlier ID, with an old version and a delete marker; and a longer key.
-    let (named, longer) = (
-        key("demo-project", "before", SelfieImage, 1),
-        "demo-project/before/",
-    );
+    let named = key("demo-project", "before", SelfieImage, 1);
+    let longer = format!("{named}.bak");
     for _ in 0..2 {
         app.put_object(&named).await;
     }
     app.delete_object(&named).await;
-    app.put_object(longer).await;
+    app.put_object(&longer).await;
     app.name(DEMO, SelfieImage, &named).await;
     assert_eq!(erase(&app).await, 9);
     assert_eq!(versions(&app).await, [longer]);
