@@ -19,7 +19,6 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use local::clients::CREDENTIALS;
 use local::images::jpeg;
 use local::stack::Stack;
 use local::{event, function, schema, server};
@@ -119,11 +118,16 @@ async fn gateway(recorder: Recorder, http: SharedHttpClient) -> aws_sdk_apigatew
             }
         })
     }));
-    let (id, secret) = CREDENTIALS;
     let config = aws_sdk_apigateway::Config::builder()
         .behavior_version_latest()
         .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new(id, secret, None, None, "local"))
+        .credentials_provider(Credentials::new(
+            "local",
+            "local-secret",
+            None,
+            None,
+            "local",
+        ))
         .http_client(http)
         .endpoint_url(url);
     aws_sdk_apigateway::Client::from_conf(config.build())
@@ -147,6 +151,15 @@ fn allowed(job: &str) -> Calls {
     calls.collect()
 }
 
+/// Runs a command. Some fail, on purpose: what they then take back needs permissions, too.
+async fn run(command: &str, records: &Records, gateway: Option<aws_sdk_apigateway::Client>) {
+    let arguments = ["admin"].into_iter().chain(command.split(' '));
+    let Cli::Records(command) = Cli::try_parse_from(arguments).unwrap() else {
+        panic!("{command} is on no record");
+    };
+    let _ = commands::run(command, records, gateway).await;
+}
+
 #[rstest]
 #[case::register("register", &[
     "project create acme --admin a@acme.example --usage-plan plan",
@@ -165,11 +178,13 @@ fn allowed(job: &str) -> Calls {
     "project key rotate demo-project --usage-plan plan --keep-old 7d",
     "project key rotate demo-project --usage-plan plan",
     "project key rotate demo-project --usage-plan none",
+    "project key rotate twice-made --usage-plan plan",
 ])]
 #[case::sweep("sweep", &["sweep", "sweep --delete 9"])]
 #[case::erase("erase", &[
     "submission show demo-submission",
     "submission erase demo-submission --yes --wait 0",
+    "submission erase demo-submission --project demo-project --yes --wait 0",
 ])]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_policy_allows_what_the_job_needs(#[case] job: &str, #[case] commands: &[&str]) {
@@ -180,8 +195,13 @@ async fn the_policy_allows_what_the_job_needs(#[case] job: &str, #[case] command
         .await
         .unwrap();
     let put = event::put("demo-submission", &[jpeg(2000, 1)]).to_string();
-    let response = function::invoke_and_clean_up(&stack.function(), put.as_bytes(), TIMEOUT).await;
-    assert_eq!(response.unwrap()["statusCode"], 200);
+    let invoked = function::invoke(
+        &stack.function(),
+        put.as_bytes(),
+        function::context(TIMEOUT),
+    )
+    .await;
+    assert_eq!(invoked.unwrap().response["statusCode"], 200);
 
     // An object that no record names, old enough for a sweep.
     let left = "demo-project/demo-submission/idImage/00000000-0000-4000-8000-000000000001.jpg";
@@ -196,6 +216,13 @@ async fn the_policy_allows_what_the_job_needs(#[case] job: &str, #[case] command
         .write(true)
         .open(folder.path().join(bucket).join(left));
     file.unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+
+    run(
+        "project create twice-made --admin a@acme.example",
+        &stack.endpoints.records(stack.config.clone()),
+        None,
+    )
+    .await;
 
     let recorder = Recorder::default();
     let dynamodb = stack.endpoints.dynamodb();
@@ -212,10 +239,7 @@ async fn the_policy_allows_what_the_job_needs(#[case] job: &str, #[case] command
     };
     let gateway = gateway(recorder.clone(), http).await;
     for command in commands {
-        let arguments = ["admin"].into_iter().chain(command.split(' '));
-        let command = Cli::try_parse_from(arguments).unwrap().command;
-        // Some fail, on purpose: what they then take back needs permissions, too.
-        let _ = commands::run(command, &records, Some(gateway.clone())).await;
+        run(command, &records, Some(gateway.clone())).await;
     }
     assert_eq!(*recorder.0.lock().unwrap(), allowed(job));
 }

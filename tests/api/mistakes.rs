@@ -1,6 +1,6 @@
 //! What callers send by mistake: refused, with a reason that says what to change, and nothing stored.
 
-use admin::project::{NewKey, Project};
+use admin::project::{NewKey, NewProject};
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use base64::prelude::Engine as _;
 use local::images;
@@ -322,7 +322,7 @@ async fn in_an_id_that_exists(#[case] project: &str, #[case] id: &str, #[case] d
     let key = "demo-key-of-an-odd-id";
     let is_odd_project = project != "demo-project";
     let records = Records {
-        projects: Vec::from_iter(is_odd_project.then(|| Project {
+        projects: Vec::from_iter(is_odd_project.then(|| NewProject {
             id: project.to_owned(),
             api_key: NewKey::known(key),
             status: "active".to_owned(),
