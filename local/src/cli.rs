@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// The local stack of PUT /Image: DynamoDB, S3 and API Gateway in one process on loopback.
 #[derive(Debug, Parser)]
-#[command(name = "local", version = put_image::VERSION, args_conflicts_with_subcommands = true)]
+#[command(name = "local", version = put_image::VERSION, propagate_version = true, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do; `serve` if left out.
     #[command(subcommand)]
@@ -39,13 +39,14 @@ pub enum Command {
         /// The submission's ID
         #[arg(default_value = "demo-submission")]
         id: String,
-        /// Also save the images to this new folder, which only you can read
-        #[arg(long, value_name = "DIR")]
-        save: Option<PathBuf>,
+        #[command(flatten)]
+        show: admin::cli::ShowOptions,
     },
     /// Run a command of `admin` on the stack's tables and bucket
     #[command(subcommand)]
     Admin(admin::cli::Command),
+    /// Print a script that completes this program's commands in a shell
+    Completions { shell: admin::cli::Shell },
 }
 
 /// Options of `serve`.

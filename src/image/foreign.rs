@@ -4,13 +4,17 @@
 const MAX_PROLOG: usize = 1024;
 
 /// The bytes that a format's files have, where they have them, and the format's name with its article.
-const FORMATS: [(usize, &[u8], &str); 16] = [
+const FORMATS: [(usize, &[u8], &str); 20] = [
     (0, b"GIF8", "a GIF"),
     (0, b"II*\0", "a TIFF"),
     (0, b"MM\0*", "a TIFF"),
     (0, b"BM", "a BMP"),
     (0, b"%PDF-", "a PDF"),
     (0, b"\0\0\0\x0CjP  ", "a JPEG 2000"),
+    (0, b"\0\0\0\x0CJXL ", "a JPEG XL"),
+    (0, b"\xFF\x0A", "a JPEG XL"),
+    (0, b"\x1F\x8B", "a gzip"),
+    (0, b"PK\x03\x04", "a ZIP"),
     // ISO/IEC 14496-12, section 4.3: a box of type `ftyp`, then the major brand.
     (4, b"ftypheic", "a HEIC"),
     (4, b"ftypheix", "a HEIC"),

@@ -15,9 +15,9 @@ const MAX_HEAD: usize = 1024;
 type Hint = (&'static str, fn(&Refused) -> bool);
 
 /// All that are recognized. The first that applies is the one that the caller reads.
-const HINTS: [Hint; 27] = [
+const HINTS: [Hint; 28] = [
     ("UTF-16 text: save the Base64 as ASCII or UTF-8", |it| {
-        is_utf16(it.text)
+        is_utf16(it.content)
     }),
     (
         "not Base64: send the image's Base64 text, not the image itself",
@@ -30,7 +30,7 @@ const HINTS: [Hint; 27] = [
     }),
     ("the data: URL is empty", |it| it.is_empty_url()),
     ("two data: prefixes: send one, or none", |it| {
-        starts_with(it.content, "data:") && it.content.len() < it.text.len()
+        starts_with(it.content, "data:") && it.has_prefix
     }),
     ("the data: URL has no ;base64, before its content", |it| {
         starts_with(it.content, "data:")
@@ -64,7 +64,7 @@ const HINTS: [Hint; 27] = [
     }),
     (
         "an incomplete data: prefix: send a whole one, or none",
-        |it| !it.has_prefix() && it.head.to_ascii_lowercase().contains("base64,"),
+        |it| it.head.to_ascii_lowercase().contains("base64,"),
     ),
     ("encoded as Base64 twice", |it| it.is_encoded_twice()),
     (
@@ -102,6 +102,10 @@ const HINTS: [Hint; 27] = [
         |it| it.offending.starts_with('='),
     ),
     ("the Base64 is cut off", |it| it.is_cut_off()),
+    ("the beginning of the Base64 is missing", |it| {
+        let starts = ["9j/", "j/4", "VBORw0KGgo", "BORw0KGgo", "Rw0KGgo"];
+        starts.iter().any(|start| it.head.starts_with(start))
+    }),
 ];
 
 /// Finds what is most likely wrong with a field's text that holds no image.
@@ -113,12 +117,12 @@ pub(super) fn find(text: &[u8]) -> Option<&'static str> {
 
 /// A text that holds no image, and what the hints look at.
 struct Refused<'a> {
-    text: &'a [u8],
-    /// What follows the `data:` prefix.
+    has_prefix: bool,
+    /// The text, without its `data:` prefix.
     content: &'a [u8],
-    /// The beginning of the text.
+    /// The beginning of the content.
     head: String,
-    /// The end of the text.
+    /// The end of the content.
     tail: String,
     /// What begins with the first character that can't be where it is.
     offending: String,
@@ -137,31 +141,27 @@ impl<'a> Refused<'a> {
         let whole = &symbols[..symbols.len() - usize::from(symbols.len() % 4 == 1)];
         let decoded = base64::decode(whole).unwrap_or_default();
         Self {
-            text,
+            has_prefix: content.len() < text.len(),
             content,
-            head: lossy(text),
-            tail: lossy(&text[text.len().saturating_sub(4)..]),
+            head: lossy(content),
+            tail: lossy(&content[content.len().saturating_sub(4)..]),
             offending: lossy(offending),
             decoded_head: lossy(&decoded),
             decoded,
         }
     }
 
-    fn has_prefix(&self) -> bool {
-        self.content.len() < self.text.len()
-    }
-
     /// Returns whether it is a file's content, as bytes or as what became of them in a UTF-8 text.
     fn is_image_itself(&self) -> bool {
-        let is_foreign = foreign::name(self.text).is_some() && !self.offending.is_empty();
+        let is_foreign = foreign::name(self.content).is_some() && !self.offending.is_empty();
         let starts = [&b"\xFF\xD8"[..], b"\x89PNG"];
-        let is_image = starts.iter().any(|start| self.text.starts_with(start));
-        is_foreign || is_image || is_mangled(self.text)
+        let is_image = starts.iter().any(|start| self.content.starts_with(start));
+        is_foreign || is_image || is_mangled(self.content)
     }
 
     fn is_empty_url(&self) -> bool {
-        (self.has_prefix() && self.content.is_empty())
-            || (starts_with(self.text, "data:") && self.text.ends_with(b","))
+        (self.has_prefix && self.content.is_empty())
+            || (starts_with(self.content, "data:") && self.content.ends_with(b","))
     }
 
     /// Returns whether it decodes to Base64, be it UTF-16, with a `data:` prefix or in quotation marks.

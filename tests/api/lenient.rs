@@ -51,6 +51,7 @@ fn with_unused_bits(image: &[u8]) -> String {
 #[case::prefix_with_a_long_name(|image: &[u8]| {
     prefixed(&format!("data:image/jpeg;name={}.jpg;base64,", "a,b".repeat(99)), image)
 })]
+#[case::line_break_after_the_prefix(|image: &[u8]| prefixed("data:image/png;base64,\r\n", image))]
 #[case::prefixed_and_wrapped(|image: &[u8]| format!("data:image/png;base64,{}", wrapped(image, "\n")))]
 #[case::prefixed_with_unused_bits(|image: &[u8]| format!("data:;base64,{}", with_unused_bits(image)))]
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What callers send by mistake: refused, with a reason that says what to change, and nothing stored.
 
-use admin::project::{NewKey, Project};
+use admin::project::{NewKey, NewProject};
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use base64::prelude::Engine as _;
 use local::images;
@@ -46,6 +46,7 @@ const ITSELF: &str = "not Base64: send the image's Base64 text, not the image it
 const JSON: &str = "JSON or XML around the Base64";
 const LINE_BREAK: &str = "an escaped line break (\\n): decode the text first";
 const MANGLED: &str = "the image was read as text before it was encoded: read the file as bytes";
+const NO_BEGINNING: &str = "the beginning of the Base64 is missing";
 const NUMBERS: &str = "a list of numbers: encode the bytes as Base64";
 const OBJECT: &str =
     "the name of a program's object, such as [object Object] or null, not its content";
@@ -98,6 +99,11 @@ const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
 #[case::byte_array_of_java("[B@1b6d3586", OBJECT)]
 #[case::optional_of_swift(format!("Optional(\"{}\")", jpeg()), OBJECT)]
 #[case::buffer_of_node("<Buffer ff d8 ff e0 00 10 4a 46 49 46 ... 650 more bytes>", OBJECT)]
+#[case::undefined_after_a_prefix("data:image/jpeg;base64,undefined", OBJECT)]
+#[case::null_after_a_prefix("data:image/png;base64,null", OBJECT)]
+#[case::promise("[object Promise]", OBJECT)]
+#[case::file_of_python("<_io.BufferedReader name='front.jpg'>", OBJECT)]
+#[case::resource_of_php("Resource id #5", OBJECT)]
 #[case::base64_of_undefined(STANDARD.encode("undefined"), OBJECT)]
 #[case::base64_of_object_object(STANDARD.encode("[object Object]"), OBJECT)]
 #[case::numbers_of_javascript("255,216,255,224,0,16", NUMBERS)]
@@ -125,6 +131,7 @@ const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
 #[case::hex_of_postgres(format!("\\x{}", hex::encode(images::jpeg(700, 3))), HEX)]
 #[case::hex_bytes("ff:d8:ff:e0:00:10:4a:46", HEX)]
 #[case::hex_escapes("\\xff\\xd8\\xff\\xe0\\x00", HEX)]
+#[case::hex_after_a_prefix(format!("data:image/jpeg;base64,{}", hex::encode(images::jpeg(700, 3))), HEX)]
 #[case::base64_of_hex(STANDARD.encode(hex::encode(images::jpeg(700, 3))), HEX)]
 #[case::base64_of_base64(STANDARD.encode(jpeg()), TWICE)]
 #[case::base64_of_base64_of_base64(STANDARD.encode(STANDARD.encode(png())), TWICE)]
@@ -179,6 +186,10 @@ const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
 #[case::quoted_printable(STANDARD.encode(images::png(701, 3)).replace('=', "=3D"), PADDING)]
 #[case::too_much_padding(STANDARD.encode(images::png(701, 3)) + "==", PADDING)]
 #[case::shortened_for_a_log(format!("{}...", &jpeg()[..100]), CUT_OFF)]
+#[case::jpeg_without_its_slash(&jpeg()[1..], NO_BEGINNING)]
+#[case::png_without_its_first_letter(&png()[1..], NO_BEGINNING)]
+#[case::a_comma_at_the_end(format!("{},", jpeg()), OTHER)]
+#[case::prefix_with_a_blank(format!("data:image/png; base64,{}", png()), DATA_WITHOUT_BASE64)]
 #[case::something_else("hello, world", OTHER)]
 #[case::an_address("s3cret@example.com", OTHER)]
 #[case::a_word("hello", OTHER)]
@@ -311,7 +322,7 @@ async fn in_an_id_that_exists(#[case] project: &str, #[case] id: &str, #[case] d
     let key = "demo-key-of-an-odd-id";
     let is_odd_project = project != "demo-project";
     let records = Records {
-        projects: Vec::from_iter(is_odd_project.then(|| Project {
+        projects: Vec::from_iter(is_odd_project.then(|| NewProject {
             id: project.to_owned(),
             api_key: NewKey::known(key),
             status: "active".to_owned(),

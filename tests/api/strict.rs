@@ -31,6 +31,10 @@ fn png() -> Vec<u8> {
 #[case::big_endian_tiff(b"MM\x00*\x00\x00\x00\x08", "a TIFF; send a JPEG or PNG")]
 #[case::bmp(b"BM\x46\x00\x00\x00", "a BMP; send a JPEG or PNG")]
 #[case::jpeg_2000(b"\x00\x00\x00\x0CjP  \r\n\x87\n", "a JPEG 2000; send a JPEG or PNG")]
+#[case::jpeg_xl(b"\xFF\x0A\xFA\x7F\x01", "a JPEG XL; send a JPEG or PNG")]
+#[case::jpeg_xl_container(b"\x00\x00\x00\x0CJXL \r\n\x87\n", "a JPEG XL; send a JPEG or PNG")]
+#[case::gzip(b"\x1F\x8B\x08\x00\x00", "a gzip; send a JPEG or PNG")]
+#[case::zip(b"PK\x03\x04\x14\x00", "a ZIP; send a JPEG or PNG")]
 #[case::pdf(b"%PDF-1.7\n%%EOF", "a PDF; send a JPEG or PNG")]
 #[case::svg(
     b"<?xml version=\"1.0\"?><svg xmlns=\"x\"/>",
