@@ -10,7 +10,7 @@ use put_image::storage::{API_KEY_INDEX, PREVIOUS_API_KEY_INDEX};
 use crate::Error;
 use crate::clients::Endpoints;
 
-/// Names for the local stack, after a prefix. (CloudFormation names a deployed stack's.)
+/// Names for the local stack, after a prefix. (A deployed stack's are generated.)
 #[must_use]
 pub fn config(prefix: &str) -> Config {
     Config {
