@@ -111,6 +111,12 @@ impl Submission {
         format!("{}, {images}", attribute::PROJECT_ID)
     }
 
+    /// Returns what was read.
+    #[must_use]
+    pub const fn item(&self) -> &Item {
+        &self.item
+    }
+
     /// Returns the ID of the project that it belongs to. A record without one is nobody's.
     #[must_use]
     pub fn project(&self) -> Option<&str> {
@@ -124,7 +130,8 @@ impl Submission {
     }
 
     /// Returns an image's attribute as it is in the record, for a condition that it is still the same.
-    pub(crate) fn image(&self, field: ImageField) -> Option<&AttributeValue> {
+    #[must_use]
+    pub fn image(&self, field: ImageField) -> Option<&AttributeValue> {
         self.item.get(field.name())
     }
 
@@ -135,12 +142,11 @@ impl Submission {
         Some(image.get(attribute::image::KEY)?.as_s().ok()?)
     }
 
-    /// Returns the same, if the function wrote the object for this field of this submission.
+    /// Returns the same, if the function wrote the object for this field of this submission, in whichever project it was
+    /// then.
     pub(crate) fn key(&self, field: ImageField) -> Option<ObjectKey> {
         let key = ObjectKey::parse(self.named_key(field)?)?;
-        let is_ours = Some(key.project()) == self.project()
-            && key.submission() == self.id.as_str()
-            && key.field() == field;
+        let is_ours = key.submission() == self.id.as_str() && key.field() == field;
         is_ours.then_some(key)
     }
 }

@@ -2,10 +2,14 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use put_image::domain::Text;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+pub use clap_complete::Shell;
+use put_image::domain::{Text, is_usable_id};
+
+use crate::{Error, commands};
 
 /// Registers projects, keys and submissions of PUT /Image, shows them, and sweeps what a crash left over.
 ///
@@ -13,14 +17,14 @@ use put_image::domain::Text;
 /// the AWS SDK's usual configuration leads (profile, region, endpoints). For the local stack, without variables:
 /// `cargo run --bin local -- admin ...`
 #[derive(Debug, Parser)]
-#[command(name = "admin", version = put_image::VERSION)]
-pub struct Cli {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
+#[command(name = "admin", version = put_image::VERSION, propagate_version = true)]
+pub enum Cli {
+    #[command(flatten)]
+    Records(Command),
+    /// Print a script that completes this program's commands in a shell
+    Completions { shell: Shell },
 }
 
-/// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Projects and their API keys
@@ -37,18 +41,16 @@ pub enum Command {
     },
 }
 
-/// A command on projects.
 #[derive(Debug, Subcommand)]
 pub enum ProjectCommand {
     /// Register a project and print its new API key, of which only the hash is stored
     Create {
         /// The project's ID
-        #[arg(value_parser = id)]
+        #[arg(value_parser = new_id)]
         id: String,
         /// E-mail account of an administrator; may be given several times
         #[arg(long = "admin", required = true, value_parser = account)]
         admins: Vec<String>,
-        /// Where the key is registered.
         #[command(flatten)]
         gateway: Gateway,
     },
@@ -56,9 +58,14 @@ pub enum ProjectCommand {
     Show {
         /// The project's ID
         id: String,
+        #[command(flatten)]
+        output: Output,
     },
     /// Print a line for each project: its status, ID and administrators
-    List,
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
     /// Register more administrators on a project
     AddAdmin {
         /// The project's ID
@@ -67,20 +74,23 @@ pub enum ProjectCommand {
         #[arg(required = true, value_parser = account)]
         admins: Vec<String>,
     },
-    /// Take administrators off a project
+    /// Remove administrators from a project
     RemoveAdmin {
         /// The project's ID
         id: String,
         /// Their e-mail accounts
         #[arg(required = true)]
         admins: Vec<String>,
+        /// Don't ask before the last one goes
+        #[arg(long)]
+        yes: bool,
     },
-    /// Put a project out of service: its requests get `invalid_project` from then on
+    /// Take a project out of service: its requests get `invalid_project` from then on
     Close {
         /// The project's ID
         id: String,
     },
-    /// Put a closed project into service again
+    /// Put a closed project back into service
     Reopen {
         /// The project's ID
         id: String,
@@ -90,7 +100,6 @@ pub enum ProjectCommand {
     Key(KeyCommand),
 }
 
-/// A command on a project's key.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
     /// Give a project a new API key and print it; from then on, or after --keep-old, the old one opens nothing
@@ -100,13 +109,11 @@ pub enum KeyCommand {
         /// How long the old key still opens the project, as 90m, 48h or 7d
         #[arg(long, value_name = "TIME", value_parser = duration)]
         keep_old: Option<Duration>,
-        /// Where the key is registered.
         #[command(flatten)]
         gateway: Gateway,
     },
 }
 
-/// API Gateway's side of a key.
 #[derive(Debug, Args)]
 pub struct Gateway {
     /// Also register the key with API Gateway, which keeps it, on the usage plan of this ID (the stack's output `UsagePlanId`)
@@ -114,13 +121,19 @@ pub struct Gateway {
     pub usage_plan: Option<String>,
 }
 
-/// A command on submissions.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Output {
+    /// Print JSON, for a program
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum SubmissionCommand {
-    /// Make a submission that images can be put to
+    /// Create a submission that images can be put to
     Create {
         /// The submission's ID
-        #[arg(value_parser = id)]
+        #[arg(value_parser = new_id)]
         id: String,
         /// The ID of its project
         #[arg(long)]
@@ -130,43 +143,73 @@ pub enum SubmissionCommand {
     Show {
         /// The submission's ID
         id: String,
-        /// Also save the images to this new folder, which only you can read
-        #[arg(long, value_name = "DIR")]
-        save: Option<PathBuf>,
+        #[command(flatten)]
+        show: ShowOptions,
     },
-    /// Erase a submission: its record, and all versions of all its images, for good
+    /// Print a line for each submission: its ID, its project, its images, and when they last changed
+    List {
+        /// Only those of this project
+        #[arg(long, value_name = "ID")]
+        project: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Erase a submission for good: all versions of all its images, then its record
+    ///
+    /// Exit status: 0 when it is erased, 1 if something could not be erased (the record stays then, so that it can be
+    /// run again), 3 if there was neither a record nor an object.
     Erase(Erase),
 }
 
-/// Options of `submission erase`.
+/// Options of `submission show`, the local stack's included.
+#[derive(Debug, Args)]
+pub struct ShowOptions {
+    /// Also save the images to this folder, which only you can read: a new one, or one that this submission's images were saved to
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
 #[derive(Debug, Args)]
 pub struct Erase {
     /// The submission's ID
     pub id: String,
-    /// The ID of its project: to be sure, or to go on with an erasure whose record is gone already
-    #[arg(long)]
-    pub project: Option<String>,
+    /// The ID of its project: to be sure, or to continue an erasure whose record is gone already. May be given several
+    /// times, for the projects that the submission was in before
+    #[arg(long = "project", value_name = "ID")]
+    pub projects: Vec<String>,
     /// Don't ask
     #[arg(long)]
     pub yes: bool,
     /// How long to wait for requests that began before, in seconds
-    // The longest that the template's `Timeout` allows, and a little for uploads that arrive late.
+    // Twice the template's `Timeout`, for uploads that arrive late.
     #[arg(long, value_name = "SECONDS", default_value_t = 40)]
     pub wait: u64,
+    /// Who approved the erasure, for the line that it ends with
+    #[arg(long, value_name = "WHO")]
+    pub approved_by: Option<String>,
 }
 
-/// A text as a form's field can have it.
+/// Prints the script that completes a program's commands.
+pub fn complete<C: CommandFactory>(shell: Shell, program: &str) -> Result<ExitCode, Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut C::command(), program, &mut script);
+    commands::print(&String::from_utf8(script)?)
+}
+
+/// Parses a text that a form's field can have.
 fn text(value: &str) -> Result<String, String> {
     match Text::parse(value.as_bytes()) {
         Ok(Some(text)) if text.as_str() == value => Ok(value.to_owned()),
-        Ok(_) => {
-            Err("it is empty, or has blanks around it, which a form's field can't have".to_owned())
-        }
+        Ok(_) => Err(
+            "it is empty, or has whitespace around it, which a form's field can't have".to_owned(),
+        ),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// An account that looks like an e-mail address.
+/// Parses an account that looks like an e-mail address.
 fn account(value: &str) -> Result<String, String> {
     let is_address = value.rsplit_once('@').is_some_and(|(user, domain)| {
         let is_label = |label: &str| {
@@ -182,15 +225,21 @@ fn account(value: &str) -> Result<String, String> {
     text(value)
 }
 
-/// An ID that keeps its objects apart from those of all others: it is a part of their keys.
-fn id(value: &str) -> Result<String, String> {
-    if value.contains('/') || value == "." || value == ".." {
-        return Err("an ID can't have a slash in it, or be . or ..".to_owned());
+/// Parses the ID of a new project or submission.
+fn new_id(value: &str) -> Result<String, String> {
+    let id = text(value)?;
+    if is_usable_id(&id) {
+        Ok(id)
+    } else {
+        Err(UNUSABLE_ID.to_owned())
     }
-    text(value)
 }
 
-/// A number of minutes, hours or days.
+/// Why an ID is refused: it becomes part of object keys.
+pub(crate) const UNUSABLE_ID: &str =
+    "an ID can't have a slash, a control character, U+FFFE or U+FFFF in it, or be empty, . or ..";
+
+/// Parses a number of minutes, hours or days.
 fn duration(value: &str) -> Result<Duration, String> {
     let units = [("m", 60), ("h", 60 * 60), ("d", 24 * 60 * 60)];
     let seconds = units.into_iter().find_map(|(unit, seconds)| {

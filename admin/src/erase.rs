@@ -1,207 +1,222 @@
-//! Erasing a person's images: the record, then every object, version and delete marker of the submission.
+//! Erasing a person's images: every version and delete marker of each object, then the record.
 //!
-//! The record goes first, under the condition that it is the project's: from then on no request can be committed to it,
-//! and one that is under way ends as `invalid_submission`. What such a request uploaded and deleted again stays as a
-//! version, so that the bucket is gone through again once every request that began before must have ended.
+//! The record goes last, so that an erasure that was stopped or failed can still find everything, and only if it is as it
+//! was read: a request may have committed meanwhile, or the project may have changed, and then that is erased first. From
+//! then on no request can be committed, and one that is under way ends as `invalid_submission`. What such a request
+//! uploaded stays as a version, so the bucket is gone through again once every request that began before must have ended.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_sdk_s3::error::ProvideErrorMetadata as _;
-use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier};
-use futures_util::stream::TryStreamExt as _;
+use aws_sdk_s3::types::ObjectIdentifier;
+use put_image::domain::{ImageField, ObjectKey, is_usable_id};
+use put_image::records::Submission;
+use put_image::records::attribute::{PROJECT_ID, SUBMISSION_ID};
 
-use crate::bucket::listed_key;
-use crate::object_key;
+use crate::cli::UNUSABLE_ID;
+use crate::submission::{named_keys, prefixes};
 use crate::table::{is_refused, text};
-use crate::{Error, Records, failed};
+use crate::{Error, Records};
 
-/// How many versions S3 deletes at once.
-const MAX_DELETIONS: usize = 1000;
+const CORRECT_IT: &str = "The record stays: correct it, then erase it again";
 
 /// A submission to erase. It may be gone already.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Erasure {
-    /// Its project's ID.
-    pub project: String,
-    /// Its ID.
-    pub submission: String,
-    /// Whether its record is there.
-    pub has_record: bool,
-    /// Its objects' versions and delete markers.
+    id: String,
+    record: Option<Submission>,
+    /// How the keys of its objects begin, each with a slash at its end.
+    prefixes: BTreeSet<String>,
+    /// Keys that the record names in addition.
+    keys: BTreeSet<String>,
+    /// The number of its objects' versions and delete markers.
     pub versions: usize,
 }
 
-impl Records {
-    /// Finds out what is to be erased. `project` names the owner of a submission whose record is gone.
-    ///
-    /// # Errors
-    ///
-    /// If the record is another project's, or is gone and no project is named, or table or bucket can't be read.
-    pub async fn erasure(&self, submission: &str, project: Option<&str>) -> Result<Erasure, Error> {
-        let table = self.submissions();
-        let item = table.read(submission).await?;
-        let owner = item
-            .as_ref()
-            .and_then(|item| item.get("projectId")?.as_s().ok());
-        let project = match (owner.map(String::as_str), project) {
-            (Some(owner), Some(project)) if owner != project => {
-                return Err(format!("the submission {submission:?} is another project's").into());
-            }
-            (Some(project), _) | (None, Some(project)) => project,
-            (None, None) => {
-                let name = table.name;
-                return Err(format!(
-                    "there is no submission {submission:?} of a project in the table {name}; if its record was erased \
-                     before, name its project by --project"
-                )
-                .into());
-            }
-        };
-        Ok(Erasure {
-            project: project.to_owned(),
-            submission: submission.to_owned(),
-            has_record: item.is_some(),
-            versions: self.versions(project, submission).await?.len(),
-        })
+impl Erasure {
+    pub const fn has_record(&self) -> bool {
+        self.record.is_some()
     }
 
-    /// Erases a submission, waiting `wait` for requests that are under way. Returns the number of versions and delete
-    /// markers that are gone. Stopped halfway, it can be run again.
-    ///
-    /// # Errors
-    ///
-    /// If the record has become another project's, or table or bucket can't be written.
-    pub async fn erase(&self, erasure: &Erasure, wait: Duration) -> Result<usize, Error> {
-        if erasure.has_record {
-            self.delete_record(erasure).await?;
+    pub const fn is_empty(&self) -> bool {
+        self.record.is_none() && self.versions == 0
+    }
+
+    /// Returns how the keys of its objects begin.
+    pub fn prefixes(&self) -> impl Iterator<Item = &str> {
+        self.prefixes.iter().map(String::as_str)
+    }
+}
+
+impl Records {
+    /// Finds out what is to be erased. `projects` are those that the submission is in, or was before; one is needed if
+    /// its record is gone.
+    pub async fn erasure(&self, id: &str, projects: &[String]) -> Result<Erasure, Error> {
+        if !is_usable_id(id) {
+            bail!("can't erase {id:?}: {UNUSABLE_ID}");
         }
-        let erased = self.erase_versions(erasure).await?;
-        tokio::time::sleep(wait).await;
-        Ok(erased + self.erase_versions(erasure).await?)
+        let record = self.read_submission(id).await?;
+        let owner = record.as_ref().and_then(Submission::project);
+        match owner {
+            None if projects.is_empty() => bail!(
+                "there is no submission {id:?} of a project in the table {}; if its record was erased before, name its \
+                 project by --project",
+                self.config.submissions_table
+            ),
+            Some(owner) if !projects.is_empty() && !projects.iter().any(|it| it == owner) => {
+                bail!("the submission {id:?} is another project's: {owner:?}");
+            }
+            _ => {}
+        }
+        let mut erasure = Erasure {
+            id: id.to_owned(),
+            record: None,
+            prefixes: BTreeSet::new(),
+            keys: BTreeSet::new(),
+            versions: 0,
+        };
+        for project in projects {
+            // A project that only the command line names may be a typo.
+            if owner != Some(project) {
+                self.project(project).await?;
+            }
+            erasure.prefixes.insert(ObjectKey::prefix(project, id));
+        }
+        self.add_record(&mut erasure, record).await?;
+        erasure.versions = self.versions_of(&erasure).await?.len();
+        Ok(erasure)
+    }
+
+    /// Erases a submission, and waits `wait` for requests that are under way. Returns the number of versions and delete
+    /// markers that are gone. Stopped halfway, it can be run again.
+    pub async fn erase(&self, mut erasure: Erasure, wait: Duration) -> Result<usize, Error> {
+        let mut erased = 0;
+        while let Some(record) = erasure.record.take() {
+            erased += self.erase_versions(&erasure).await?;
+            if !self.delete_unchanged(&record).await? {
+                let changed = self.read_submission(&erasure.id).await?;
+                self.add_record(&mut erasure, changed).await?;
+            }
+        }
+        for pause in [Duration::ZERO, wait] {
+            tokio::time::sleep(pause).await;
+            if self.read_submission(&erasure.id).await?.is_some() {
+                bail!("{:?} was created again: erase it again", erasure.id);
+            }
+            erased += self.erase_versions(&erasure).await?;
+        }
+        Ok(erased)
+    }
+
+    /// Adds what a record names to what is to be erased.
+    async fn add_record(
+        &self,
+        erasure: &mut Erasure,
+        record: Option<Submission>,
+    ) -> Result<(), Error> {
+        if let Some(record) = &record {
+            if let Some(project) = record.project()
+                && !is_usable_id(project)
+            {
+                bail!(
+                    "the record has the {PROJECT_ID} {project:?}, and {UNUSABLE_ID}. {CORRECT_IT}"
+                );
+            }
+            erasure.prefixes.extend(prefixes(record));
+            for field in ImageField::ALL {
+                if record.image(field).is_some() {
+                    let Some(key) = record.named_key(field) else {
+                        let name = field.name();
+                        bail!("the record's {name} doesn't say which object it is. {CORRECT_IT}");
+                    };
+                    self.add_named(erasure, field, key).await?;
+                }
+            }
+        }
+        erasure.record = record;
+        Ok(())
+    }
+
+    /// Adds an object that the record names, if it is this submission's alone.
+    async fn add_named(
+        &self,
+        erasure: &mut Erasure,
+        field: ImageField,
+        key: &str,
+    ) -> Result<(), Error> {
+        if erasure.prefixes().any(|prefix| key.starts_with(prefix)) {
+            return Ok(());
+        }
+        let named = format!("the record's {} names {key:?}", field.name());
+        let Some(parsed) = ObjectKey::parse(key) else {
+            if self.versions_of_key(key).await?.is_empty() {
+                return Ok(());
+            }
+            bail!("{named}, which the function didn't write: another may use it. {CORRECT_IT}");
+        };
+        let id = parsed.submission();
+        let other = self.read_submission(id).await?;
+        if other.is_some_and(|other| named_keys(&other).any(|named| named == key)) {
+            bail!("{named}, and so does the submission {id:?}. {CORRECT_IT}");
+        }
+        erasure.keys.insert(key.to_owned());
+        Ok(())
     }
 
     /// Deletes versions and delete markers until a list of them is empty. Returns their number.
     async fn erase_versions(&self, erasure: &Erasure) -> Result<usize, Error> {
-        let Erasure {
-            project,
-            submission,
-            ..
-        } = erasure;
         let mut erased = 0;
         loop {
-            if self.submissions().read(submission).await?.is_some() {
-                let error =
-                    format!("the submission {submission:?} was created again: erase it again");
-                return Err(error.into());
-            }
-            let versions = self.versions(project, submission).await?;
+            let versions = self.versions_of(erasure).await?;
             if versions.is_empty() {
                 return Ok(erased);
             }
-            for versions in versions.chunks(MAX_DELETIONS) {
-                self.delete_versions(versions).await?;
-            }
+            self.delete_versions(&versions).await?;
             erased += versions.len();
         }
     }
 
-    async fn delete_record(&self, erasure: &Erasure) -> Result<(), Error> {
+    async fn versions_of(&self, erasure: &Erasure) -> Result<Vec<ObjectIdentifier>, Error> {
+        let mut found = Vec::new();
+        for prefix in &erasure.prefixes {
+            found.extend(self.versions(prefix).await?);
+        }
+        for key in &erasure.keys {
+            found.extend(self.versions_of_key(key).await?);
+        }
+        Ok(found)
+    }
+
+    async fn versions_of_key(&self, key: &str) -> Result<Vec<ObjectIdentifier>, Error> {
+        let mut versions = self.versions(key).await?;
+        versions.retain(|version| version.key() == key);
+        Ok(versions)
+    }
+
+    /// Deletes a record if its project and its images are as they were read; returns whether it did.
+    async fn delete_unchanged(&self, record: &Submission) -> Result<bool, Error> {
         let table = self.submissions();
-        let delete = self
+        let mut condition = vec![format!("attribute_exists({SUBMISSION_ID})")];
+        let mut delete = self
             .dynamodb
             .delete_item()
             .table_name(table.name)
-            .key(table.key, text(&erasure.submission))
-            // A record without a project is nobody's: whoever names a project for it may erase it.
-            .condition_expression("attribute_not_exists(projectId) OR projectId = :project")
-            .expression_attribute_values(":project", text(&erasure.project));
+            .key(table.key, text(record.id.as_str()));
+        let images = ImageField::ALL.map(ImageField::name);
+        for name in images.into_iter().chain([PROJECT_ID]) {
+            match record.item().get(name) {
+                None => condition.push(format!("attribute_not_exists({name})")),
+                Some(value) => {
+                    condition.push(format!("{name} = :{name}"));
+                    delete = delete.expression_attribute_values(format!(":{name}"), value.clone());
+                }
+            }
+        }
+        let delete = delete.condition_expression(condition.join(" AND "));
         match delete.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_refused(&error) => Err(format!(
-                "the submission {:?} now belongs to another project",
-                erasure.submission
-            )
-            .into()),
+            Ok(_) => Ok(true),
+            Err(error) if is_refused(&error) => Ok(false),
             Err(error) => Err(table.unwritable(&error)),
         }
-    }
-
-    async fn delete_versions(&self, versions: &[ObjectIdentifier]) -> Result<(), Error> {
-        let bucket = &self.config.images_bucket;
-        let versions = Some(versions.to_vec());
-        let delete = Delete::builder().set_objects(versions).quiet(true);
-        let delete = self
-            .s3
-            .delete_objects()
-            .bucket(bucket)
-            .delete(delete.build()?);
-        let deleted = delete.send().await;
-        let deleted = deleted
-            .map_err(|error| failed(format!("can't delete from the bucket {bucket}"), &error))?;
-        match deleted.errors().first() {
-            None => Ok(()),
-            Some(error) => {
-                let key = error.key().unwrap_or_default();
-                let why = error.message().unwrap_or_default();
-                Err(format!("can't delete {key:?}: {why}").into())
-            }
-        }
-    }
-
-    /// Lists a submission's versions and delete markers.
-    async fn versions(
-        &self,
-        project: &str,
-        submission: &str,
-    ) -> Result<Vec<ObjectIdentifier>, Error> {
-        let bucket = &self.config.images_bucket;
-        let owner = format!("{project}/{submission}");
-        let prefix = format!("{owner}/");
-        let mut found = Vec::new();
-        let (mut next_key, mut next_version) = (None, None);
-        loop {
-            let list = self
-                .s3
-                .list_object_versions()
-                .bucket(bucket)
-                .prefix(&prefix)
-                .encoding_type(EncodingType::Url)
-                .set_key_marker(next_key)
-                .set_version_id_marker(next_version);
-            let listed = match list.send().await {
-                Ok(listed) => listed,
-                // The local stack's S3 keeps no versions.
-                Err(error) if error.code() == Some("NotImplemented") => {
-                    let objects = self.objects(&prefix).try_concat().await?;
-                    found.extend(objects.into_iter().map(|object| (object.key, None)));
-                    break;
-                }
-                Err(error) => {
-                    let what = format!("can't list the versions in the bucket {bucket}");
-                    return Err(failed(what, &error));
-                }
-            };
-            let encoding = listed.encoding_type;
-            let decode =
-                |key: Option<String>| listed_key(&key.unwrap_or_default(), encoding.as_ref());
-            let versions = listed.versions.into_iter().flatten();
-            let versions = versions.map(|version| (decode(version.key), version.version_id));
-            found.extend(versions);
-            let markers = listed.delete_markers.into_iter().flatten();
-            let markers = markers.map(|marker| (decode(marker.key), marker.version_id));
-            found.extend(markers);
-            if listed.is_truncated != Some(true) {
-                break;
-            }
-            next_key = Some(decode(listed.next_key_marker));
-            next_version = listed.next_version_id_marker;
-        }
-        // Another submission's ID may begin with this one's and a slash.
-        found.retain(|(key, _)| object_key::owner(key).is_none_or(|other| other == owner));
-        let identifiers = found.into_iter().map(|(key, version)| {
-            let identifier = ObjectIdentifier::builder().key(key);
-            identifier.set_version_id(version).build()
-        });
-        Ok(identifiers.collect::<Result<_, _>>()?)
     }
 }

@@ -2,21 +2,24 @@
 
 use std::process::ExitCode;
 
-use admin::cli::{Cli, Command};
+use admin::cli::{Cli, Command, complete};
 use admin::{Error, Records, commands};
 use clap::Parser as _;
 use put_image::config::Config;
 use put_image::storage;
 
+const NAME: &str = env!("CARGO_BIN_NAME");
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Cli::parse().command).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => admin::fail("admin", &error),
-    }
+    let result = match Cli::parse() {
+        Cli::Completions { shell } => complete::<Cli>(shell, NAME),
+        Cli::Records(command) => run(command).await,
+    };
+    result.unwrap_or_else(|error| commands::fail(NAME, &error))
 }
 
-async fn run(command: Command) -> Result<(), Error> {
+async fn run(command: Command) -> Result<ExitCode, Error> {
     let config = Config::from_env()?;
     let sdk = storage::sdk_config().await;
     let gateway = aws_sdk_apigateway::Client::new(&sdk);

@@ -1,60 +1,55 @@
-//! Projects: whose API key it is, and who administers. Of a key only the hash is ever stored.
+//! Projects: whose API key it is, and who administers. Only a key's hash is ever stored.
 
 use std::fmt;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use put_image::domain::ApiKey;
+use put_image::domain::{Admin, ApiKey};
+use put_image::records::attribute::{
+    ADMINS, API_KEY_HASH, PREVIOUS_API_KEY_HASH, PREVIOUS_API_KEY_UNTIL, PROJECT_ID, STATUS,
+};
+use put_image::records::{Item, Project};
 use serde::Deserialize;
 
-use crate::printable::in_line;
-use crate::table::{Item, is_refused, text};
+use crate::table::{is_refused, text};
 use crate::{Error, Records};
 
 /// A project to register.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Project {
-    /// Its ID.
+pub struct NewProject {
     #[serde(rename = "projectId")]
     pub id: String,
-    /// Its API key.
     pub api_key: NewKey,
-    /// [`ACTIVE`], or anything else, which is out of service.
+    /// [`put_image::records::ACTIVE`], or anything else, which is out of service.
     pub status: String,
     /// E-mail accounts of its administrators; may be empty.
     pub admins: Vec<String>,
 }
 
-/// An API key before it is handed to the customer, who alone keeps it.
+/// An API key before it is handed to the customer. Nobody else keeps it.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub struct NewKey(String);
 
 impl NewKey {
-    /// 160 random bits as 40 hex digits. API Gateway takes keys of 20 to 128 characters.
-    ///
-    /// # Errors
-    ///
-    /// If the system has no randomness.
+    /// Generates 160 random bits as 40 hex digits. API Gateway takes keys of 20 to 128 characters.
     pub fn generate() -> Result<Self, Error> {
         let mut bytes = [0; 20];
         getrandom::fill(&mut bytes)?;
         Ok(Self(hex::encode(bytes)))
     }
 
-    /// A key that is known already.
-    #[must_use]
+    /// Takes a key that exists already.
     pub fn known(key: &str) -> Self {
         Self(key.to_owned())
     }
 
-    /// The key itself: for the customer and for API Gateway.
-    #[must_use]
+    /// Returns the key itself, for the customer and for API Gateway.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What the function finds the project by.
+    /// Returns what the function finds the project by.
     fn hash(&self) -> Result<String, Error> {
         let key = ApiKey::parse(&self.0).ok_or("an API key can't be empty")?;
         Ok(key.hash().to_string())
@@ -67,10 +62,7 @@ impl fmt::Debug for NewKey {
     }
 }
 
-/// The status of a project in service.
-pub const ACTIVE: &str = "active";
-
-/// How the change of a key ended.
+/// The outcome of a key's change.
 #[derive(Debug)]
 #[must_use]
 pub enum SetKey {
@@ -78,12 +70,12 @@ pub enum SetKey {
     Done,
     /// It has the old one.
     Refused(Error),
-    /// It has the one or the other.
+    /// It has one or the other.
     Unknown(Error),
 }
 
 impl Records {
-    /// Returns a project's record, or that there is none.
+    /// Returns a project's record, or the error that there is none.
     pub(crate) async fn project(&self, id: &str) -> Result<Item, Error> {
         let item = self.projects().read(id).await?;
         item.ok_or_else(|| self.no_project(id))
@@ -94,59 +86,65 @@ impl Records {
         format!("there is no project {id:?} in the table {table}").into()
     }
 
-    /// Returns a line for each project: its status, ID and administrators.
-    pub(crate) async fn list_projects(&self) -> Result<impl Iterator<Item = String>, Error> {
-        let table = self.projects();
-        let scan = self.dynamodb.scan().table_name(table.name);
-        let scan = scan.consistent_read(true);
-        let items = scan.into_paginator().items().send().try_collect().await;
-        let mut items: Vec<Item> = items.map_err(|error| table.unreadable(&error))?;
-        items.sort_by(|a, b| text_of(a, "projectId").cmp(text_of(b, "projectId")));
-        Ok(items.into_iter().map(|item| {
-            let [status, id] = ["status", "projectId"].map(|name| text_of(&item, name));
-            let admins = admins(&item).join(", ");
-            in_line(&format!("{status:8}  {id}  {admins}"))
-        }))
+    /// Returns the records of all projects.
+    pub(crate) async fn list_projects(&self) -> Result<Vec<Item>, Error> {
+        self.projects().read_all(self.projects().scan()).await
     }
 
     /// Registers administrators on a project. Those who are registered already, in whatever case, stay as they are.
-    pub(crate) async fn add_admins(&self, id: &str, accounts: &[String]) -> Result<(), Error> {
-        let registered = admins(&self.project(id).await?);
-        let new = new_accounts(accounts, &registered);
+    /// Returns the new ones.
+    pub(crate) async fn add_admins(
+        &self,
+        id: &str,
+        accounts: &[String],
+    ) -> Result<Vec<Admin>, Error> {
+        let registered = Project::try_from(self.project(id).await?)?.admins;
+        let new = new_admins(accounts, &registered);
         if !new.is_empty() {
-            self.update_project(id, "ADD #name :value", "admins", AttributeValue::Ss(new))
+            self.update_project(id, "ADD #name :value", ADMINS, set(&new))
                 .await?;
         }
-        Ok(())
+        Ok(new)
     }
 
-    /// Takes administrators off a project, if all of them are on it. Returns how many remain.
+    /// Removes administrators from a project, if all of them are on it, and if `before_last` agrees in case that none
+    /// remains. Returns how many remain.
     pub(crate) async fn remove_admins(
         &self,
         id: &str,
         accounts: &[String],
+        before_last: impl FnOnce() -> Result<(), Error>,
     ) -> Result<usize, Error> {
-        let mut removed = admins(&self.project(id).await?);
-        if let Some(stranger) = accounts.iter().find(|account| !is_among(account, &removed)) {
-            return Err(format!("{stranger:?} is no administrator of {id:?}").into());
+        let registered = Project::try_from(self.project(id).await?)?.admins;
+        let accounts: Vec<_> = accounts.iter().cloned().map(Admin::from).collect();
+        if let Some(stranger) = accounts
+            .iter()
+            .find(|account| !registered.contains(account))
+        {
+            let stranger = stranger.as_str();
+            bail!("{stranger:?} is no administrator of {id:?}");
         }
-        removed.retain(|admin| is_among(admin, accounts));
-        let removed = AttributeValue::Ss(removed);
+        let (removed, remaining): (Vec<_>, Vec<_>) = registered
+            .into_iter()
+            .partition(|admin| accounts.contains(admin));
+        if remaining.is_empty() {
+            before_last()?;
+        }
         let project = self
-            .update_project(id, "DELETE #name :value", "admins", removed)
+            .update_project(id, "DELETE #name :value", ADMINS, set(&removed))
             .await?;
-        Ok(admins(&project).len())
+        Ok(Project::try_from(project)?.admins.len())
     }
 
     /// Gives a project another status.
     pub(crate) async fn set_status(&self, id: &str, status: &str) -> Result<(), Error> {
-        self.update_project(id, "SET #name = :value", "status", text(status))
+        self.update_project(id, "SET #name = :value", STATUS, text(status))
             .await
             .map(drop)
     }
 
-    /// Updates an attribute of a project that exists. In the expression, `#name` stands for it: `status` is a reserved
-    /// word of DynamoDB's. Returns the record as it is then.
+    /// Updates an attribute of a project that exists. In the expression, `#name` is a placeholder for it. Returns the
+    /// updated record.
     async fn update_project(
         &self,
         id: &str,
@@ -157,7 +155,7 @@ impl Records {
         let table = self.projects();
         let update = table
             .update(id)
-            .condition_expression("attribute_exists(projectId)")
+            .condition_expression(format!("attribute_exists({PROJECT_ID})"))
             .update_expression(expression)
             .expression_attribute_names("#name", name)
             .expression_attribute_values(":value", value)
@@ -170,24 +168,20 @@ impl Records {
     }
 
     /// Registers a project, unless there is one of its ID. Returns whether it is new.
-    ///
-    /// # Errors
-    ///
-    /// If the table can't be written.
-    pub async fn create_project(&self, project: &Project) -> Result<bool, Error> {
+    pub async fn create_project(&self, project: &NewProject) -> Result<bool, Error> {
         let mut item = vec![
-            ("apiKeyHash", text(&project.api_key.hash()?)),
-            ("status", text(&project.status)),
+            (API_KEY_HASH, text(&project.api_key.hash()?)),
+            (STATUS, text(&project.status)),
         ];
-        let admins = new_accounts(&project.admins, &[]);
+        let admins = new_admins(&project.admins, &[]);
         // A set in DynamoDB is never empty.
         if !admins.is_empty() {
-            item.push(("admins", AttributeValue::Ss(admins)));
+            item.push((ADMINS, set(&admins)));
         }
         self.projects().create(&project.id, item).await
     }
 
-    /// Gives a project another key, whichever it has now. Until `keep_old`, a second of Unix time, the one before opens
+    /// Gives a project another key, whichever it has now. Until `keep_old`, a second of Unix time, the previous one opens
     /// it, too; without that, it opens nothing from then on.
     pub async fn set_key(&self, project: &str, api_key: &NewKey, keep_old: Option<u64>) -> SetKey {
         match self.key_hash(project).await {
@@ -198,7 +192,7 @@ impl Records {
 
     /// Returns the hash of a project's key.
     pub(crate) async fn key_hash(&self, project: &str) -> Result<AttributeValue, Error> {
-        let hash = self.project(project).await?.remove("apiKeyHash");
+        let hash = self.project(project).await?.remove(API_KEY_HASH);
         hash.ok_or_else(|| format!("the project {project:?} has no API key").into())
     }
 
@@ -217,26 +211,26 @@ impl Records {
         };
         let update = table
             .update(project)
-            .condition_expression("apiKeyHash = :old")
+            .condition_expression(format!("{API_KEY_HASH} = :old"))
             .expression_attribute_values(":old", old)
             .expression_attribute_values(":hash", hash.clone());
         let update = match keep_old {
-            None => update.update_expression(
-                "SET apiKeyHash = :hash REMOVE previousApiKeyHash, previousApiKeyUntil",
-            ),
+            None => update.update_expression(format!(
+                "SET {API_KEY_HASH} = :hash REMOVE {PREVIOUS_API_KEY_HASH}, {PREVIOUS_API_KEY_UNTIL}"
+            )),
             Some(until) => update
-                .update_expression(
-                    "SET apiKeyHash = :hash, previousApiKeyHash = :old, previousApiKeyUntil = :until",
-                )
+                .update_expression(format!(
+                    "SET {API_KEY_HASH} = :hash, {PREVIOUS_API_KEY_HASH} = :old, {PREVIOUS_API_KEY_UNTIL} = :until"
+                ))
                 .expression_attribute_values(":until", AttributeValue::N(until.to_string())),
         };
         let Err(error) = update.send().await else {
             return SetKey::Done;
         };
-        // The update may have been applied and its answer lost, even if a retry failed its condition: the record
-        // tells.
+        // The update may have been applied and its response lost, even if a retry failed its condition: the record
+        // knows.
         match table.read(project).await {
-            Ok(Some(item)) if item.get("apiKeyHash") == Some(&hash) => SetKey::Done,
+            Ok(Some(item)) if item.get(API_KEY_HASH) == Some(&hash) => SetKey::Done,
             Ok(_) if is_refused(&error) => SetKey::Refused(
                 format!("another rotation of {project:?} came first: the project has its key")
                     .into(),
@@ -250,32 +244,18 @@ impl Records {
     }
 }
 
-/// Whether an account is among others, in whatever case.
-fn is_among(account: &str, accounts: &[String]) -> bool {
-    accounts
-        .iter()
-        .any(|other| other.eq_ignore_ascii_case(account))
-}
-
 /// Returns the accounts that are not registered yet, each once in whatever case.
-fn new_accounts(accounts: &[String], registered: &[String]) -> Vec<String> {
-    let mut new: Vec<String> = Vec::new();
-    for account in accounts {
-        if !is_among(account, registered) && !is_among(account, &new) {
-            new.push(account.clone());
+fn new_admins(accounts: &[String], registered: &[Admin]) -> Vec<Admin> {
+    let mut new = Vec::new();
+    for account in accounts.iter().cloned().map(Admin::from) {
+        if !registered.contains(&account) && !new.contains(&account) {
+            new.push(account);
         }
     }
     new
 }
 
-/// The administrators in a project's record.
-fn admins(item: &Item) -> Vec<String> {
-    let admins = item.get("admins").and_then(|admins| admins.as_ss().ok());
-    admins.cloned().unwrap_or_default()
-}
-
-/// A text in a project's record; `-` if it has none.
-fn text_of<'a>(item: &'a Item, name: &str) -> &'a str {
-    let text = item.get(name).and_then(|value| value.as_s().ok());
-    text.map_or("-", String::as_str)
+fn set(admins: &[Admin]) -> AttributeValue {
+    let accounts = admins.iter().map(|admin| admin.as_str().to_owned());
+    AttributeValue::Ss(accounts.collect())
 }

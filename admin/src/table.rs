@@ -1,19 +1,15 @@
-//! Items of a table whose key is one text: read, and made where there is none.
-
-use std::collections::HashMap;
+//! Items of a table whose key is one text: read, and created where there is none.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
+use put_image::records::Item;
 use serde_json::{Number, Value};
 
 use crate::{Error, failed};
 
-/// A DynamoDB item.
-pub(crate) type Item = HashMap<String, AttributeValue>;
-
-/// A table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table<'a> {
     pub(crate) dynamodb: &'a Client,
@@ -35,6 +31,20 @@ impl Table<'_> {
         Ok(found.item)
     }
 
+    /// Begins a scan that sees every item as it is now.
+    pub(crate) fn scan(self) -> ScanFluentBuilder {
+        let scan = self.dynamodb.scan().table_name(self.name);
+        scan.consistent_read(true)
+    }
+
+    /// Reads all items of a scan, in the order of their IDs.
+    pub(crate) async fn read_all(self, scan: ScanFluentBuilder) -> Result<Vec<Item>, Error> {
+        let items = scan.into_paginator().items().send().try_collect().await;
+        let mut items: Vec<Item> = items.map_err(|error| self.unreadable(&error))?;
+        items.sort_by(|a, b| text_of(a, self.key).cmp(text_of(b, self.key)));
+        Ok(items)
+    }
+
     /// Begins an update of the item of this ID.
     pub(crate) fn update(self, id: &str) -> UpdateItemFluentBuilder {
         self.dynamodb
@@ -43,19 +53,22 @@ impl Table<'_> {
             .key(self.key, text(id))
     }
 
-    /// Makes an item, unless there is one of its ID: then nothing is changed. Returns whether it is new.
+    /// Creates an item, unless there is one of its ID: then nothing changes. Returns whether it is new.
     pub(crate) async fn create(
         self,
         id: &str,
-        item: impl IntoIterator<Item = (&str, AttributeValue)>,
+        attributes: impl IntoIterator<Item = (&str, AttributeValue)>,
     ) -> Result<bool, Error> {
-        // What is there already must not be taken for what an earlier attempt made, below. And a write that is refused
-        // is a warning in some logs.
+        // An item that exists already must not be mistaken, below, for one that an earlier attempt created. And some
+        // logs show a refused write as a warning.
         if self.read(id).await?.is_some() {
             return Ok(false);
         }
-        let item = item.into_iter().chain([(self.key, text(id))]);
-        let item: Item = item.map(|(name, value)| (name.to_owned(), value)).collect();
+        let item: Item = attributes
+            .into_iter()
+            .chain([(self.key, text(id))])
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         let put = self
             .dynamodb
             .put_item()
@@ -65,7 +78,7 @@ impl Table<'_> {
         match put.send().await {
             Ok(_) => Ok(true),
             Err(error) if is_refused(&error) => {
-                // An earlier attempt, whose answer was lost, may have made it.
+                // An earlier attempt, whose response was lost, may have created it.
                 let found = self.read(id).await?.unwrap_or_default();
                 let mut texts = item.iter().filter(|(_, value)| value.is_s());
                 Ok(texts.all(|(name, value)| found.get(name) == Some(value)))
@@ -83,30 +96,38 @@ impl Table<'_> {
     }
 }
 
-/// Whether a write was refused because its condition doesn't hold.
+/// Returns whether a write was refused because its condition doesn't hold.
 pub(crate) fn is_refused(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ConditionalCheckFailedException")
 }
 
-/// A text.
 pub(crate) fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-/// An attribute as plain JSON; bytes as a note of them.
-#[must_use]
+/// Returns a text of an item; `-` if it has none.
+pub(crate) fn text_of<'a>(item: &'a Item, name: &str) -> &'a str {
+    let found = item.get(name).and_then(|value| value.as_s().ok());
+    found.map_or("-", String::as_str)
+}
+
+/// Returns an item as plain JSON.
+pub fn plain_item(item: &Item) -> Value {
+    item.iter()
+        .map(|(name, value)| (name.clone(), plain(value)))
+        .collect()
+}
+
+/// Returns an attribute as plain JSON; bytes as a note of them.
 pub fn plain(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => text.as_str().into(),
-        // DynamoDB's numbers have up to 38 digits: what JSON's can't hold stays a text.
+        // DynamoDB's numbers have up to 38 digits: one that JSON's can't hold stays a text.
         AttributeValue::N(number) => match number.parse::<Number>() {
             Ok(parsed) if parsed.to_string() == *number => Value::Number(parsed),
             _ => number.as_str().into(),
         },
-        AttributeValue::M(members) => members
-            .iter()
-            .map(|(name, value)| (name.clone(), plain(value)))
-            .collect(),
+        AttributeValue::M(members) => plain_item(members),
         AttributeValue::L(values) => values.iter().map(plain).collect(),
         AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => texts.as_slice().into(),
         AttributeValue::Bool(value) => (*value).into(),

@@ -3,7 +3,7 @@
 
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::error::ProvideErrorMetadata as _;
-use aws_sdk_apigateway::operation::create_api_key::CreateApiKeyError;
+use aws_sdk_apigateway::types::ApiKey;
 
 use crate::project::NewKey;
 use crate::{Error, failed};
@@ -31,12 +31,8 @@ impl UsagePlan {
             .enabled(true);
         let id = match create.send().await {
             Ok(created) => created.id,
-            // An attempt whose answer was lost has made it: nobody else can have this key.
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(CreateApiKeyError::is_conflict_exception) =>
-            {
+            // An attempt whose response was lost created it: nobody else can have this key.
+            Err(error) if error.code() == Some("ConflictException") => {
                 self.find(project, api_key).await?
             }
             Err(error) => return Err(failed("can't make the key at API Gateway", &error)),
@@ -64,15 +60,13 @@ impl UsagePlan {
             .include_values(true);
         let keys = list.into_paginator().items().send().try_collect().await;
         let keys = keys.map_err(|error| failed("can't list API Gateway's keys", &error))?;
-        Ok(keys
-            .into_iter()
-            .find(|key| key.value() == Some(api_key.reveal()))
-            .and_then(|key| key.id))
+        let ours = |key: &ApiKey| key.value() == Some(api_key.reveal());
+        Ok(keys.into_iter().find(ours).and_then(|key| key.id))
     }
 
     /// Lists the project's keys that are on the plan.
     pub(crate) async fn keys(&self, project: &str) -> Result<Vec<KeyId>, Error> {
-        // The service finds names that begin so.
+        // The service finds names that begin with this one, too.
         let list = self
             .gateway
             .get_usage_plan_keys()
@@ -90,10 +84,10 @@ impl UsagePlan {
         match self.gateway.delete_api_key().api_key(id).send().await {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some("NotFoundException") => Ok(()),
-            Err(error) => Err(failed(
-                format!("can't delete API Gateway's key {id}"),
-                &error,
-            )),
+            Err(error) => {
+                let what = format!("can't delete API Gateway's key {id}");
+                Err(failed(what, &error))
+            }
         }
     }
 

@@ -1,12 +1,13 @@
 //! The command line.
 
+use std::env;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
 /// The local stack of PUT /Image: DynamoDB, S3 and API Gateway in one process on loopback.
 #[derive(Debug, Parser)]
-#[command(name = "local", version = put_image::VERSION, args_conflicts_with_subcommands = true)]
+#[command(name = "local", version = put_image::VERSION, propagate_version = true, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do; `serve` if left out.
     #[command(subcommand)]
@@ -15,7 +16,7 @@ pub struct Cli {
     #[command(flatten)]
     pub serve: Serve,
     /// Folder of the tables and objects
-    #[arg(long, value_name = "DIR", default_value = DATA, global = true)]
+    #[arg(long, value_name = "DIR", default_value_os_t = default_data(), global = true)]
     pub data: PathBuf,
 }
 
@@ -38,13 +39,14 @@ pub enum Command {
         /// The submission's ID
         #[arg(default_value = "demo-submission")]
         id: String,
-        /// Also save the images to this new folder, which only you can read
-        #[arg(long, value_name = "DIR")]
-        save: Option<PathBuf>,
+        #[command(flatten)]
+        show: admin::cli::ShowOptions,
     },
     /// Run a command of `admin` on the stack's tables and bucket
     #[command(subcommand)]
     Admin(admin::cli::Command),
+    /// Print a script that completes this program's commands in a shell
+    Completions { shell: admin::cli::Shell },
 }
 
 /// Options of `serve`.
@@ -62,6 +64,9 @@ pub struct Serve {
     /// Port of S3 (events/local.env and events/local.json name 8014)
     #[arg(long, default_value_t = 8014)]
     pub s3_port: u16,
+    /// Also listen on Docker's bridge, for `sam local`: containers then reach DynamoDB and S3
+    #[arg(long)]
+    pub docker: bool,
     /// Delete the stack's tables and objects first
     #[arg(long)]
     pub fresh: bool,
@@ -69,7 +74,7 @@ pub struct Serve {
 
 /// Returns a command line of the local stack, for a data folder.
 pub(crate) fn command(arguments: &str, folder: &Path) -> String {
-    let is_default = Path::new(DATA)
+    let is_default = default_data()
         .canonicalize()
         .is_ok_and(|default| default == folder);
     let data = if is_default {
@@ -80,5 +85,17 @@ pub(crate) fn command(arguments: &str, folder: &Path) -> String {
     format!("cargo run --bin local -- {arguments}{data}")
 }
 
-/// The data folder of this checkout, whatever folder a command is run in.
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.local-stack");
+/// Returns the data folder of the checkout that a command is run in, found upwards from the working directory as cargo
+/// does, or else one among the user's own data. Not the checkout that the binary was built in: two that share a target
+/// folder would write into one's.
+fn default_data() -> PathBuf {
+    let here = env::current_dir().unwrap_or_default();
+    let is_checkout = |folder: &&Path| folder.join("local/src/cli.rs").is_file();
+    if let Some(checkout) = here.ancestors().find(is_checkout) {
+        return checkout.join(".local-stack");
+    }
+    let data = env::var_os("XDG_DATA_HOME").filter(|data| !data.is_empty());
+    let data = data.map(PathBuf::from);
+    let of_home = || env::home_dir().map(|home| home.join(".local/share"));
+    data.or_else(of_home).unwrap_or(here).join("put-image")
+}

@@ -35,9 +35,8 @@ use crate::{Error, server};
 /// The largest body that API Gateway takes (its quota "Payload size").
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
 
-/// The largest event that Lambda takes: 6 MB and a little for what stands around the body, as Lambda's
-/// own error message gives it.
-pub const MAX_EVENT: usize = 6_291_556;
+/// The largest event that Lambda takes: its quota of 6 MB for a request. (A response may have 100 bytes more.)
+pub const MAX_EVENT: usize = 6_291_456;
 
 /// How long API Gateway waits for the function.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
@@ -148,12 +147,14 @@ impl Gateway {
             Some(answer) => answer.into(),
             None => self.forward(&parts, body, client).await,
         };
-        let answered = Answered::new(route, &exchange, started.elapsed());
+        let request_id = Uuid::new_v4().to_string();
+        let answered = Answered::new(request_id.clone(), route, &exchange, started.elapsed());
         if self.log {
             anstream::println!("{answered}");
         }
         self.requests.push(answered);
-        exchange.answer.into_response(&self.definition.failed)
+        let failed = &self.definition.failed;
+        exchange.answer.into_response(&request_id, failed)
     }
 
     /// Returns the response to a request that the gateway doesn't pass on, by its head.
@@ -313,10 +314,10 @@ impl Answer {
         })
     }
 
-    fn into_response(self, otherwise: &Self) -> Response<Full<Bytes>> {
+    fn into_response(self, request_id: &str, otherwise: &Self) -> Response<Full<Bytes>> {
         let mut response = Response::builder()
             .status(self.status)
-            .header("x-amzn-requestid", Uuid::new_v4().to_string());
+            .header("x-amzn-requestid", request_id);
         for (name, value) in self.headers {
             response = response.header(name, value);
         }

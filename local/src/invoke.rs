@@ -56,7 +56,7 @@ async fn list(stack: &Stack, id: &str) -> Result<String, Error> {
         .submission(id)
         .await?
     {
-        Some(submission) => Ok(format!("\nrecord {submission}")),
+        Some(submission) => Ok(format!("\n{submission}")),
         None => Ok(format!("\nno record {id:?}\n")),
     }
 }

@@ -32,22 +32,19 @@ async fn main() -> ExitCode {
     let result = match command.unwrap_or(Command::Serve(serve)) {
         Command::Serve(options) => serve::run(options, data).await.map(|()| ExitCode::SUCCESS),
         Command::Invoke { event, fresh } => invoke::run(&event, fresh, &data).await,
-        Command::Show { id, save } => {
-            let show = cli::SubmissionCommand::Show { id, save };
+        Command::Show { id, show } => {
+            let show = cli::SubmissionCommand::Show { id, show };
             administer(&data, cli::Command::Submission(show)).await
         }
         Command::Admin(command) => administer(&data, command).await,
+        Command::Completions { shell } => cli::complete::<Cli>(shell, "local"),
     };
-    result.unwrap_or_else(|error| admin::fail("local", &error))
+    result.unwrap_or_else(|error| commands::fail("local", &error))
 }
 
 /// Runs a command of `admin` on the stack.
 async fn administer(data: &Path, command: cli::Command) -> Result<ExitCode, Error> {
     let stack = Stack::open(data, false).await?;
     let records = stack.endpoints.records(stack.config.clone());
-    let result = commands::run(command, &records, None).await;
-    Ok(match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => admin::fail("admin", &error),
-    })
+    commands::run(command, &records, None).await
 }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use admin::Records;
-use admin::submission::Submission;
+use admin::submission::StoredSubmission;
 use axum::extract::{ConnectInfo, Path, Query, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN,
@@ -21,7 +21,7 @@ use axum::routing::{get, put};
 use axum::{Json, Router};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use futures_util::StreamExt as _;
-use put_image::domain::{IdType, Text};
+use put_image::domain::{IdType, ImageField, Text};
 use put_image::image::Format::{Jpeg, Png};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -118,23 +118,24 @@ async fn submission(
     records: Shared,
     Query(asked): Query<SubmissionQuery>,
 ) -> Result<impl IntoResponse> {
-    Ok(Json(read(&records, &asked.id).await?.record))
+    Ok(Json(read(&records, &asked.id).await?.record()))
 }
 
 /// An image that the record names.
 async fn image(records: Shared, Query(asked): Query<SubmissionQuery>) -> Result<impl IntoResponse> {
-    let (submission, field) = (read(&records, &asked.id).await?, &asked.field);
+    const NONE: (StatusCode, &str) = (StatusCode::NOT_FOUND, "no such image");
+    let submission = read(&records, &asked.id).await?;
+    let field = ImageField::parse(&asked.field).ok_or(NONE)?;
     let image = records.image(&submission, field).await;
-    let (format, bytes) = image
-        .map_err(bad_gateway)?
-        .ok_or((StatusCode::NOT_FOUND, "no such image"))?;
-    let name = format!("inline; filename=\"{field}.{}\"", format.extension());
+    let (format, bytes) = image.map_err(bad_gateway)?.ok_or(NONE)?;
+    let (name, extension) = (field.name(), format.extension());
+    let name = format!("inline; filename=\"{name}.{extension}\"");
     let content_type = format.content_type().to_owned();
     let headers = [(CONTENT_TYPE, content_type), (CONTENT_DISPOSITION, name)];
     Ok((headers, bytes))
 }
 
-async fn read(records: &Records, id: &str) -> Result<Submission> {
+async fn read(records: &Records, id: &str) -> Result<StoredSubmission> {
     let found = match Text::parse(id.as_bytes()) {
         Ok(Some(_)) => records.submission(id).await.map_err(bad_gateway)?,
         _ => None,

@@ -1,6 +1,6 @@
 //! Projects and submissions as a file, and their way into the tables.
 
-use admin::project::{Project, SetKey};
+use admin::project::{NewProject, SetKey};
 use serde::Deserialize;
 
 use crate::Error;
@@ -13,7 +13,7 @@ pub const SAMPLE: &str = include_str!("../../events/records.json");
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Records {
     /// The projects, each with its key.
-    pub projects: Vec<Project>,
+    pub projects: Vec<NewProject>,
     /// The submissions.
     pub submissions: Vec<Submission>,
     /// Keys that the gateway knows and that no project has.

@@ -6,6 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use put_image::records::attribute::{API_KEY_HASH, SUBMISSION_ID};
+use serde_json::Value;
 use tempfile::TempDir;
 
 const EVENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events/put-image.json");
@@ -32,11 +34,9 @@ fn succeeds(output: Output) -> String {
 fn what_was_put_is_shown_and_saved_without_variables() {
     let folder = TempDir::new().unwrap();
     succeeds(local(folder.path(), "invoke", &[EVENT]));
-    let shown = succeeds(local(folder.path(), "show", &["--save", "images"]));
-    assert!(
-        shown.contains("\"submissionId\": \"demo-submission\""),
-        "{shown}"
-    );
+    let shown = local(folder.path(), "show", &["--json", "--save", "images"]);
+    let shown: Value = serde_json::from_str(&succeeds(shown)).unwrap();
+    assert_eq!(shown[SUBMISSION_ID], "demo-submission");
     for (image, drawing) in [
         ("idImage.jpg", "front.jpg"),
         ("idBackImage.png", "back.png"),
@@ -47,6 +47,45 @@ fn what_was_put_is_shown_and_saved_without_variables() {
         let saved = fs::read(folder.path().join("images").join(image)).unwrap();
         assert_eq!(saved, fs::read(drawings.join(drawing)).unwrap(), "{image}");
     }
+}
+
+/// Returns the data folder that the help names, without `--data`.
+fn default_data(working_directory: &Path, variable: &str, value: &Path) -> String {
+    let mut local = Command::new(env!("CARGO_BIN_EXE_local"));
+    local.arg("--help").env_clear().env(variable, value);
+    let help = succeeds(local.current_dir(working_directory).output().unwrap());
+    // Lines are wrapped.
+    let words: Vec<_> = help.split_whitespace().collect();
+    let help = words.join(" ");
+    let (_, data) = help.split_once("tables and objects [default: ").unwrap();
+    data.split_once(']').unwrap().0.to_owned()
+}
+
+#[test]
+fn data_is_in_the_checkout_around_the_working_directory() {
+    let folder = TempDir::new().unwrap();
+    let checkout = folder.path().canonicalize().unwrap();
+    let below = checkout.join("local/src");
+    fs::create_dir_all(&below).unwrap();
+    fs::write(below.join("cli.rs"), "").unwrap();
+    let data = checkout.join(".local-stack").display().to_string();
+    for working_directory in [&checkout, &below] {
+        assert_eq!(
+            default_data(working_directory, "HOME", Path::new("/home/dev")),
+            data
+        );
+    }
+}
+
+#[test]
+fn data_is_the_users_outside_of_a_checkout() {
+    let folder = TempDir::new().unwrap();
+    let data = |variable, value| default_data(folder.path(), variable, Path::new(value));
+    assert_eq!(data("XDG_DATA_HOME", "/data"), "/data/put-image");
+    assert_eq!(
+        data("HOME", "/home/dev"),
+        "/home/dev/.local/share/put-image"
+    );
 }
 
 #[test]
@@ -63,10 +102,9 @@ fn commands_at_once_wait_for_each_other() {
 fn a_key_stays_rotated() {
     let folder = TempDir::new().unwrap();
     let hash = || {
-        let shown = local(folder.path(), "admin", &["project", "show", "demo-project"]);
-        let shown = succeeds(shown);
-        let line = shown.lines().find(|line| line.contains("\"apiKeyHash\""));
-        line.unwrap().to_owned()
+        let show = ["project", "show", "demo-project", "--json"];
+        let shown = succeeds(local(folder.path(), "admin", &show));
+        serde_json::from_str::<Value>(&shown).unwrap()[API_KEY_HASH].clone()
     };
     let before = hash();
     succeeds(local(
@@ -88,14 +126,17 @@ fn admin_works_without_variables_and_speaks_of_no_gateway() {
     assert!(!said.contains("API Gateway"), "{said}");
     assert_eq!(succeeds(output).len(), 41);
     let list = succeeds(local(folder.path(), "admin", &["project", "list"]));
-    assert!(list.contains("active    acme  a@acme.example"), "{list}");
+    assert!(
+        list.contains("active  acme            a@acme.example"),
+        "{list}"
+    );
 
     let on_plan = [&create[..2], &["b", "--admin", "b@c", "--usage-plan", "x"]].concat();
     let refused = local(folder.path(), "admin", &on_plan);
     let said = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(
         said,
-        "admin: there are no usage plans here: leave --usage-plan out\n"
+        "local: there are no usage plans here: leave --usage-plan out\n"
     );
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::{ImageField, ProjectId, SubmissionId};
+use super::{ImageField, ProjectId, SubmissionId, is_usable_id};
 use crate::image::Format;
 
 /// The key of an image's object: `{projectId}/{submissionId}/{field}/{unique}.{jpg|png}`.
@@ -43,9 +43,7 @@ impl ObjectKey {
     #[must_use]
     pub fn parse(key: &str) -> Option<Self> {
         let mut segments = key.split('/');
-        let segment = |segment: Option<&str>| segment.filter(|it| !it.is_empty()).map(drop);
-        segment(segments.next())?;
-        segment(segments.next())?;
+        let ids = [segments.next()?, segments.next()?];
         let field = ImageField::parse(segments.next()?)?;
         let (unique, extension) = segments.next()?.split_once('.')?;
         let is_image = Format::ALL
@@ -54,7 +52,9 @@ impl ObjectKey {
         let uuid = Uuid::parse_str(unique).ok()?;
         // Random, and in the one form in which it is written: a hash in hex is neither.
         let is_ours = uuid.get_version_num() == 4 && uuid.to_string() == unique;
-        (is_image && is_ours && segments.next().is_none()).then(|| Self {
+        let is_written =
+            ids.into_iter().all(is_usable_id) && is_image && is_ours && segments.next().is_none();
+        is_written.then(|| Self {
             key: key.to_owned(),
             field,
         })

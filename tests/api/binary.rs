@@ -2,9 +2,11 @@
 
 use std::process::Stdio;
 
+use local::clients::Endpoints;
 use local::faults::Gate;
 use local::faults::Operation::DeleteObject;
 use local::lambda::{self, Lambda};
+use local::schema;
 use put_image::deadline::TIMEOUT;
 use put_image::domain::ImageField;
 use rstest::rstest;
@@ -58,6 +60,46 @@ async fn a_missing_variable_ends_it_at_start_and_is_named(
     assert!(log.contains(&error), "{log}");
     let started = format!("started version=\"{}\"", put_image::VERSION);
     assert!(log.contains(&started), "{log}");
+}
+
+/// The SDK would panic, and the log would name a line of its source.
+#[rstest]
+#[case::of_all_services("AWS_ENDPOINT_URL")]
+#[case::of_s3("AWS_ENDPOINT_URL_S3")]
+#[case::of_dynamodb("AWS_ENDPOINT_URL_DYNAMODB")]
+#[tokio::test]
+async fn an_empty_endpoint_ends_it_at_start_and_is_named(#[case] name: &str) {
+    let mut command = binary(&nowhere().await, &nowhere().await);
+    command.env(name, "").kill_on_drop(true);
+    let output = soon("the binary to end", command.output()).await.unwrap();
+    assert!(!output.status.success());
+    let log = String::from_utf8(output.stderr).unwrap();
+    let refusal =
+        format!("the environment variable {name} is empty: set it to a URL, or remove it");
+    assert!(log.lines().any(|line| line.ends_with(&refusal)), "{log}");
+}
+
+#[tokio::test]
+async fn the_log_names_the_host_that_cant_be_reached() {
+    let nowhere = nowhere().await;
+    let endpoints = Endpoints {
+        dynamodb: nowhere.clone(),
+        s3: nowhere.clone(),
+    };
+    let mut command = lambda::command(BINARY, &endpoints, &schema::config(""));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let lambda = Lambda::start(command).await.unwrap();
+    assert_eq!(
+        answer(&lambda, &Form::full().event()).await.row(),
+        PROCESSING_ERROR
+    );
+    let log = lambda.end().await.unwrap();
+    let host = nowhere.trim_start_matches("http://");
+    for message in ["not warmed up", "put image"] {
+        let mut lines = log.lines();
+        let line = lines.find(|line| line.contains(message)).unwrap();
+        assert!(line.contains(&format!("{host}: ")), "{line}");
+    }
 }
 
 #[test]

@@ -569,7 +569,8 @@ impl Form {
     }
 }
 
-/// An event of payload 1.0 with any body, as text if it is text.
+/// An event of payload 1.0 with any body, as text if it is text. As in the gateway's events, `multiValueHeaders` has all
+/// headers, and `headers` the last of each name.
 pub fn event(key: Option<&str>, content_type: &str, body: &[u8]) -> Value {
     let mut headers = json!({ "content-type": content_type, "user-agent": "test" });
     if let Some(key) = key {
@@ -579,14 +580,54 @@ pub fn event(key: Option<&str>, content_type: &str, body: &[u8]) -> Value {
         Ok(text) => (text.to_owned(), false),
         Err(_) => (BASE64_STANDARD.encode(body), true),
     };
-    json!({
+    let mut event = json!({
         "resource": "/Image",
         "path": "/Image",
         "httpMethod": "PUT",
-        "headers": headers,
-        "multiValueHeaders": null,
         "requestContext": { "httpMethod": "PUT", "stage": "v3" },
         "body": body,
         "isBase64Encoded": encoded,
+    });
+    for (name, value) in headers.as_object().unwrap() {
+        set_header(&mut event, name, &[value.as_str().unwrap()]);
+    }
+    event
+}
+
+/// Sets a header's values in an event of payload 1.0.
+pub fn set_header(event: &mut Value, name: &str, values: &[&str]) {
+    event["multiValueHeaders"][name] = json!(values);
+    event["headers"][name] = json!(values.last());
+}
+
+/// The same request as an event of payload 2.0, which joins a header's values by commas.
+pub fn payload_2(rest: &Value) -> Value {
+    let mut headers = json!({});
+    for (name, values) in rest["multiValueHeaders"].as_object().unwrap() {
+        let values = values.as_array().unwrap().iter();
+        let values: Vec<&str> = values.map(|value| value.as_str().unwrap()).collect();
+        headers[name.to_ascii_lowercase()] = values.join(",").into();
+    }
+    json!({
+        "version": "2.0",
+        "routeKey": "PUT /Image",
+        "rawPath": "/Image",
+        "rawQueryString": "",
+        "headers": headers,
+        "requestContext": {
+            "http": { "method": rest["httpMethod"], "path": "/Image" },
+            "stage": "$default",
+        },
+        "body": rest["body"],
+        "isBase64Encoded": rest["isBase64Encoded"],
     })
+}
+
+/// The same request with its text body as Base64.
+pub fn encoded(mut event: Value) -> Value {
+    event["body"] = BASE64_STANDARD
+        .encode(event["body"].as_str().unwrap())
+        .into();
+    event["isBase64Encoded"] = true.into();
+    event
 }

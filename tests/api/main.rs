@@ -32,6 +32,7 @@ mod lenient;
 mod load;
 mod log;
 mod metrics;
+mod mistakes;
 mod order;
 mod overwrite;
 mod places;

@@ -23,7 +23,7 @@ async fn success_is_the_documented_json() {
 #[case::gif(full().with_image("idImage", b"GIF89a"), "idImage: a GIF; send a JPEG or PNG")]
 #[case::half_a_jpeg(full().with_image("idImage", &images::jpeg(300, 1)[..150]), "idImage: the JPEG is cut off")]
 #[case::half_a_png(full().with_image("idImage", &images::png(300, 1)[..150]), "idImage: the PNG is cut off")]
-#[case::no_base64(full().with("selfieImage", "s3cret"), "selfieImage: not Base64 of the standard alphabet")]
+#[case::no_base64(full().with("selfieImage", "s3cret!"), "selfieImage: not Base64 of the standard alphabet")]
 #[case::repeated_text(full().and("admin", ADMIN), "admin: sent more than once")]
 #[case::repeated_empty_image(full().and("idImage", ""), "idImage: sent more than once")]
 #[case::no_utf_8(full().with("admin", b"\xFF".to_vec()), "admin: not UTF-8")]
@@ -97,14 +97,19 @@ async fn row_6_invalid_submission(#[case] id: &str) {
 }
 
 #[rstest]
-#[case::none(Form::texts())]
-#[case::empty(Form::texts().with("selfieImage", ""))]
-#[case::blank(Form::texts().with("selfieImage", " \r\n"))]
-#[case::undocumented(Form::texts().with("unknown", "aGVsbG8="))]
+#[case::none(
+    Form::texts(),
+    "send idImage, idBackImage, selfieImage or addressImage"
+)]
+#[case::empty(Form::texts().with("selfieImage", ""), "selfieImage is empty")]
+#[case::blank(Form::texts().with("selfieImage", " \r\n"), "selfieImage is empty")]
+#[case::undocumented(
+    Form::texts().with("unknown", "aGVsbG8="),
+    "send idImage, idBackImage, selfieImage or addressImage"
+)]
 #[tokio::test]
-async fn row_7_no_images(#[case] form: Form) {
+async fn row_7_no_images(#[case] form: Form, #[case] detail: &str) {
     let app = App::with_images().await;
-    let detail = "send idImage, idBackImage, selfieImage or addressImage";
     app.assert_refused_because(&form, NO_IMAGES, detail).await;
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use local::clients::Endpoints;
 use local::faults::{End, Operation, When};
+use local::gateway::MAX_EVENT;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -17,24 +18,15 @@ pub fn template() -> Value {
 }
 
 #[tokio::test]
-async fn tables_have_the_declared_keys_indexes_and_names() {
+async fn tables_have_the_declared_keys_and_indexes() {
     let app = App::start().await;
     let template = template();
     let config = &app.stack.config;
-    let prefix = config.projects_table.strip_suffix("projects").unwrap();
     for (resource, table) in [
         ("ProjectsTable", &config.projects_table),
         ("SubmissionsTable", &config.submissions_table),
     ] {
         let declared = &template["Resources"][resource]["Properties"];
-        assert_eq!(
-            declared["TableName"]
-                .as_str()
-                .unwrap()
-                .replace("${Prefix}", prefix),
-            *table
-        );
-
         let made = app
             .stack
             .endpoints
@@ -88,40 +80,6 @@ async fn tables_have_the_declared_keys_indexes_and_names() {
     }
 }
 
-#[tokio::test]
-async fn the_bucket_has_the_declared_name() {
-    let app = App::start().await;
-    let prefix = app
-        .stack
-        .config
-        .projects_table
-        .strip_suffix("projects")
-        .unwrap();
-    let name = template()["Resources"]["ImagesBucket"]["Properties"]["BucketName"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let name = name
-        .replace("${Prefix}", prefix)
-        .replace("${AWS::AccountId}", "000000000000")
-        .replace("${AWS::Region}", "us-east-1");
-    assert_eq!(app.stack.config.images_bucket, name);
-    let buckets = app
-        .stack
-        .endpoints
-        .s3()
-        .list_buckets()
-        .send()
-        .await
-        .unwrap();
-    assert!(
-        buckets
-            .buckets()
-            .iter()
-            .any(|bucket| bucket.name() == Some(&name))
-    );
-}
-
 #[test]
 fn the_gateway_and_the_function_have_the_declared_numbers() {
     let template = template();
@@ -130,11 +88,43 @@ fn the_gateway_and_the_function_have_the_declared_numbers() {
         u64::from(local::gateway::default_rate().burst_size().get()),
         default("RequestsPerSecond")
     );
-    assert_eq!(put_image::deadline::TIMEOUT.as_secs(), default("Timeout"));
-    assert_eq!(
-        template["Parameters"]["Timeout"]["MinValue"],
-        default("Timeout")
-    );
+    let function = &template["Resources"]["PutImageFunction"]["Properties"];
+    assert_eq!(put_image::deadline::TIMEOUT.as_secs(), function["Timeout"]);
+}
+
+#[test]
+fn every_copy_of_the_largest_events_size_is_the_same() {
+    for (file, copies) in [
+        ("template.yaml", 1),
+        ("openapi.yaml", 3),
+        ("docs/api.md", 2),
+    ] {
+        let text = std::fs::read_to_string(file).unwrap().replace(',', "");
+        let numbers = text.split(|c: char| !c.is_ascii_digit());
+        let sizes: Vec<_> = numbers
+            .filter(|number| number.starts_with("6291"))
+            .collect();
+        assert_eq!(sizes, vec![MAX_EVENT.to_string(); copies], "{file}");
+    }
+}
+
+#[test]
+fn every_alarm_leads_to_its_line_of_the_runbook() {
+    let runbook = std::fs::read_to_string("docs/runbook.md").unwrap();
+    let template = template();
+    let resources = template["Resources"].as_object().unwrap();
+    let alarms = resources
+        .iter()
+        .filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    let mut names = Vec::new();
+    for (name, alarm) in alarms {
+        let description = alarm["Properties"]["AlarmDescription"].as_str().unwrap();
+        let link = format!("${{RunbookUrl}}#{}", name.to_lowercase());
+        assert!(description.ends_with(&link), "{name}: {description}");
+        assert!(runbook.contains(&format!("\n### {name}\n")), "{name}");
+        names.push(name);
+    }
+    assert_eq!(names.len(), 5);
 }
 
 #[test]
@@ -150,18 +140,50 @@ fn the_stack_tells_the_crates_version() {
 fn the_local_settings_name_what_the_local_stack_makes() {
     let config = local::schema::config("");
     let env = std::fs::read_to_string("events/local.env").unwrap();
-    let sam: Value = serde_json::from_slice(&std::fs::read("events/local.json").unwrap()).unwrap();
-    let endpoints = Endpoints {
-        dynamodb: "http://127.0.0.1:8000".to_owned(),
-        s3: "http://127.0.0.1:8014".to_owned(),
+    let endpoints = |host: &str| Endpoints {
+        dynamodb: format!("http://{host}:8000"),
+        s3: format!("http://{host}:8014"),
     };
-    for (name, value) in endpoints.variables(&config) {
+    for (name, value) in endpoints("127.0.0.1").variables(&config) {
         assert!(
             env.lines().any(|line| line == format!("{name}={value}")),
             "{name} in local.env"
         );
-        assert_eq!(sam["Parameters"][name], value, "{name} in local.json");
     }
+    // The region and the credentials are the caller's: SAM takes no others.
+    let container = endpoints("host.docker.internal");
+    let variables = container.variables(&config).into_iter();
+    let variables: Value = variables
+        .filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL") || !name.starts_with("AWS_"))
+        .map(|(name, value)| (name.to_owned(), json!(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    assert_eq!(local_json()["Parameters"], variables);
+}
+
+fn local_json() -> Value {
+    serde_json::from_slice(&std::fs::read("events/local.json").unwrap()).unwrap()
+}
+
+/// SAM drops variables that the template doesn't declare.
+#[test]
+fn every_variable_of_sam_local_is_declared_and_no_endpoint_is_deployed() {
+    let template = template();
+    let declared =
+        &template["Resources"]["PutImageFunction"]["Properties"]["Environment"]["Variables"];
+    for name in local_json()["Parameters"].as_object().unwrap().keys() {
+        assert!(declared.get(name).is_some(), "{name}");
+    }
+    let text = std::fs::read_to_string("template.yaml").unwrap();
+    let endpoints = text.lines().filter(|line| line.contains("AWS_ENDPOINT"));
+    let endpoints: Vec<&str> = endpoints.map(str::trim).collect();
+    assert_eq!(
+        endpoints,
+        [
+            "AWS_ENDPOINT_URL_DYNAMODB: !Ref AWS::NoValue",
+            "AWS_ENDPOINT_URL_S3: !Ref AWS::NoValue"
+        ]
+    );
 }
 
 /// The attributes that the expressions of an operation's calls name.
@@ -214,8 +236,7 @@ async fn the_role_may_access_the_attributes_that_the_function_names(
     let named = attributes(&calls.collect::<Vec<_>>());
 
     let template = template();
-    let policy =
-        &template["Resources"]["PutImageRole"]["Properties"]["Policies"][0]["PolicyDocument"];
+    let policy = &template["Resources"]["PutImagePolicy"]["Properties"]["PolicyDocument"];
     let mut statements = policy["Statement"].as_array().unwrap().iter();
     let statement = statements.find(|it| it["Sid"] == statement).unwrap();
     let allowed = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"];

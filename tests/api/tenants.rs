@@ -1,6 +1,6 @@
 //! Nothing is readable or writable across projects, and no response reveals another project's records.
 
-use admin::project::{NewKey, Project};
+use admin::project::{NewKey, NewProject};
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::records::{Records, Submission};
 use rstest::rstest;
@@ -22,7 +22,7 @@ async fn a_foreign_submission_looks_missing() {
 /// An app with the projects `a` and `b`, each with an administrator and a submission.
 async fn two_projects() -> App {
     let app = App::start().await;
-    let project = |name: &str| Project {
+    let project = |name: &str| NewProject {
         id: format!("project-{name}"),
         api_key: NewKey::known(&format!("demo-key-{name}")),
         status: "active".to_owned(),

@@ -1,26 +1,28 @@
-//! The commands. What a script reads goes to standard output (a key, a record, what is left over), and what is said
-//! about it to standard error.
+//! The commands. What a script reads goes to standard output (a key, a record, what is left over), and what people
+//! are told about it to standard error.
+
+/// Tells a person a line on standard error. It is no error if nobody reads it.
+macro_rules! tell {
+    ($($line:tt)*) => { $crate::commands::tell(&format!($($line)*)) };
+}
 
 mod project;
 mod submission;
 mod sweep;
 
-use std::io::{Write as _, stdout};
+use std::io::{Write as _, stderr, stdin, stdout};
+use std::process::ExitCode;
 
 use crate::cli::Command;
-use crate::printable::printable;
+use crate::printable::{in_line, printable};
 use crate::{Error, Records};
 
-/// Runs a command. The API Gateway in front keeps keys of its own; the local stack has none.
-///
-/// # Errors
-///
-/// A sentence that says what to do.
+/// Runs a command. The deployed API Gateway keeps keys of its own; the local stack's doesn't.
 pub async fn run(
     command: Command,
     records: &Records,
     gateway: Option<aws_sdk_apigateway::Client>,
-) -> Result<(), Error> {
+) -> Result<ExitCode, Error> {
     match command {
         Command::Project(command) => project::run(command, records, gateway).await,
         Command::Submission(command) => submission::run(command, records).await,
@@ -28,7 +30,39 @@ pub async fn run(
     }
 }
 
+/// Reports the error that a program ends with. A closed pipe needs no report: its reader, `head` for example, has read
+/// enough.
+pub fn fail(program: &str, error: &Error) -> ExitCode {
+    let is_closed_pipe = error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe);
+    if !is_closed_pipe {
+        let _ = writeln!(stderr(), "{program}: {}", printable(&error.to_string()));
+    }
+    ExitCode::FAILURE
+}
+
 /// Prints for a script or a reader, without what a terminal would follow.
-fn print(text: &str) -> Result<(), Error> {
-    Ok(stdout().write_all(printable(text).as_bytes())?)
+pub(crate) fn print(text: &str) -> Result<ExitCode, Error> {
+    stdout().write_all(printable(text).as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(line: &str) {
+    let _ = writeln!(stderr(), "{}", in_line(line));
+}
+
+/// Asks a person to type an ID, which is as good as `--yes`.
+fn confirm(yes: bool, question: &str, id: &str) -> Result<(), Error> {
+    if yes {
+        return Ok(());
+    }
+    tell!("{question} Type its ID, {id}, to go on:");
+    let mut typed = String::new();
+    stdin().read_line(&mut typed)?;
+    if typed.lines().next() == Some(id) {
+        Ok(())
+    } else {
+        Err("that wasn't its ID (--yes skips the question): nothing was changed".into())
+    }
 }

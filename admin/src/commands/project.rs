@@ -1,15 +1,20 @@
 //! `project`: keys, administrators and status of projects.
 
 use std::io::{Write as _, stdout};
+use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_apigateway::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
+use put_image::domain::Admin;
+use put_image::records::attribute::{PROJECT_ID, STATUS};
+use put_image::records::{ACTIVE, Item, Project};
 
-use super::print;
+use super::{confirm, print};
 use crate::cli::{Gateway, KeyCommand, ProjectCommand};
-use crate::project::{ACTIVE, NewKey, Project, SetKey};
-use crate::table::plain;
+use crate::printable::{json, table};
+use crate::project::{NewKey, NewProject, SetKey};
+use crate::submission::attributes;
+use crate::table::{plain_item, text_of};
 use crate::usage_plan::UsagePlan;
 use crate::{Error, Records};
 
@@ -18,38 +23,79 @@ pub(super) async fn run(
     command: ProjectCommand,
     records: &Records,
     gateway: Option<Client>,
-) -> Result<(), Error> {
+) -> Result<ExitCode, Error> {
     match command {
         ProjectCommand::Create {
             id,
             admins,
             gateway: Gateway { usage_plan },
-        } => create(records, id, admins, find_plan(gateway, usage_plan)?).await,
-        ProjectCommand::Show { id } => {
-            let record = plain(&AttributeValue::M(records.project(&id).await?));
-            print(&format!("{record:#}\n"))
+        } => create(records, id, admins, find_plan(gateway, usage_plan)?).await?,
+        ProjectCommand::Show { id, output } => {
+            let project = records.project(&id).await?;
+            return print(&if output.json {
+                json(&plain_item(&project))
+            } else {
+                attributes(&project)
+            });
         }
-        ProjectCommand::List => {
-            for line in records.list_projects().await? {
-                print(&format!("{line}\n"))?;
+        ProjectCommand::List { output } => {
+            let projects = records.list_projects().await?;
+            return print(&if output.json {
+                json(&projects.iter().map(plain_item).collect())
+            } else {
+                table(projects.into_iter().map(row))
+            });
+        }
+        ProjectCommand::AddAdmin { id, admins } => {
+            let new = records.add_admins(&id, &admins).await?;
+            if new.is_empty() {
+                tell!("all of them were registered on {id} already");
+            } else {
+                tell!("registered on {id}: {}", accounts(&new));
             }
-            Ok(())
         }
-        ProjectCommand::AddAdmin { id, admins } => records.add_admins(&id, &admins).await,
-        ProjectCommand::RemoveAdmin { id, admins } => {
-            if records.remove_admins(&id, &admins).await? == 0 {
+        ProjectCommand::RemoveAdmin { id, admins, yes } => {
+            let none = "has no administrator then: its requests get invalid_admin";
+            let ask = || confirm(yes, &format!("The project {id} {none}."), &id);
+            let remaining = records.remove_admins(&id, &admins, ask).await?;
+            tell!(
+                "removed from {id}: {}; {remaining} remain",
+                admins.join(", ")
+            );
+            if remaining == 0 {
                 tell!("The project has no administrator now: its requests get invalid_admin.");
             }
-            Ok(())
         }
-        ProjectCommand::Close { id } => records.set_status(&id, "closed").await,
-        ProjectCommand::Reopen { id } => records.set_status(&id, ACTIVE).await,
+        ProjectCommand::Close { id } => {
+            records.set_status(&id, "closed").await?;
+            tell!("closed {id}: its requests get invalid_project until it is reopened");
+        }
+        ProjectCommand::Reopen { id } => {
+            records.set_status(&id, ACTIVE).await?;
+            tell!("reopened {id}");
+        }
         ProjectCommand::Key(KeyCommand::Rotate {
             id,
             keep_old,
             gateway: Gateway { usage_plan },
-        }) => rotate_key(records, &id, keep_old, find_plan(gateway, usage_plan)?).await,
+        }) => rotate_key(records, &id, keep_old, find_plan(gateway, usage_plan)?).await?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns a line's cells for a project.
+fn row(project: Item) -> [String; 3] {
+    let [status, id] = [STATUS, PROJECT_ID].map(|name| text_of(&project, name).to_owned());
+    let admins = match Project::try_from(project) {
+        Ok(project) => accounts(&project.admins),
+        Err(fault) => fault.to_string(),
+    };
+    [status, id, admins]
+}
+
+fn accounts(admins: &[Admin]) -> String {
+    let accounts: Vec<_> = admins.iter().map(Admin::as_str).collect();
+    accounts.join(", ")
 }
 
 /// Returns the usage plan that was named. If there are usage plans and none was, says what that means.
@@ -58,7 +104,7 @@ fn find_plan(gateway: Option<Client>, id: Option<String>) -> Result<Option<Usage
         (Some(gateway), Some(id)) => Ok(Some(UsagePlan { gateway, id })),
         (None, Some(_)) => Err("there are no usage plans here: leave --usage-plan out".into()),
         (Some(_), None) => {
-            tell!("Without --usage-plan, API Gateway is not told of the key, and answers 403.");
+            tell!("Without --usage-plan, API Gateway doesn't know the key, and responds 403.");
             Ok(None)
         }
         (None, None) => Ok(None),
@@ -71,19 +117,17 @@ async fn create(
     admins: Vec<String>,
     plan: Option<UsagePlan>,
 ) -> Result<(), Error> {
-    let project = Project {
+    let project = NewProject {
         id,
         api_key: NewKey::generate()?,
         status: ACTIVE.to_owned(),
         admins,
     };
-    let Project { id, api_key, .. } = &project;
+    let NewProject { id, api_key, .. } = &project;
     if !records.create_project(&project).await? {
-        return Err(format!(
-            "there is a project {id:?} already: `project key rotate` gives it a new key"
-        )
-        .into());
+        bail!("there is a project {id:?} already: `project key rotate` gives it a new key");
     }
+    tell!("created the project {id}");
     if let Some(plan) = &plan {
         plan.add(id, api_key).await.map_err(|error| {
             let rotation = rotation(id, Some(plan));
@@ -95,8 +139,8 @@ async fn create(
     hand_over(api_key, plan.as_ref())
 }
 
-/// The new key is on the plan before the project has it, and the old one until then: at no time is a request with
-/// one of them turned away by the gateway that the function would take.
+/// Puts the new key on the plan before the project has it, and removes the old one after that: the gateway never refuses
+/// a key that the function accepts.
 async fn rotate_key(
     records: &Records,
     project: &str,
@@ -106,7 +150,7 @@ async fn rotate_key(
     let api_key = NewKey::generate()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let until = keep_old.map(|keep_old| (now + keep_old).as_secs());
-    // Before the plan's keys are listed: a rotation that takes place since makes this one fail, and so its key is kept.
+    // Read before the plan's keys are listed: another rotation in between makes this one fail, so its key is kept.
     let old = records.key_hash(project).await?;
     let on_plan = match &plan {
         None => None,
@@ -126,10 +170,7 @@ async fn rotate_key(
         // Both keys stay on the plan: the next rotation removes them.
         SetKey::Unknown(error) => {
             let rotation = rotation(project, plan.as_ref());
-            return Err(format!(
-                "{error}. It is unknown which key the project has: run {rotation}"
-            )
-            .into());
+            bail!("{error}. It is unknown which key the project has: run {rotation}");
         }
     }
     match on_plan {

@@ -1,20 +1,21 @@
 //! `sweep`.
 
+use std::process::ExitCode;
 use std::time::SystemTime;
 
 use indicatif::ProgressBar;
 
 use super::print;
-use crate::bucket::Object;
+use crate::bucket::ListedObject;
 use crate::printable::in_line;
 use crate::{Error, Records};
 
 /// Lists what is left over, and deletes it if it is no more than `delete`.
-pub(super) async fn run(delete: Option<usize>, records: &Records) -> Result<(), Error> {
+pub(super) async fn run(delete: Option<usize>, records: &Records) -> Result<ExitCode, Error> {
     let table = &records.config.submissions_table;
     let bucket = &records.config.images_bucket;
     tell!("comparing the bucket {bucket} with the table {table}");
-    // Drawn on a terminal alone.
+    // Drawn only on a terminal.
     let bar = ProgressBar::new_spinner();
     let found = records.find_left_over(SystemTime::now(), |progress| {
         bar.set_message(progress.to_string());
@@ -31,19 +32,17 @@ pub(super) async fn run(delete: Option<usize>, records: &Records) -> Result<(), 
         None if left_over > 0 => tell!("Nothing was deleted: that takes --delete {left_over}."),
         None => {}
         Some(expected) if left_over > expected => {
-            return Err(format!(
+            bail!(
                 "{left_over} are left over, more than the {expected} of --delete: none is deleted"
-            )
-            .into());
+            );
         }
         Some(_) if left_over > 0 && progress.named == 0 => {
-            return Err(format!(
+            bail!(
                 "no record of {table} names any object: is that the right table? None is deleted"
-            )
-            .into());
+            );
         }
         Some(_) => {
-            let mut printed = Ok(());
+            let mut printed = Ok(ExitCode::SUCCESS);
             let deleted = records.delete_left_over(listed, |object| {
                 if printed.is_ok() {
                     printed = print_object("deleted", object);
@@ -56,10 +55,10 @@ pub(super) async fn run(delete: Option<usize>, records: &Records) -> Result<(), 
             );
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
-fn print_object(what: &str, object: &Object) -> Result<(), Error> {
+fn print_object(what: &str, object: &ListedObject) -> Result<ExitCode, Error> {
     let (size, key) = (object.size, in_line(&object.key));
     let modified = object.modified.map(|modified| modified.to_string());
     let modified = modified.unwrap_or_default();

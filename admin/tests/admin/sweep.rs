@@ -1,0 +1,273 @@
+//! What is left over is found, and nothing else is deleted.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use admin::bucket::ListedObject;
+use admin::sweep::Progress;
+use aws_sdk_dynamodb::types::AttributeValue;
+use local::faults::{End, Fault, Operation, When};
+use put_image::domain::ImageField::{IdImage, SelfieImage};
+use put_image::image::Format;
+use put_image::records::attribute::SUBMISSION_ID;
+use rstest::rstest;
+
+use crate::helpers::{App, DEMO, demo_key, text};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Returns what is left over, as it would be some time from now.
+async fn find(app: &App, later: Duration) -> (Progress, Vec<ListedObject>) {
+    let now = SystemTime::now() + later;
+    app.records.find_left_over(now, |_| {}).await.unwrap()
+}
+
+fn keys(left_over: &[ListedObject]) -> Vec<&str> {
+    left_over.iter().map(|object| object.key.as_str()).collect()
+}
+
+fn submissions() -> usize {
+    let sample = local::records::Records::sample().unwrap();
+    sample.submissions.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_finds_what_no_record_names_and_touches_nothing_else() {
+    let app = App::start().await;
+    app.put_demo(4, 1).await;
+    let mut rest = app.objects().await;
+    let left =
+        [(IdImage, 1), (SelfieImage, 2), (SelfieImage, 3)].map(|(field, n)| demo_key(field, n));
+    for key in &left {
+        app.put_object(key).await;
+    }
+    for key in [
+        "backup.tar",
+        "demo-project/demo-submission/idImage/mine.jpg",
+    ] {
+        app.put_object(key).await;
+        rest.push(key.to_owned());
+    }
+    let all = app.objects().await;
+
+    // They are younger than an hour.
+    let (progress, none) = find(&app, Duration::ZERO).await;
+    let expected = Progress {
+        records: submissions(),
+        objects: 9,
+        named: 4,
+        young: 3,
+        foreign: 2,
+        left_over: 0,
+    };
+    assert_eq!((progress, none), (expected, vec![]));
+
+    let (progress, found) = find(&app, 2 * HOUR).await;
+    let expected = Progress {
+        young: 0,
+        left_over: 3,
+        ..expected
+    };
+    assert_eq!(progress, expected);
+    assert_eq!(keys(&found), left);
+    assert_eq!(app.objects().await, all, "nothing is deleted yet");
+
+    let mut deleted = Vec::new();
+    let sweep = app
+        .records
+        .delete_left_over(found, |it| deleted.push(it.key.clone()));
+    assert_eq!(sweep.await.unwrap(), 3);
+    assert_eq!(deleted, left);
+    rest.sort();
+    assert_eq!(app.objects().await, rest);
+    assert_eq!(find(&app, 2 * HOUR).await.0.left_over, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_format_is_swept() {
+    let app = App::start().await;
+    for format in Format::ALL {
+        let key = demo_key(IdImage, 1).replace("jpg", format.extension());
+        app.put_object(&key).await;
+    }
+    assert_eq!(find(&app, 2 * HOUR).await.1.len(), Format::ALL.len());
+}
+
+#[rstest]
+#[case::unknown_format(
+    "demo-project/demo-submission/idImage/00000000-0000-4000-8000-000000000001.webp"
+)]
+#[case::unknown_field(
+    "demo-project/demo-submission/portrait/00000000-0000-4000-8000-000000000001.jpg"
+)]
+#[case::hash_for_uuid("a/b/selfieImage/d41d8cd9-8f00-b204-e980-0998ecf8427e.png")]
+#[case::upper_case_uuid("a/b/idImage/5F0C6B0A-7C1E-4D3F-9A52-0C8D4F6B7E21.jpg")]
+#[case::slash_in_an_id("a/b/c/idImage/00000000-0000-4000-8000-000000000001.jpg")]
+#[case::no_submission("a/idImage/00000000-0000-4000-8000-000000000001.jpg")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_not_understood_is_spared(#[case] key: &str) {
+    let app = App::start().await;
+    app.put_object(key).await;
+    let (progress, found) = find(&app, 2 * HOUR).await;
+    assert_eq!((progress.foreign, found), (1, vec![]));
+    let listed = ListedObject {
+        key: key.to_owned(),
+        size: 0,
+        modified: None,
+    };
+    let deleted = app.records.delete_left_over(vec![listed], |_| {}).await;
+    assert_eq!(deleted.unwrap(), 0);
+    assert_eq!(app.objects().await, [key]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_committed_during_a_sweep_is_spared() {
+    let app = App::start().await;
+    let (late, left) = (demo_key(IdImage, 1), demo_key(IdImage, 2));
+    app.put_object(&late).await;
+    app.put_object(&left).await;
+    let (_, listed) = find(&app, 2 * HOUR).await;
+    assert_eq!(keys(&listed), [&late, &left]);
+    app.name(DEMO, IdImage, &late).await;
+    let deleted = app.records.delete_left_over(listed, |_| {}).await;
+    assert_eq!(deleted.unwrap(), 1);
+    assert_eq!(app.objects().await, [late]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_takes_several_pages() {
+    let app = App::start().await;
+    app.put_demo(1, 1).await;
+    // A page of a scan is at most 1 MB of records, whatever is read of them.
+    let padding = text(&"a".repeat(350 << 10));
+    for n in 0..4 {
+        let id = format!("padded-{n}");
+        app.set(&id, "padding", padding.clone()).await;
+    }
+    // The embedded S3 keeps an object as a file.
+    let bucket = app
+        .folder
+        .path()
+        .join("s3")
+        .join(&app.stack.config.images_bucket);
+    for n in 0..1000 {
+        fs::write(bucket.join(format!("foreign-{n}")), "").unwrap();
+    }
+    let mut pages = Vec::new();
+    let found = app
+        .records
+        .find_left_over(SystemTime::now(), |progress| pages.push(progress.objects));
+    let (progress, _) = found.await.unwrap();
+    assert_eq!(pages, [0, 0, 1000, 1001]);
+    assert_eq!(progress.records, submissions() + 4);
+    assert_eq!((progress.foreign, progress.named), (1000, 1));
+}
+
+/// It doesn't matter which record names an object.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_another_submission_names_is_not_left_over() {
+    let app = App::start().await;
+    app.put_object(&demo_key(IdImage, 1)).await;
+    app.name("second-submission", IdImage, &demo_key(IdImage, 1))
+        .await;
+    let (progress, found) = find(&app, 2 * HOUR).await;
+    assert_eq!((progress.named, found), (1, vec![]));
+}
+
+/// Images whose record goes away between listing and deleting were not listed, and so are not deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_deletes_nothing_that_it_has_not_listed() {
+    let app = App::start().await;
+    app.put_demo(2, 1).await;
+    let named = app.objects().await;
+    app.put_object(&demo_key(IdImage, 1)).await;
+    let (_, listed) = find(&app, 2 * HOUR).await;
+    let delete = app.records.dynamodb.delete_item();
+    let delete = delete.table_name(&app.stack.config.submissions_table);
+    delete.key(SUBMISSION_ID, text(DEMO)).send().await.unwrap();
+    let deleted = app.records.delete_left_over(listed, |_| {}).await;
+    assert_eq!(deleted.unwrap(), 1);
+    assert_eq!(app.objects().await, named);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_that_fails_has_reported_what_it_deleted() {
+    let app = App::start().await;
+    let (faults, records) = app.faults().await;
+    for n in 0..4 {
+        app.put_object(&demo_key(IdImage, n)).await;
+    }
+    let (_, listed) = find(&app, 2 * HOUR).await;
+    faults.inject(Fault {
+        operation: Operation::DeleteObject,
+        when: When::Nth(2),
+        takes_effect: false,
+        end: End::Error(403, "AccessDenied"),
+    });
+    let mut reported = 0;
+    let sweep = records.delete_left_over(listed, |_| reported += 1).await;
+    let error = sweep.unwrap_err().to_string();
+    assert!(
+        error.contains("can't delete") && error.contains("AccessDenied"),
+        "{error}"
+    );
+    assert_eq!((reported, app.objects().await.len()), (3, 1));
+}
+
+/// Makes objects two hours old.
+fn age(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            age(&path);
+        } else {
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(SystemTime::now() - 2 * HOUR).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_deletes_what_is_expected_and_no_more() {
+    let app = App::start().await;
+    let left = [demo_key(IdImage, 1), demo_key(IdImage, 2)];
+    for key in &left {
+        app.put_object(key).await;
+    }
+    app.run("sweep --delete 9")
+        .said("2 objects: 0 named by 4 records, 2 younger than an hour, 0 not ours, 0 left over");
+    age(app.folder.path());
+    app.run("sweep --delete 9").said("is that the right table?");
+    assert_eq!(app.objects().await.len(), 2);
+
+    app.put_demo(1, 1).await;
+    app.run("sweep")
+        .said("Nothing was deleted: that takes --delete 2.");
+    app.run("sweep --delete 1")
+        .said("more than the 1 of --delete: none is deleted");
+    assert_eq!(app.objects().await.len(), 3);
+
+    let swept = app.run("sweep --delete 2");
+    swept.said("2 deleted.");
+    let printed = swept.printed();
+    let deleted: Vec<_> = printed
+        .lines()
+        .filter(|line| line.starts_with("deleted"))
+        .collect();
+    assert!(
+        deleted[0].ends_with(&left[0]) && deleted[1].ends_with(&left[1]),
+        "{printed}"
+    );
+    assert_eq!(app.objects().await.len(), 1);
+}
+
+/// The record that could name an object has something else in the image's place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_record_stops_no_sweep() {
+    let app = App::start().await;
+    app.set(DEMO, IdImage.name(), AttributeValue::Null(true))
+        .await;
+    app.put_object(&demo_key(IdImage, 1)).await;
+    assert_eq!(find(&app, 2 * HOUR).await.1.len(), 1);
+}
