@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod clients;
+mod curl;
 pub mod definition;
 pub mod event;
 pub mod faults;

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::definition::Answer;
 
 /// How many requests are kept.
-const KEPT: usize = 100;
+const KEPT: usize = 50;
 
 /// A response, and what is known of its request.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Exchange {
     pub(crate) answer: Answer,
     /// The size of the request's body, as far as it was read.
     pub(crate) bytes_in: usize,
+    /// The body as arguments of curl.
+    pub(crate) form: Vec<String>,
     pub(crate) steps: Steps,
 }
 
@@ -33,6 +35,7 @@ impl From<Answer> for Exchange {
         Self {
             answer,
             bytes_in: 0,
+            form: Vec::new(),
             steps: Steps::default(),
         }
     }
@@ -42,6 +45,7 @@ impl From<Answer> for Exchange {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Answered {
+    id: String,
     /// Milliseconds since 1970.
     time: u128,
     route: String,
@@ -49,18 +53,28 @@ pub(crate) struct Answered {
     /// The `errorCode`; `ok`, or the message of an answer that is the gateway's own.
     code: String,
     detail: String,
+    is_gateways: bool,
     bytes_in: usize,
     bytes_out: usize,
     milliseconds: f64,
     /// Milliseconds of decode, read, upload and commit, of those that the request came to.
     steps: [Option<f64>; 4],
+    /// Arguments of the curl command that repeats it, the method and the path first.
+    curl: Vec<String>,
 }
 
 impl Answered {
-    pub(crate) fn new(route: String, exchange: &Exchange, elapsed: Duration) -> Self {
+    pub(crate) fn new(
+        id: String,
+        route: String,
+        curl: Vec<String>,
+        exchange: &Exchange,
+        elapsed: Duration,
+    ) -> Self {
         let Exchange {
             answer,
             bytes_in,
+            form: _,
             steps,
         } = exchange;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -87,15 +101,19 @@ impl Answered {
         } = *steps;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
+            id,
             time: now.unwrap_or_default().as_millis(),
             route,
             status: answer.status,
             code: code.to_owned(),
             detail: detail.to_owned(),
+            // The function's own statuses; its errors have a code.
+            is_gateways: !matches!(answer.status, 200 | 400 | 500) || code == "Bad Request",
             bytes_in: *bytes_in,
             bytes_out: answer.body.len(),
             milliseconds: milliseconds(elapsed),
             steps: [decode, read, upload, commit].map(|step| step.map(milliseconds)),
+            curl,
         }
     }
 }
@@ -139,6 +157,10 @@ impl Requests {
             last.truncate(KEPT - 1);
             last.push_front(answered);
         });
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.send_modify(VecDeque::clear);
     }
 
     /// Returns the last requests as they are now and whenever one has come: server-sent events of JSON.

@@ -14,6 +14,7 @@ use put_image::handler::App as Function;
 use put_image::storage::Limits;
 use reqwest::multipart;
 use reqwest::{Client, Response};
+use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -246,4 +247,28 @@ async fn a_function_that_is_out_of_time_answers() {
     )
     .await;
     assert!(app.objects().await.is_empty());
+}
+
+/// The gateway reports the key that it checked, and the function accepts no other.
+#[rstest]
+#[case::the_first_is_unknown(&["unknown", KEY], 403, r#"{"message":"Forbidden"}"#)]
+#[case::the_second_is_unknown(&[KEY, "unknown"], 400, UNKNOWN_PROJECT.1)]
+#[case::the_second_is_another_projects(&[KEY, CLOSED_KEY], 400, UNKNOWN_PROJECT.1)]
+#[tokio::test]
+async fn only_the_api_key_that_was_checked_opens_a_project(
+    #[case] keys: &[&str],
+    #[case] status: u16,
+    #[case] body: &str,
+) {
+    let app = App::start().await;
+    let url = serve(&app, default_rate()).await;
+    let before = app.stored().await;
+    let image = BASE64_STANDARD.encode(images::png(300, 1));
+    let mut put = Client::new().put(&url).multipart(form(&image));
+    for key in keys {
+        put = put.header("x-api-key", *key);
+    }
+    let response = put.send().await.unwrap();
+    assert_answer(response, status, serde_json::from_str(body).unwrap()).await;
+    assert_eq!(app.stored().await, before);
 }
