@@ -57,8 +57,8 @@ pub(crate) struct Answered {
     bytes_in: usize,
     bytes_out: usize,
     milliseconds: f64,
-    /// Milliseconds of decode, read, upload and commit, of those that the request came to.
-    steps: [Option<f64>; 4],
+    /// The steps that the request came to, and their milliseconds.
+    steps: Vec<(&'static str, f64)>,
     /// Arguments of the curl command that repeats it, the method and the path first.
     curl: Vec<String>,
 }
@@ -90,6 +90,7 @@ impl Answered {
             (Some((_, detail)), _) => detail,
             (None, "Forbidden") => "no x-api-key, or one that the gateway doesn't know",
             (None, "Missing Authentication Token") => "not the method and path of the API",
+            (None, "Bad Request") => "the body ended early",
             (None, _) => "",
         };
         let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
@@ -99,6 +100,14 @@ impl Answered {
             upload,
             commit,
         } = *steps;
+        let steps = [
+            ("decode", decode),
+            ("read", read),
+            ("upload", upload),
+            ("commit", commit),
+        ];
+        let steps = steps.into_iter();
+        let steps = steps.filter_map(|(step, taken)| Some((step, milliseconds(taken?))));
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             id,
@@ -112,7 +121,7 @@ impl Answered {
             bytes_in: *bytes_in,
             bytes_out: answer.body.len(),
             milliseconds: milliseconds(elapsed),
-            steps: [decode, read, upload, commit].map(|step| step.map(milliseconds)),
+            steps: steps.collect(),
             curl,
         }
     }
