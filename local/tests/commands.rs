@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -155,4 +156,36 @@ fn damaged_data_is_said_in_a_sentence_and_can_be_started_over() {
         "{said}"
     );
     succeeds(local(folder.path(), "invoke", &["--fresh", EVENT]));
+}
+
+#[test]
+fn nobody_else_can_read_the_data() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let readable_by_others = || {
+        let entries = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap());
+        let mut readable: Vec<_> = entries
+            .filter(|entry| entry.metadata().unwrap().permissions().mode() & 0o077 != 0)
+            .map(|entry| entry.file_name())
+            .collect();
+        readable.sort();
+        readable
+    };
+    succeeds(local(folder.path(), "invoke", &[EVENT]));
+    assert_eq!(
+        fs::metadata(&data).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+    assert!(
+        readable_by_others().is_empty(),
+        "{:?}",
+        readable_by_others()
+    );
+    // As earlier versions left them, beside a file that isn't the stack's.
+    fs::write(data.join("notes"), "").unwrap();
+    for (name, mode) in [("s3", 0o755), ("dynamodb.sqlite", 0o644), ("notes", 0o644)] {
+        fs::set_permissions(data.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    succeeds(local(folder.path(), "show", &[]));
+    assert_eq!(readable_by_others(), ["notes"]);
 }
