@@ -23,7 +23,7 @@ async fn another_projects_submission_is_like_none() {
 async fn only_what_belongs_together_is_carried_out() {
     let app = App::start().await;
     let project = |name: &str| NewProject {
-        id: format!("project-{name}"),
+        project_id: format!("project-{name}"),
         api_key: NewKey::known(&format!("demo-key-{name}")),
         status: "active".to_owned(),
         admins: vec![format!("{name}@example.com")],

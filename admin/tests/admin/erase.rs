@@ -31,7 +31,7 @@ fn erase(app: &App) -> Ran {
 /// Creates a project that the demo administrator administers. Its key has its name in it.
 async fn create_project(app: &App, id: &str) {
     let project = NewProject {
-        id: id.to_owned(),
+        project_id: id.to_owned(),
         api_key: NewKey::known(&format!("key-of-{id}")),
         status: ACTIVE.to_owned(),
         admins: vec!["admin@example.com".to_owned()],
