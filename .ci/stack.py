@@ -1,436 +1,340 @@
 #!/usr/bin/env python3
-"""Makes the stack of template.yaml on a moto_server and compares it with what the contract wants.
+"""The life of the template's stack on a moto_server: created, a parameter changed, one more version, back, removed.
 
     .ci/with-moto python .ci/stack.py [--no-cargo]
 
-`sam deploy` needs an account. Here aws-sam-translator transforms the template as the service does, and moto's
-CloudFormation resolves every property and makes the types that it knows. It leaves out others, and some properties
-of what it makes: what a later step needs of these is made by the services' own APIs, and all of them are compared as
-CloudFormation resolved them. What checkov sees to, such as point-in-time recovery, versions and no public access, is
-left to it. Then, without --no-cargo, the put test and the `admin` command run on these tables, this bucket and this
-usage plan.
+`sam deploy` needs an account. Here SAM's translator expands the template as the service does, and moto's CloudFormation
+resolves every property and makes the types that it knows; what a later step needs of the others is made by the
+services' own APIs. Without --no-cargo, the put test and the `admin` command then run on these tables, this bucket and
+this usage plan. What checkov sees to is left to it, and what callers see to tests/api.
 """
 
 import hashlib
 import io
-import itertools
 import json
 import os
 import re
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
 ACCOUNT, REGION, STACK = "123456789012", "us-east-1", "ci"
-COMMIT = "0123456789ab"
-LOG_GROUP = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:"
-
-# For boto3, for samtranslator, which reads the region when it is imported, and for what cargo runs.
+FIRST, SECOND = "0123456789ab", "abcdef012345"
+# For boto3, for SAM's translator, which reads the region when it is imported, and for what cargo runs.
 os.environ.update(
     AWS_ENDPOINT_URL=os.environ["TEST_DYNAMODB_ENDPOINT"], AWS_REGION=REGION, AWS_DEFAULT_REGION=REGION,
     AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local-secret",
 )
 
 import boto3  # noqa: E402
+from expand import TEMPLATE, expand  # noqa: E402
 from samcli.yamlhelper import yaml_parse  # noqa: E402
-from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader  # noqa: E402
-from samtranslator.translator.transform import transform  # noqa: E402
 
-apigateway, cloudformation, cloudwatch, dynamodb, iam, lambda_, logs, s3, sns = map(
-    boto3.client, "apigateway cloudformation cloudwatch dynamodb iam lambda logs s3 sns".split()
+apigateway, cloudformation, cloudwatch, dynamodb, lambda_, s3, sns = map(
+    boto3.client, "apigateway cloudformation cloudwatch dynamodb lambda s3 sns".split()
 )
-
-ROW_10 = '{"errorCode":"processing_error","message":"Failed to put image."}'
-GATEWAY_RESPONSES = {
-    "REQUEST_TOO_LARGE": ("413", '{"errorCode":"invalid_payload","message":"Fail to parse the input data."}', None),
-    "THROTTLED": ("429", '{"message":"Too Many Requests"}', "'1'"),
-    "QUOTA_EXCEEDED": ("429", '{"message":"Too Many Requests"}', "'3600'"),
-    "DEFAULT_5XX": (None, ROW_10, "'1'"),
-    "INTEGRATION_FAILURE": ("504", ROW_10, "'1'"),
-    "INTEGRATION_TIMEOUT": ("504", ROW_10, "'1'"),
-}
-ACCESS_LOG = (
-    "error.responseType extendedRequestId httpMethod identity.apiKeyId identity.sourceIp integration.requestId "
-    "integrationLatency integrationStatus requestId requestTime resourcePath responseLatency responseLength status "
-    "xrayTraceId"
-)
-METRICS = (
-    "BodyBytes CleanupFailures ColdStarts CommitDuration DecodeDuration ImageBytes Images ReadDuration Requests "
-    "TotalDuration UploadDuration"
-)
-ALARMS = {  # F is the function's name.
-    "ProcessingErrorAlarm": "faults: PutImage Requests FunctionName=F Code=processing_error Sum 300, "
-    "requests: PutImage Requests FunctionName=F Sum 300, share: 100 * FILL(faults, 0) / requests, GreaterThanThreshold 0.1",
-    "FunctionErrorsAlarm": "AWS/Lambda Errors FunctionName=F Sum 300, GreaterThanOrEqualToThreshold 1.0",
-    "GatewayErrorsAlarm": "failed: AWS/ApiGateway 5XXError ApiName=ci Stage=v3 Sum 300, "
-    "faults: PutImage Requests FunctionName=F Code=processing_error Sum 300, "
-    "requests: AWS/ApiGateway Count ApiName=ci Stage=v3 Sum 300, share: 100 * (failed - FILL(faults, 0)) / requests, "
-    "GreaterThanThreshold 1.0",
-    "ThrottlesAlarm": "AWS/Lambda Throttles FunctionName=F Sum 60, GreaterThanOrEqualToThreshold 1.0",
-    "DurationAlarm": "p99: AWS/Lambda Duration FunctionName=F p99 300, share: 100 * p99 / (20 * 1000), "
-    "GreaterThanThreshold 80.0",
-    "CleanupFailuresAlarm": "PutImage CleanupFailures FunctionName=F Sum 3600, GreaterThanOrEqualToThreshold 1.0",
-}
-STAND_INS = {  # What another resource gets that refers to one of these; NAME is its logical ID.
+ALARMS = ["DurationAlarm", "FailuresAlarm", "LeftoversAlarm", "RefusalsAlarm", "ThrottlesAlarm"]
+# What another resource gets that refers to one of these, which moto doesn't make; NAME is its logical ID.
+STAND_INS = {
     "AWS::ApiGateway::Stage": "v3",
-    "AWS::CloudWatch::Alarm": f"{STACK}-NAME",
+    "AWS::CloudWatch::Alarm": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:NAME",
     "AWS::CodeDeploy::Application": "NAME",
     "AWS::CodeDeploy::DeploymentGroup": "NAME",
     "AWS::Lambda::Alias": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:${{PutImageFunction}}:live",
+    # moto's API takes no definition, so it has no method, and moto refuses to deploy it.
+    "AWS::ApiGateway::Deployment": "NAME",
+    # The permission is for the alias, which moto's function doesn't have.
+    "AWS::Lambda::Permission": "NAME",
+    # It makes this one, but doesn't know its number.
     "AWS::Lambda::Version": "1",
 }
-KEPT = (
-    "ApiGatewayAccount ApiGatewayLogRole ImagesBucket ImagesLogBucket ProjectsTable PutImageFunctionVersion "
-    "SubmissionsTable"
-)
+differ = 0
 
 
-def transformed(parameters):
-    """The template as CloudFormation gets it, with an empty archive for the function's code."""
-    archive = io.BytesIO()
-    zipfile.ZipFile(archive, "w").close()
-    s3.create_bucket(Bucket="code")
-    s3.put_object(Bucket="code", Key="code.zip", Body=archive.getvalue())
-    template = yaml_parse((ROOT / "template.yaml").read_text())
-    template["Resources"]["PutImageFunction"]["Properties"]["CodeUri"] = "s3://code/code.zip"
-    return transform(template, dict(parameters), ManagedPolicyLoader(iam))
+def check(what, found, expected):
+    global differ
+    print("ok     " if found == expected else "DIFFERS", what, flush=True)
+    if found != expected:
+        differ += 1
+        print(f"        is        {found}\n        should be {expected}", flush=True)
 
 
-def make(template, parameters, stack_name=STACK):
-    """Makes a stack; the IDs of what moto's CloudFormation made, each resource's properties, and outputs, resolved."""
-    # moto doesn't make these, or doesn't know their attributes, and so would leave out what refers to them.
-    text = json.dumps(template)
-    for name, resource in template["Resources"].items():
-        if stand_in := STAND_INS.get(resource["Type"], "").replace("NAME", name):
-            for reference in ({"Ref": name}, {"Fn::GetAtt": [name, "Version"]}):
-                text = text.replace(json.dumps(reference), json.dumps({"Fn::Sub": stand_in}))
-            text = text.replace(f"${{{name}}}", stand_in)
-    body = json.loads(text)
-    outputs = {}
-    for name, resource in body["Resources"].items():
-        outputs[name + "Properties"] = {"Value": {"Fn::ToJsonString": resource["Properties"]}}
-        # moto's API takes no definition, so it has no method, and moto refuses to deploy it. The permission is
-        # for the alias, which moto's function doesn't have.
-        if resource["Type"] in ("AWS::ApiGateway::Deployment", "AWS::Lambda::Permission"):
-            body["Resources"][name] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
-    body["Outputs"] |= outputs
-    parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
-    cloudformation.create_stack(StackName=stack_name, TemplateBody=json.dumps(body), Parameters=parameters)
-    (stack,) = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
-    resolved = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    made = cloudformation.list_stack_resources(StackName=stack_name)["StackResourceSummaries"]
-    ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in made}
-    properties = {name: json.loads(resolved[name + "Properties"]) for name in template["Resources"]}
-    return ids, properties, {name: resolved.get(name) for name in template["Outputs"]}
+class Release:
+    """The template of a commit, packaged and expanded, as a deployment of it gives it to CloudFormation."""
+
+    def __init__(self, commit):
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as code:
+            code.writestr("bootstrap", commit * (1 + (commit == SECOND)))
+        self.commit, self.code = commit, archive.getvalue()
+        s3.put_object(Bucket="code", Key=commit, Body=self.code)
+
+    def expanded(self, parameters):
+        return yaml_parse(expand(parameters, f"s3://code/{self.commit}"))
+
+    def deploy(self, stack=STACK, **parameters):
+        """Creates or updates a stack. Returns its physical IDs, resolved properties and outputs."""
+        parameters = {"Commit": self.commit, **parameters}
+        template = self.expanded(parameters)
+        text = json.dumps(template)
+        for name, resource in template["Resources"].items():
+            if stand_in := STAND_INS.get(resource["Type"], "").replace("NAME", name):
+                for reference in ({"Ref": name}, {"Fn::GetAtt": [name, "Arn"]}, {"Fn::GetAtt": [name, "Version"]}):
+                    text = text.replace(json.dumps(reference), json.dumps({"Fn::Sub": stand_in}))
+                text = text.replace(f"${{{name}}}", stand_in).replace(f"${{{name}.Arn}}", stand_in)
+        # moto knows no other policy that keeps a resource.
+        body = json.loads(text.replace("RetainExceptOnCreate", "Retain"))
+        for name, resource in body["Resources"].items():
+            body["Outputs"][f"{name}Properties"] = {"Value": {"Fn::ToJsonString": resource["Properties"]}}
+            if resource["Type"] in STAND_INS and resource["Type"] != "AWS::Lambda::Version":
+                body["Resources"][name] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+        exists = [it for it in cloudformation.describe_stacks()["Stacks"] if it["StackName"] == stack]
+        (cloudformation.update_stack if exists else cloudformation.create_stack)(
+            StackName=stack, TemplateBody=json.dumps(body),
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+        )
+        (made,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        resolved = {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
+        resources = cloudformation.list_stack_resources(StackName=stack)["StackResourceSummaries"]
+        ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+        properties = {name: json.loads(resolved[f"{name}Properties"]) for name in template["Resources"]}
+        return ids, properties, {name: resolved.get(name) for name in template["Outputs"]}
 
 
-def complete(properties):
-    """Makes by the services' own APIs what later steps need and moto's CloudFormation leaves out; the plan's ID."""
-    bucket = properties["ImagesBucket"]
-    s3.put_bucket_versioning(Bucket=bucket["BucketName"], VersioningConfiguration=bucket["VersioningConfiguration"])
+def needs(template, name, seen=()):
+    """The resources that CloudFormation makes, or changes, before this one."""
+    resource = template["Resources"][name]
+    text = json.dumps({key: value for key, value in resource.items() if key != "UpdatePolicy"})
+    named = set(re.findall(r'"(\w+)"|\$\{(\w+)', text))
+    direct = {word for pair in named for word in pair if word in template["Resources"]} - {name, *seen}
+    return direct.union(*(needs(template, other, (name, *seen)) for other in direct))
+
+
+def expansion(template):
+    resources = template["Resources"]
+    types = {}
+    for name, resource in resources.items():
+        types.setdefault(resource["Type"], []).append(name)
+    (deployment,) = types["AWS::ApiGateway::Deployment"]
+    check("expanded: one stage, and none that SAM adds", [
+        resources[name]["Properties"]["StageName"] for name in types["AWS::ApiGateway::Stage"]
+    ] + [resources[deployment]["Properties"].get("StageName")], ["v3", None])
+    for name in ("ProjectsTable", "SubmissionsTable", "ImagesBucket"):
+        check(f"expanded: the role may use the key before {name}", "PutImageRole" in needs(template, name), True)
+    check("expanded: the role needs nothing else", needs(template, "PutImageRole"), set())
+    check("expanded: the function may do it all before", "PutImagePolicy" in needs(template, "PutImageFunction"), True)
+    fixed = {"TableName", "BucketName", "RoleName", "AlarmName", "FunctionName", "LogGroupName", "UsagePlanName"}
+    fixed = [name for name, it in resources.items() for key in it.get("Properties", {}) if key in fixed]
+    check("expanded: no name is fixed", [name for name in fixed if "PutImageFunction" not in name], [])
+    kept = {name for name, it in resources.items() if it.get("DeletionPolicy", "Delete") != "Delete"}
+    check("expanded: what outlives the stack", {re.sub("(?<=Version).*", "", name) for name in kept}, {
+        "ImagesBucket", "ImagesBucketPolicy", "ImagesLogBucket", "ImagesLogBucketPolicy", "ProjectsTable",
+        "PutImageFunctionVersion", "SubmissionsTable",
+    })
+    # A rollback of the creation couldn't delete the tables, which are protected.
+    policies = [resources[name]["DeletionPolicy"] for name in types["AWS::DynamoDB::Table"]]
+    check("expanded: a rollback leaves the tables", policies, ["Retain", "Retain"])
+    (version,) = types["AWS::Lambda::Version"]
+
+    def parameters(name):
+        text = json.dumps(resources[name]["Properties"])
+        return set(re.findall(r'(?:"Ref": "|\$\{)(\w+)', text)) & set(template["Parameters"])
+
+    # A reservation is the function's, not the version's.
+    frozen = parameters("PutImageFunction") - parameters(version)
+    check("expanded: another version for each parameter", frozen, {"ReservedConcurrency"})
+
+
+def created(ids, properties, outputs):
+    function, role = properties["PutImageFunction"], ids["PutImageRole"]
+    names = dict(PROJECTS_TABLE="ProjectsTable", SUBMISSIONS_TABLE="SubmissionsTable", IMAGES_BUCKET="ImagesBucket")
+    variables = lambda_.get_function_configuration(FunctionName=ids["PutImageFunction"])["Environment"]["Variables"]
+    named = {variable: ids[name] for variable, name in names.items()} | {"METRICS_NAMESPACE": "PutImage"}
+    check("function: environment", variables, named)
+    # The template declares endpoints, without a value, for `sam local`.
+    check("function: no endpoints", function["Environment"]["Variables"], named)
+    check("function: role", function["Role"], f"arn:aws:iam::{ACCOUNT}:role/{role}")
+    check("function: policy of its role", properties["PutImagePolicy"]["Roles"], [role])
+    table, bucket = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/", f"arn:aws:s3:::{ids['ImagesBucket']}"
+    log = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{ids['LogGroup']}"
+    allowed = properties["PutImagePolicy"]["PolicyDocument"]["Statement"]
+    check("function: what it may do", [(s["Effect"], s["Action"], s["Resource"]) for s in allowed], [
+        ("Allow", "dynamodb:Query", f"{table}{ids['ProjectsTable']}/index/*"),
+        ("Allow", "dynamodb:GetItem", table + ids["SubmissionsTable"]),
+        ("Allow", "dynamodb:UpdateItem", table + ids["SubmissionsTable"]),
+        ("Allow", ["s3:PutObject", "s3:DeleteObject", "s3:GetBucketLocation"], [bucket, f"{bucket}/*"]),
+        ("Allow", ["logs:CreateLogStream", "logs:PutLogEvents"], log),
+        ("Allow", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
+    ])
+    for name in ("ImagesBucket", "ImagesLogBucket"):
+        policy, arn = properties[f"{name}Policy"], f"arn:aws:s3:::{ids[name]}"
+        resources = [s["Resource"] for s in policy["PolicyDocument"]["Statement"]]
+        check(f"{name}: its policy", (policy["Bucket"], resources), (ids[name], [[arn, f"{arn}/*"], f"{arn}/*"]))
+    rules = {rule["Id"]: rule for rule in properties["ImagesBucket"]["LifecycleConfiguration"]["Rules"]}
+    unfinished = rules["AbortMultipartUploads"]["AbortIncompleteMultipartUpload"]
+    check("ImagesBucket: unfinished uploads", unfinished, {"DaysAfterInitiation": 1})
+    stream = dynamodb.describe_table(TableName=ids["SubmissionsTable"])["Table"]
+    check("stream: keys alone", stream["StreamSpecification"]["StreamViewType"], "KEYS_ONLY")
+    check("stream: output", outputs["SubmissionsStream"], stream["LatestStreamArn"])
+    (stage,) = (it for it in properties.values() if "AccessLogSetting" in it)
+    logged = json.loads(stage["AccessLogSetting"]["Format"])
+    check("API: logs no key", [name for name, value in logged.items() if value == "$context.identity.apiKey"], [])
+    check("API: TLS", (properties["Api"]["SecurityPolicy"], properties["Api"]["EndpointAccessMode"]),
+          ("SecurityPolicy_TLS13_1_2_2021_06", "STRICT"))
+    group = properties["PutImageFunctionDeploymentGroup"]["AlarmConfiguration"]["Alarms"]
+    stopping = ["FailuresAlarm", "RefusalsAlarm", "DurationAlarm"]
+    check("deployment: alarms", [it["Name"].split(":")[-1] for it in group], stopping)
+    check("outputs: version", outputs["Version"].partition(" ")[2], f"({FIRST})")
+    # moto doesn't make the usage plan.
+    check("outputs: each is there", [name for name, value in outputs.items() if not value], ["UsagePlanId"])
+
+
+def operation(ids, properties, topic):
+    """The alarms and the dashboard: CloudWatch takes them, and what they name is documented."""
     for name in ALARMS:
-        cloudwatch.put_metric_alarm(**properties[name])
+        cloudwatch.put_metric_alarm(AlarmName=name, **properties[name])
+    made = cloudwatch.describe_alarms()["MetricAlarms"]
+    check("alarms", sorted(alarm["AlarmName"] for alarm in made), ALARMS)
+    check("alarms: where they go", {(*it["AlarmActions"], *it["OKActions"]) for it in made}, {(topic, topic)})
+    body = cloudwatch.get_dashboard(DashboardName=STACK)["DashboardBody"]
+    widgets = json.loads(body)["widgets"]
+    shown = sorted(arn.split(":")[-1] for arn in widgets[0]["properties"]["alarms"])
+    check("dashboard: five widgets, the first of all alarms", (len(widgets), shown), (5, ALARMS))
+    ours = [stat["Metric"] for alarm in made for part in alarm.get("Metrics", []) if (stat := part.get("MetricStat"))]
+    ours = {it["MetricName"] for it in [*ours, *made] if it.get("Namespace") == "PutImage"}
+    ours |= set(re.findall(r"\w+Duration|ColdStarts|CleanupFailures|(?<=MetricName=\")\w+", body.replace("\\", "")))
+    manual = (TEMPLATE.parent / "docs/operating.md").read_text()
+    check("metrics: documented", [name for name in sorted(ours) if f"`{name}`" not in manual], [])
+    named = set(re.findall(r"FunctionName(?:\\*\", \\*\"|=\\*\")([\w-]+)", body))
+    check("metrics: of this function", named, {ids["PutImageFunction"]})
+
+
+def usage_plan(properties):
+    """moto's CloudFormation doesn't make it. API Gateway's own names begin in lower case."""
+    def camel_case(value):
+        if isinstance(value, dict):
+            return {name[0].lower() + name[1:]: camel_case(value) for name, value in value.items()}
+        return [camel_case(value) for value in value] if isinstance(value, list) else value
+
     return apigateway.create_usage_plan(name=STACK, **camel_case(properties["UsagePlan"]))["id"]
 
 
-def camel_case(value):
-    """API Gateway's own names begin in lower case, CloudFormation's in upper case."""
-    if isinstance(value, dict):
-        return {name[0].lower() + name[1:]: camel_case(value) for name, value in value.items()}
-    return [camel_case(value) for value in value] if isinstance(value, list) else value
+def life(topic):
+    first = Release(FIRST)
+    expansion(first.expanded({}))
+    ids, properties, outputs = first.deploy(AlarmTopicArn=topic)
+    created(ids, properties, outputs)
+    operation(ids, properties, topic)
+
+    # moto can change a function and a bucket, but neither a table nor a log group: for these, a second stack.
+    parameters = {"MemorySize": "1024", "ReplacedImageDays": "7", "RefusedPercent": "20"}
+    changed, properties, _ = first.deploy(AlarmTopicArn=topic, **parameters)
+    check("a parameter changed: nothing is replaced", changed, ids)
+    memory = lambda_.get_function_configuration(FunctionName=ids["PutImageFunction"])["MemorySize"]
+    check("a parameter changed: the function's memory", memory, 1024)
+    check("a parameter changed: threshold", int(properties["RefusalsAlarm"]["Threshold"]), 20)
+    own_parameters(first)
+
+    second = Release(SECOND)
+    (one,), (other,) = ([n for n in it.expanded({})["Resources"] if "FunctionVersion" in n] for it in (first, second))
+    check("one more version: another resource", one == other, False)
+
+    def deployed(what, release, **parameters):
+        # moto publishes a version before it changes the function, so that only $LATEST shows what was deployed.
+        ids, properties, outputs = release.deploy(AlarmTopicArn=topic, **parameters)
+        size = lambda_.get_function_configuration(FunctionName=ids["PutImageFunction"])["CodeSize"]
+        check(f"{what}: code", size, len(release.code))
+        check(f"{what}: outputs", outputs["Version"].partition(" ")[2], f"({release.commit})")
+        return properties
+
+    deployed("one more version", second)
+    properties = deployed("back", first, DeploymentPreference="AllAtOnce")
+    return ids, properties
 
 
-def as_numbers(settings):
-    """A parameter of the type Number is a text where it is referred to."""
-    return [{n: int(v) if str(v).isdigit() else v for n, v in setting.items()} for setting in settings]
-
-
-def tables(properties):
-    """What the function doesn't see of them. tests/api/template.rs compares keys, indexes and names."""
-    for name in ("ProjectsTable", "SubmissionsTable"):
-        table = properties[name]
-        yield f"{name}: encryption", table["SSESpecification"], {"SSEEnabled": True, "SSEType": "KMS"}
-        yield f"{name}: protected from deletion", table["DeletionProtectionEnabled"], True
-
-
-def buckets(ids, properties):
-    images, log = ids["ImagesBucket"], ids["ImagesLogBucket"]
-    yield "ImagesBucket: log", properties["ImagesBucket"]["LoggingConfiguration"], {"DestinationBucketName": log}
-    replaced = {"NoncurrentVersionExpiration": {"NoncurrentDays": 30}, "ExpiredObjectDeleteMarker": True}
-    delivery = {
-        "Sid": "DeliverLogs", "Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"},
-        "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{log}/*", "Condition": {
-            "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{images}"}, "StringEquals": {"aws:SourceAccount": ACCOUNT},
-        },
-    }
-    write_once = {
-        "Sid": "WriteOnce", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
-        "Resource": f"arn:aws:s3:::{images}/*", "Condition": {
-            "Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"},
-        },
-    }
-    for name, lifecycle, others in (
-        ("ImagesBucket", {"Id": "ExpireReplacedImages", **replaced}, [write_once]),
-        ("ImagesLogBucket", {"Id": "ExpireLogs", "ExpirationInDays": 90}, [delivery]),
-    ):
-        bucket, policy, arn = properties[name], properties[f"{name}Policy"], f"arn:aws:s3:::{ids[name]}"
-        tls_only = {
-            "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, f"{arn}/*"],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-        (encryption,) = s3.get_bucket_encryption(Bucket=ids[name])["ServerSideEncryptionConfiguration"]["Rules"]
-        yield f"{name}: encryption", encryption["ApplyServerSideEncryptionByDefault"], {"SSEAlgorithm": "AES256"}
-        yield f"{name}: owner", bucket["OwnershipControls"]["Rules"], [{"ObjectOwnership": "BucketOwnerEnforced"}]
-        yield f"{name}: lifecycle", bucket["LifecycleConfiguration"]["Rules"], [{"Status": "Enabled", **lifecycle}]
-        yield f"{name}: policy of this bucket", policy["Bucket"], ids[name]
-        yield f"{name}: policy", policy["PolicyDocument"]["Statement"], [tls_only, *others]
-
-
-def function(ids, properties):
-    name, role = ids["PutImageFunction"], ids["PutImageRole"]
-    made, resolved = lambda_.get_function_configuration(FunctionName=name), properties["PutImageFunction"]
-    names = dict(PROJECTS_TABLE="ProjectsTable", SUBMISSIONS_TABLE="SubmissionsTable", IMAGES_BUCKET="ImagesBucket")
-    variables = {variable: ids[name] for variable, name in names.items()} | {"METRICS_NAMESPACE": "PutImage"}
-    yield "function: environment", made["Environment"]["Variables"], variables
-    yield "function: role", made["Role"], f"arn:aws:iam::{ACCOUNT}:role/{role}"
-    yield "function: runtime", (made["Runtime"], resolved["Architectures"]), ("provided.al2023", ["arm64"])
-    yield "function: memory and timeout", (made["MemorySize"], made["Timeout"]), (512, 20)
-    yield "function: tracing", resolved["TracingConfig"], {"Mode": "Active"}
-    yield "function: log", resolved["LoggingConfig"], {"LogFormat": "JSON", "LogGroup": ids["LogGroup"]}
-    (policy,) = properties["PutImageRole"]["Policies"]
-    allowed = policy["PolicyDocument"]["Statement"]
-    table, bucket = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/ci-", f"arn:aws:s3:::{ids['ImagesBucket']}"
-    yield "function: what it may do", [(s["Effect"], s["Action"], s["Resource"]) for s in allowed], [
-        ("Allow", "dynamodb:Query", [f"{table}projects/index/{i}-index" for i in ("apiKeyHash", "previousApiKeyHash")]),
-        ("Allow", "dynamodb:GetItem", f"{table}submissions"),
-        ("Allow", "dynamodb:UpdateItem", f"{table}submissions"),
-        ("Allow", "s3:PutObject", f"{bucket}/*"),
-        ("Allow", "s3:DeleteObject", f"{bucket}/*"),
-        ("Allow", "s3:GetBucketLocation", bucket),
-        ("Allow", ["logs:CreateLogStream", "logs:PutLogEvents"], LOG_GROUP + ids["LogGroup"]),
-        ("Allow", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
-    ]
-    conditions = {s["Sid"]: s["Condition"] for s in allowed if "Condition" in s}
-    images = ["idImage", "idBackImage", "selfieImage", "addressImage"]
-    attributes = {
-        "FindProject": ["projectId", "apiKeyHash", "previousApiKeyHash", "previousApiKeyUntil", "status", "admins"],
-        "ReadSubmission": ["submissionId", "projectId", *images],
-        "CommitImages": ["submissionId", "projectId", "idType", *images, "updatedAt", "updatedBy"],
-    }
-    for sid, names in attributes.items():
-        returned = {"dynamodb:ReturnValues": "NONE"} if sid == "CommitImages" else {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
-        only = {"ForAllValues:StringEquals": {"dynamodb:Attributes": names}, "StringEqualsIfExists": returned}
-        yield f"function: attributes of {sid}", conditions[sid], only
-    for sid in ("UploadImage", "DeleteReplacedImage", "WarmUp"):
-        yield f"function: account of {sid}", conditions[sid], {"StringEquals": {"aws:ResourceAccount": ACCOUNT}}
-    yield "function: reserved concurrency", resolved.get("ReservedConcurrentExecutions"), None
-    yield "function: its role's policies", iam.list_role_policies(RoleName=role)["PolicyNames"], ["PutImage"]
-    yield "function: no other policies", iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"], []
-    retention = {group["logGroupName"]: group["retentionInDays"] for group in logs.describe_log_groups()["logGroups"]}
-    yield "retention of logs", retention, {ids["LogGroup"]: 90, ids["AccessLogGroup"]: 90}
-
-
-def deployment(ids, template, properties, outputs):
-    resources = template["Resources"]
-    by_type = {resource["Type"]: name for name, resource in resources.items()}
-    version, alias = by_type["AWS::Lambda::Version"], by_type["AWS::Lambda::Alias"]
-    group = properties["PutImageFunctionDeploymentGroup"]
-    function = ids["PutImageFunction"]
-    leads_to = {"Name": "live", "FunctionName": function, "FunctionVersion": "1"}
-    yield "alias", properties[alias], leads_to
-    yield "alias: how it moves", resources[alias]["UpdatePolicy"], {
-        "CodeDeployLambdaAliasUpdate": {
-            "ApplicationName": {"Ref": "ServerlessDeploymentApplication"},
-            "DeploymentGroupName": {"Ref": "PutImageFunctionDeploymentGroup"},
-        }
-    }
-    described = f"{COMMIT}: 512 MB, 20 s, arm64, ci-projects"
-    yield "version: description", properties[version]["Description"], described
-    yield "version: outlives its replacement", resources[version].get("UpdateReplacePolicy"), "Retain"
-    referred = [
-        set(re.findall(r'(?:"Ref": "|\$\{)(\w+)', json.dumps(resources[name]["Properties"]))) & set(template["Parameters"])
-        for name in ("PutImageFunction", version)
-    ]
-    # A reservation is the function's, not the version's.
-    yield "version: a new one for each parameter", referred[0] - referred[1], {"ReservedConcurrency"}
-    yield "deployment: how fast", group["DeploymentConfigName"], "CodeDeployDefault.LambdaCanary10Percent15Minutes"
-    yield "deployment: alarms", group["AlarmConfiguration"], {
-        "Enabled": True, "Alarms": [
-            {"Name": f"{STACK}-{alarm}Alarm"} for alarm in ("ProcessingError", "FunctionErrors", "GatewayErrors", "Duration")
-        ],
-    }
-    events = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
-    yield "deployment: is undone", group["AutoRollbackConfiguration"], {"Enabled": True, "Events": events}
-    role = f"arn:aws:iam::{ACCOUNT}:role/{ids['CodeDeployServiceRole']}"
-    yield "deployment: role", group["ServiceRoleArn"], role
-    pattern = template["Parameters"]["Commit"]["AllowedPattern"]
-    taken = [commit for commit in (COMMIT, "unknown", "", "HEAD") if re.search(pattern, commit)]
-    yield "commit: what is taken", taken, [COMMIT, "unknown"]
-    yield "outputs: version", outputs["Version"].partition(" ")[2], f"({COMMIT})"
-    named = [outputs[name] for name in ("Function", "DeploymentApplication", "DeploymentGroup")]
-    names = [function, "ServerlessDeploymentApplication", "PutImageFunctionDeploymentGroup"]
-    yield "outputs: what a rollback needs", named, names
-
-
-def api(ids, properties, plan):
-    (stage,) = (p for p in properties.values() if "AccessLogSetting" in p)
-    callers = [p for p in properties.values() if p.get("Action") == "lambda:InvokeFunction"]
-    definition, log = properties["Api"]["Body"], stage["AccessLogSetting"]
-    paths = definition["paths"].items()
-    routes = [(method, path, route.get("security")) for path, methods in paths for method, route in methods.items()]
-    key = {"type": "apiKey", "name": "x-api-key", "in": "header"}
-    answers = definition["x-amazon-apigateway-gateway-responses"]
-    retry_after = "gatewayresponse.header.Retry-After"
-    answers = {
-        n: (a.get("statusCode"), a["responseTemplates"]["application/json"], a["responseParameters"].get(retry_after))
-        for n, a in answers.items()
-    }
-    integration = definition["paths"]["/Image"]["put"]["x-amazon-apigateway-integration"]
-    alias = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{ids['PutImageFunction']}:live"
-    invocations = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{alias}/invocations"
-    source = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{ids['Api']}/*/PUT/Image"
-    yield "API: routes, each with a key", routes, [("put", "/Image", [{"api_key": []}])]
-    yield "API: where the key is", definition["securityDefinitions"], {"api_key": key}
-    yield "API: text, not binary", definition.get("x-amazon-apigateway-binary-media-types"), None
-    yield "API: its own answers", answers, GATEWAY_RESPONSES
-    yield "API: it calls the alias", (integration["type"], integration["uri"]), ("aws_proxy", invocations)
-    yield "API: it may call the alias", [p["FunctionName"] for p in callers], [alias]
-    yield "API: who calls the function", [p["Principal"] for p in callers], ["apigateway.amazonaws.com"]
-    yield "API: by which route", [p["SourceArn"] for p in callers], [source]
-    yield "API: stage", (stage["StageName"], stage["TracingEnabled"]), ("v3", True)
-    throttle = {"ResourcePath": "/*", "HttpMethod": "*", "ThrottlingRateLimit": 5000, "ThrottlingBurstLimit": 5000}
-    yield "API: throttle of all keys", as_numbers(stage["MethodSettings"]), [throttle]
-    yield "API: where it logs", log["DestinationArn"], LOG_GROUP + ids["AccessLogGroup"]
-    yield "API: what it logs", sorted(json.loads(log["Format"]).values()), [f"$context.{v}" for v in ACCESS_LOG.split()]
-    logger = f"arn:aws:iam::{ACCOUNT}:role/{ids['ApiGatewayLogRole']}"
-    yield "API: who logs", properties["ApiGatewayAccount"], {"CloudWatchRoleArn": logger}
-    made = apigateway.get_usage_plan(usagePlanId=plan)
-    yield "usage plan: stages", made["apiStages"], [{"apiId": ids["Api"], "stage": "v3"}]
-    yield "usage plan: throttle", made["throttle"], {"rateLimit": 5000, "burstLimit": 5000}
-    yield "usage plan: quota", made["quota"], {"limit": 500000, "period": "DAY"}
-
-
-def operation(ids, topic):
-    name = ids["PutImageFunction"]
-
-    def metric(stat):
-        found = stat["Metric"]
-        dimensions = [f"{d['Name']}={d['Value']}".replace(name, "F") for d in found["Dimensions"]]
-        return " ".join([found["Namespace"], found["MetricName"], *dimensions, stat["Stat"], str(stat["Period"])])
-
-    made = {alarm["AlarmName"]: alarm for alarm in cloudwatch.describe_alarms()["MetricAlarms"]}
-    for title, expected in ALARMS.items():
-        alarm = made[f"{STACK}-{title}"]
-        parts = sorted(
-            f"{part['Id']}: {part.get('Expression') or metric(part['MetricStat'])}" for part in alarm.get("Metrics", [])
-        ) or [metric({"Metric": alarm, "Stat": alarm["Statistic"], "Period": alarm["Period"]})]
-        threshold = f"{alarm['ComparisonOperator']} {alarm['Threshold']}"
-        yield f"{title}: what it watches", ", ".join([*parts, threshold]), expected
-        yield f"{title}: where it goes", (alarm["AlarmActions"], alarm["TreatMissingData"]), ([topic], "notBreaching")
-        yield f"{title}: leads to the runbook", "docs/runbook.md" in alarm["AlarmDescription"], True
-    body = cloudwatch.get_dashboard(DashboardName=STACK)["DashboardBody"]
-    (alarms, *graphs) = [widget["properties"] for widget in json.loads(body)["widgets"]]
-    yield "dashboard: alarms", sorted(alarms["alarms"]), sorted(alarm["AlarmArn"] for alarm in made.values())
-    graphed = {metric for metric in METRICS.split() if re.search(rf'\b{metric}\b', json.dumps(graphs))}
-    yield "dashboard: metrics", sorted(graphed), METRICS.split()
-    functions = set(re.findall(r'FunctionName(?:\\*", "|=\\*")([^"\\]+)', json.dumps(graphs)))
-    yield "dashboard: function", functions, {name}
-
-
-def own_parameters():
+def own_parameters(release):
     """A stack with a key and a reservation of one's own, deployed all at once."""
     key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/own"
-    parameters = {"Prefix": "own-", "KmsKeyArn": key, "ReservedConcurrency": "50", "DeploymentPreference": "AllAtOnce"}
-    _, properties, _ = make(transformed(parameters), parameters, "own")
-    for name in ("ProjectsTable", "SubmissionsTable"):
-        encryption = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
-        yield f"own key: {name}", properties[name]["SSESpecification"], encryption
-    (rule,) = properties["ImagesBucket"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    yield "own key: ImagesBucket", rule, {
-        "BucketKeyEnabled": True, "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key},
-    }
-    for name in ("LogGroup", "AccessLogGroup"):
-        yield f"own key: {name}", properties[name]["KmsKeyId"], key
-    (statement,) = properties["UseKmsKey"]["PolicyDocument"]["Statement"]
-    yield "own key: what the function may do", (statement["Action"], statement["Resource"]), (
-        ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], key,
+    ids, properties, _ = release.deploy(
+        "own", KmsKeyArn=key, ReservedConcurrency="50", LogRetentionDays="30", RecoveryPeriodInDays="7",
+        DeploymentPreference="AllAtOnce",
     )
-    via = [f"{service}.{REGION}.amazonaws.com" for service in ("s3", "dynamodb")]
-    yield "own key: by way of", statement["Condition"], {"StringEquals": {"kms:ViaService": via}}
-    group = properties["PutImageFunctionDeploymentGroup"]
-    yield "all at once", group["DeploymentConfigName"], "CodeDeployDefault.LambdaAllAtOnce"
-    yield "all at once: no alarm stops it", group["AlarmConfiguration"], {}
-    yield "reserved concurrency", int(properties["PutImageFunction"]["ReservedConcurrentExecutions"]), 50
+    (statement,) = properties["PutImageRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    check("own key: allowed", statement["Resource"], key)
+    for name in ("ProjectsTable", "SubmissionsTable"):
+        table = properties[name]
+        encryption = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+        check(f"own key: {name}", table["SSESpecification"], encryption)
+        days = table["PointInTimeRecoverySpecification"]["RecoveryPeriodInDays"]
+        check(f"recovery of {name}", int(days), 7)
+    (rule,) = properties["ImagesBucket"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    check("own key: ImagesBucket", rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"], key)
+    groups = [properties[name] for name in ("LogGroup", "AccessLogGroup")]
+    check("own key: logs", [(it["KmsKeyId"], int(it["RetentionInDays"])) for it in groups], [(key, 30)] * 2)
+    check("reserved concurrency", int(properties["PutImageFunction"]["ReservedConcurrentExecutions"]), 50)
+    check("all at once: no alarm stops it", properties["PutImageFunctionDeploymentGroup"]["AlarmConfiguration"], {})
+    remove("own", ids)
 
 
-def admin(plan, ids, variables):
-    """A project is made and its key changed, and a submission made, by the command that operators use."""
-
-    # All members, as the put test does: cargo then builds nothing twice.
-    subprocess.run(["cargo", "build", "--quiet", "--locked"], cwd=ROOT, check=True)
-
-    def run(*arguments):
-        command = [ROOT / "target/debug/admin", *arguments]
-        env = os.environ | variables
-        return subprocess.run(command, cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-    def registered(what, printed):
-        key = printed.removesuffix("\n")
-        yield f"{what}: prints the key alone", bool(re.fullmatch(r"\S{20,}", key)), True
-        item = dynamodb.get_item(TableName=ids["ProjectsTable"], Key={"projectId": {"S": "acme"}})["Item"]
-        yield f"{what}: hash of the key", item["apiKeyHash"], {"S": hashlib.sha256(key.encode()).hexdigest()}
-        yield f"{what}: the key is stored nowhere", key in json.dumps(item), False
-        on_plan = [k["id"] for k in apigateway.get_usage_plan_keys(usagePlanId=plan)["items"]]
-        values = {k["id"]: k["value"] for k in apigateway.get_api_keys(includeValues=True)["items"]}
-        yield f"{what}: API Gateway's keys", list(values.values()), [key]
-        # moto leaves a key that was deleted on its plan.
-        yield f"{what}: keys on the usage plan", [key for key in on_plan if key in values], list(values)
-
-    created = run("project", "create", "acme", "--admin", "admin@acme.example", "--usage-plan", plan)
-    yield from registered("project create", created)
-    run("submission", "create", "S-1", "--project", "acme")
-    yield "submission show", "acme" in run("submission", "show", "S-1"), True
-    rotated = run("project", "key", "rotate", "acme", "--usage-plan", plan)
-    yield "project key rotate: another key", rotated != created, True
-    yield from registered("project key rotate", rotated)
-    run("sweep")
+def remove(stack, ids):
+    cloudformation.delete_stack(StackName=stack)
+    tables = dynamodb.list_tables()["TableNames"]
+    check("removed: the tables stay", [ids[n] in tables for n in ("ProjectsTable", "SubmissionsTable")], [True, True])
+    buckets = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+    check("removed: the buckets stay", {ids["ImagesBucket"], ids["ImagesLogBucket"]} <= buckets, True)
+    functions = [function["FunctionName"] for function in lambda_.list_functions()["Functions"]]
+    check("removed: the function goes", ids["PutImageFunction"] in functions, False)
 
 
 def put_test(variables):
     """The function puts images, and replaces them, in these tables and this bucket."""
     test = "samples::put_requests_succeed_and_store_the_drawings"
     command = ["cargo", "test", "--locked", "--test", "api", "--", "--exact", test]
-    yield "put test", subprocess.run(command, cwd=ROOT, env=os.environ | variables).returncode, 0
+    check("put test", subprocess.run(command, cwd=TEMPLATE.parent, env=os.environ | variables).returncode, 0)
+
+
+def admin(plan, ids, variables):
+    """A project is registered and its key rotated, and a submission created, by the command that operators use."""
+    # All members, as the put test does: cargo then builds nothing twice.
+    subprocess.run(["cargo", "build", "--quiet", "--locked"], cwd=TEMPLATE.parent, check=True)
+
+    def run(*arguments):
+        command = [TEMPLATE.parent / "target/debug/admin", *arguments]
+        return subprocess.run(command, env=os.environ | variables, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+    def registered(what, printed):
+        key = printed.removesuffix("\n")
+        check(f"{what}: prints the key alone", bool(re.fullmatch(r"\S{20,}", key)), True)
+        item = dynamodb.get_item(TableName=ids["ProjectsTable"], Key={"projectId": {"S": "acme"}})["Item"]
+        check(f"{what}: hash of the key", item["apiKeyHash"], {"S": hashlib.sha256(key.encode()).hexdigest()})
+        check(f"{what}: the key is stored nowhere", key in json.dumps(item), False)
+        values = {k["id"]: k["value"] for k in apigateway.get_api_keys(includeValues=True)["items"]}
+        check(f"{what}: API Gateway's keys", list(values.values()), [key])
+        # moto leaves a key that was deleted on its plan.
+        on_plan = [k["id"] for k in apigateway.get_usage_plan_keys(usagePlanId=plan)["items"]]
+        check(f"{what}: keys on the usage plan", [key for key in on_plan if key in values], list(values))
+
+    created = run("project", "create", "acme", "--admin", "admin@acme.example", "--usage-plan", plan)
+    registered("project create", created)
+    run("submission", "create", "S-1", "--project", "acme")
+    check("submission show", "acme" in run("submission", "show", "S-1"), True)
+    rotated = run("project", "key", "rotate", "acme", "--usage-plan", plan)
+    check("project key rotate: another key", rotated != created, True)
+    registered("project key rotate", rotated)
+    run("sweep")
+    erase = ["submission", "erase", "S-1", "--project", "acme", "--yes", "--wait", "0", "--approved-by", "Jane Doe"]
+    line = "erased the record and 0 versions and delete markers of S-1, approved by Jane Doe\n"
+    check("submission erase: who approved it", run(*erase), line)
 
 
 def main():
-    topic = sns.create_topic(Name="alarms")["TopicArn"]
-    parameters = {"Prefix": "ci-", "AlarmTopicArn": topic, "Commit": COMMIT}
-    template = transformed(parameters)
-    ids, properties, outputs = make(template, parameters)
-    plan = complete(properties)
-    resources = template["Resources"]
-    left_out = {resource["Type"] for name, resource in resources.items() if name not in ids}
-    print("moto's CloudFormation did not make:", ", ".join(sorted(left_out)))
-    outlive = [name for name, resource in resources.items() if resource.get("DeletionPolicy", "Delete") != "Delete"]
-    # SAM adds a hash to the version's name.
-    outlive = sorted(re.sub("(?<=Version)[0-9a-f]{10}$", "", name) for name in outlive)
-    checks = [
-        tables(properties), buckets(ids, properties), function(ids, properties),
-        deployment(ids, template, properties, outputs), api(ids, properties, plan), operation(ids, topic),
-        own_parameters(), [("what outlives the stack", outlive, KEPT.split())],
-    ]
+    s3.create_bucket(Bucket="code")
+    ids, properties = life(sns.create_topic(Name="alarms")["TopicArn"])
     if "--no-cargo" not in sys.argv:
         variables = properties["PutImageFunction"]["Environment"]["Variables"]
-        checks += [put_test(variables), admin(plan, ids, variables)]
-    differ = 0
-    for what, found, expected in itertools.chain.from_iterable(checks):
-        print("ok     " if found == expected else "DIFFERS", what, flush=True)
-        if found != expected:
-            differ += 1
-            print(f"        is        {found}\n        should be {expected}", flush=True)
+        put_test(variables)
+        admin(usage_plan(properties), ids, variables)
+    remove(STACK, ids)
     sys.exit(f"{differ} differ" if differ else 0)
 
 

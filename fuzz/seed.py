@@ -43,11 +43,17 @@ INPUTS = {
     "form/preamble": b"x\r\n" + FORM.encode() + b"y",
     "form/headers": part("a", "", "; name*=x\r\nContent-Type: text/plain").encode() + b"--b--",
     "form/tricks": part("a", "1", '; filename="x; name=evil "').encode() + b"--b \r\n\r\n--b--",
+    "form/decoy": part("note", "x\n--b\nContent-Disposition: form-data; name=admin\n\n1\n--b--").encode() + FORM.encode(),
+    "form/nested": part("note", "--c\r\n\r\n1\r\n--c--", "\r\nContent-Type: multipart/mixed; boundary=c").encode() + FORM.encode(),
+    "form/continued": part("note", "1", '; name*0="ad"; name*1="min"').encode() + b"--b--",
     "event/text": json.dumps({**REST, "headers": HEADERS, "body": FORM, "isBase64Encoded": False}).encode(),
     "event/base64": json.dumps(
         {**HTTP, "headers": HEADERS, "body": base64.b64encode(FORM.encode()).decode(), "isBase64Encoded": True}
     ).encode(),
     "event/multi": json.dumps({**REST, "multiValueHeaders": {k: [v] for k, v in HEADERS.items()}, "body": "\u00e9\u2028"}).encode(),
+    "event/odd": json.dumps(
+        {**HTTP, "headers": {**HEADERS, "host": "a b:99999", "x-forwarded-proto": ","}, "rawQueryString": '"', "body": FORM}
+    ).encode(),
     "event/damaged": b'{"headers":null,"body":"\\ud83d","isBase64Encoded":"x"}',
 }
 

@@ -1,4 +1,5 @@
-//! The function's own settings. Region, credentials and endpoints are the AWS SDK's to read.
+//! The function's own settings. Region, credentials and endpoints are the AWS SDK's to read; it panics at an empty
+//! endpoint, so that one is refused here.
 
 use std::env;
 
@@ -18,12 +19,16 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], which names the first that is missing or empty.
+    /// [`ConfigError`], which names the first variable that is missing, or empty where it mustn't be.
     pub fn from_env() -> Result<Self, ConfigError> {
         let required = |name| {
             let value = env::var(name).ok().filter(|value| !value.is_empty());
-            value.ok_or(ConfigError(name))
+            value.ok_or(ConfigError::Missing(name))
         };
+        let is_empty = |name: &&str| env::var_os(name).is_some_and(|url| url.is_empty());
+        if let Some(name) = ENDPOINTS.into_iter().find(is_empty) {
+            return Err(ConfigError::EmptyEndpoint(name));
+        }
         Ok(Self {
             projects_table: required("PROJECTS_TABLE")?,
             submissions_table: required("SUBMISSIONS_TABLE")?,
@@ -32,9 +37,22 @@ impl Config {
     }
 }
 
-/// A required environment variable is missing or empty.
+/// The endpoints that the AWS SDK reads for the function's clients.
+const ENDPOINTS: [&str; 3] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+];
+
+/// An environment variable can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the environment variable {0} is missing or empty: set it to the name that the template gives"
-)]
-pub struct ConfigError(&'static str);
+pub enum ConfigError {
+    /// A required variable is missing or empty.
+    #[error(
+        "the environment variable {0} is missing or empty: set it to the name that the template gives"
+    )]
+    Missing(&'static str),
+    /// An endpoint is empty.
+    #[error("the environment variable {0} is empty: set it to a URL, or remove it")]
+    EmptyEndpoint(&'static str),
+}

@@ -5,6 +5,7 @@ use std::fmt;
 
 use lambda_http::http::StatusCode;
 
+use crate::domain::{ImageField, TextHint};
 use crate::form::FormError;
 
 /// Why a request was not carried out, by the rows of the contract's table.
@@ -26,20 +27,23 @@ pub enum Error {
     #[error("x-api-key: the key's project is not active")]
     InactiveProject,
     /// Row 5: not an administrator of the project.
-    #[error("admin: not an administrator of the project")]
-    InvalidAdmin,
+    #[error("admin: {}", hint_or(*.0, "not an administrator of the project"))]
+    InvalidAdmin(Option<TextHint>),
     /// Row 6: no such submission in the project.
-    #[error("submissionId: no such submission in the project")]
-    InvalidSubmission,
+    #[error("submissionId: {}", hint_or(*.0, "no such submission in the project"))]
+    InvalidSubmission(Option<TextHint>),
     /// Row 7: no image.
     #[error("send idImage, idBackImage, selfieImage or addressImage")]
     NoImages,
+    /// Row 7: no image, and an image field without content.
+    #[error("{} is empty", .0.name())]
+    EmptyImage(ImageField),
     /// Row 8: an ID image without `idType`.
     #[error("idType: missing")]
     MissingIdType,
     /// Row 9: there is no such `idType`.
-    #[error("idType: not one of the documented types")]
-    InvalidIdType,
+    #[error("idType: {}", hint_or(*.0, "not one of the documented types"))]
+    InvalidIdType(Option<TextHint>),
     /// Row 10: a fault on our side, worth a retry.
     #[error(transparent)]
     Processing(#[from] Fault),
@@ -55,11 +59,12 @@ impl Error {
             | Self::UnknownKey
             | Self::OtherKey
             | Self::InactiveProject
-            | Self::InvalidAdmin
-            | Self::InvalidSubmission
+            | Self::InvalidAdmin(_)
+            | Self::InvalidSubmission(_)
             | Self::NoImages
+            | Self::EmptyImage(_)
             | Self::MissingIdType
-            | Self::InvalidIdType => StatusCode::BAD_REQUEST,
+            | Self::InvalidIdType(_) => StatusCode::BAD_REQUEST,
             Self::Processing(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -71,10 +76,10 @@ impl Error {
             Self::InvalidPayload(_) => "invalid_payload",
             Self::MissingData(_) | Self::MissingIdType => "missing_data",
             Self::UnknownKey | Self::OtherKey | Self::InactiveProject => "invalid_project",
-            Self::InvalidAdmin => "invalid_admin",
-            Self::InvalidSubmission => "invalid_submission",
-            Self::NoImages => "invalid_data",
-            Self::InvalidIdType => "invalid_idType",
+            Self::InvalidAdmin(_) => "invalid_admin",
+            Self::InvalidSubmission(_) => "invalid_submission",
+            Self::NoImages | Self::EmptyImage(_) => "invalid_data",
+            Self::InvalidIdType(_) => "invalid_idType",
             Self::Processing(_) => "processing_error",
         }
     }
@@ -87,11 +92,11 @@ impl Error {
             Self::MissingData(_) => "Required input data is missing.",
             Self::UnknownKey | Self::OtherKey => "Cannot find project info.",
             Self::InactiveProject => "Invalid project.",
-            Self::InvalidAdmin => "Invalid admin.",
-            Self::InvalidSubmission => "Invalid submission.",
-            Self::NoImages => "At least one image parameter is required.",
+            Self::InvalidAdmin(_) => "Invalid admin.",
+            Self::InvalidSubmission(_) => "Invalid submission.",
+            Self::NoImages | Self::EmptyImage(_) => "At least one image parameter is required.",
             Self::MissingIdType => "The idType is required when submit idImage or idBackImage.",
-            Self::InvalidIdType => "Invalid IdType.",
+            Self::InvalidIdType(_) => "Invalid IdType.",
             Self::Processing(_) => "Failed to put image.",
         }
     }
@@ -105,6 +110,10 @@ impl Error {
             refusal => refusal.to_string(),
         }
     }
+}
+
+fn hint_or(hint: Option<TextHint>, reason: &str) -> String {
+    hint.map_or_else(|| reason.to_owned(), |hint| hint.to_string())
 }
 
 /// What went wrong on our side. Its text is for the log: nothing of it reaches the caller, and nothing in it comes from

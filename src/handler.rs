@@ -8,11 +8,9 @@ use lambda_http::{Body, Request, Response};
 
 use crate::checks;
 use crate::config::{Config, ConfigError};
-use crate::domain::ApiKey;
 use crate::error::{Error, Fault};
-use crate::form::Form;
-use crate::http::{body_bytes, gateway_key, header, response};
-use crate::storage::Storage;
+use crate::http::{self, response};
+use crate::storage::{Change, Storage};
 use crate::telemetry::{RequestLog, Step, Telemetry};
 
 /// The function of one process.
@@ -64,41 +62,39 @@ impl App {
 
     /// Stores a request's images, all or none.
     async fn put(&self, request: Request, log: &mut RequestLog) -> Result<(), Error> {
-        let gateway_key = gateway_key(&request);
         let (head, body) = request.into_parts();
-        let content_type = header(&head.headers, "content-type");
-        let form = Form::read(&content_type, body_bytes(body));
-        let form = log.step(Step::Decode, form).await?;
+        let form = log.step(Step::Decode, http::form(&head, body)).await?;
 
-        let api_key = ApiKey::parse(&header(&head.headers, "x-api-key"));
-        let api_key = api_key.ok_or(Error::MissingData("x-api-key"))?;
-        let submission_id = form.submission_id;
+        let api_key = http::api_key(&head).ok_or(Error::MissingData("x-api-key"))?;
+        let submission_id = form.submission_id.as_ref();
         let submission_id = submission_id.ok_or(Error::MissingData("submissionId"))?;
-        let admin = form.admin.ok_or(Error::MissingData("admin"))?;
-        checks::gateway_key(&api_key, gateway_key)?;
+        let admin = form.admin.as_ref().ok_or(Error::MissingData("admin"))?;
+        checks::gateway_key(&api_key, http::gateway_key(&head))?;
 
         let key_hash = api_key.hash();
         let reads = async {
             let project = self.storage.project(&key_hash);
-            let submission = self.storage.submission(&submission_id);
+            let submission = self.storage.submission(submission_id);
             Ok::<_, Fault>(tokio::join!(project, submission))
         };
         let (project, submission) = log.step(Step::Read, reads).await?;
         let project = checks::project(project?)?;
         log.project = Some(project.id.clone());
-        let admin = checks::admin(&project, &admin)?;
-        let submission = checks::submission(submission?, &project)?;
+        let admin = checks::admin(&project, admin)?;
+        let submission = checks::submission(submission_id, submission?, &project)?;
         log.submission = Some(submission.id.clone());
-        let id_type = checks::id_type(&form.images, form.id_type.as_ref())?;
+        let id_type = checks::id_type(&form)?;
 
         log.note_images(&form.images);
-        let upload = self
-            .storage
-            .upload(form.images, &project.id, &submission, log.deadline);
+        let (storage, deadline) = (&self.storage, log.deadline);
+        let upload = storage.upload(form.images, &project.id, &submission, deadline);
         let uploads = log.step(Step::Upload, upload).await?;
-        let commit = self
-            .storage
-            .commit(uploads, submission, &project.id, admin, id_type);
+        let change = Change {
+            project: &project.id,
+            admin,
+            id_type,
+        };
+        let commit = storage.commit(uploads, submission, change);
         log.step(Step::Commit, commit).await
     }
 

@@ -1,19 +1,47 @@
 //! HTTP at the edge of the handler: what it takes from a request, and the documented responses.
 
 use bytes::Bytes;
-use lambda_http::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use lambda_http::http::Method;
+use lambda_http::http::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+};
+use lambda_http::http::request::Parts;
 use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt as _, Response};
+use lambda_http::{Body, RequestExt as _, Response};
 use serde_json::json;
 
 use crate::domain::ApiKey;
 use crate::error::Error;
+use crate::form::{Form, FormError};
 
 /// When a fault is worth a retry: throttling and a lost connection are usually over by then.
 const RETRY_AFTER_SECONDS: &str = "1";
 
+/// Reads a request's form: row 1.
+pub(crate) async fn form(head: &Parts, body: Body) -> Result<Form, FormError> {
+    if head.method != Method::PUT {
+        return Err(FormError::Method);
+    }
+    if head.headers.get_all(CONTENT_TYPE).iter().count() > 1 {
+        return Err(FormError::TwoContentTypes);
+    }
+    let form = Form::read(&header(&head.headers, CONTENT_TYPE.as_str()), bytes(body)).await;
+    match form {
+        // A gateway that decompresses the body leaves the header.
+        Err(FormError::BoundaryNotInBody) if head.headers.contains_key(CONTENT_ENCODING) => {
+            Err(FormError::Compressed)
+        }
+        form => form,
+    }
+}
+
+/// Returns the caller's key; two of them are one that no project has.
+pub(crate) fn api_key(head: &Parts) -> Option<ApiKey> {
+    ApiKey::parse(&header(&head.headers, "x-api-key"))
+}
+
 /// Returns a header's value, and several by commas (RFC 9110, section 5.3): no rule of ours picks one of two.
-pub(crate) fn header(headers: &HeaderMap, name: &str) -> String {
+fn header(headers: &HeaderMap, name: &str) -> String {
     let values = headers.get_all(name).iter();
     let values: Vec<_> = values
         .map(|value| String::from_utf8_lossy(value.as_bytes()))
@@ -22,15 +50,15 @@ pub(crate) fn header(headers: &HeaderMap, name: &str) -> String {
 }
 
 /// Returns the API key that the gateway authenticated.
-pub(crate) fn gateway_key(request: &Request) -> Option<ApiKey> {
-    let RequestContext::ApiGatewayV1(context) = request.request_context_ref()? else {
+pub(crate) fn gateway_key(head: &Parts) -> Option<&str> {
+    let RequestContext::ApiGatewayV1(context) = head.request_context_ref()? else {
         return None;
     };
-    ApiKey::parse(context.identity.api_key.as_deref()?)
+    context.identity.api_key.as_deref()
 }
 
 /// Takes the body's bytes, without a copy.
-pub(crate) fn body_bytes(body: Body) -> Bytes {
+fn bytes(body: Body) -> Bytes {
     match body {
         Body::Text(text) => text.into(),
         Body::Binary(bytes) => bytes.into(),

@@ -12,6 +12,7 @@ pub mod config;
 pub mod deadline;
 pub mod domain;
 pub mod error;
+pub mod event;
 pub mod form;
 pub mod handler;
 mod http;

@@ -5,9 +5,10 @@
 use std::hint::black_box;
 
 use lambda_http::tower::util::ThenLayer;
-use lambda_http::{Adapter, Error, service_fn};
+use lambda_http::{Error, service_fn};
 use lambda_runtime::Runtime;
 use lambda_runtime::layers::TracingLayer;
+use put_image::event;
 use put_image::handler::App;
 use put_image::telemetry::logging;
 
@@ -20,7 +21,7 @@ async fn main() -> Result<(), Error> {
         .await
         .inspect_err(|error| tracing::error!("{error}"))?;
     app.warm_up().await;
-    Runtime::new(Adapter::from(service_fn(|request| app.handle(request))))
+    Runtime::new(event::service(service_fn(|request| app.handle(request))))
         // Runs once the response is sent, before the next event is requested.
         .layer(ThenLayer::new(async |sent| {
             app.empty_trash().await;

@@ -183,9 +183,12 @@ pub struct Erase {
     #[arg(long)]
     pub yes: bool,
     /// How long to wait for requests that began before, in seconds
-    // The longest that the template's `Timeout` allows, and a little for uploads that arrive late.
+    // Twice the template's `Timeout`, for uploads that arrive late.
     #[arg(long, value_name = "SECONDS", default_value_t = 40)]
     pub wait: u64,
+    /// Who approved the erasure, for the line that it ends with
+    #[arg(long, value_name = "WHO")]
+    pub approved_by: Option<String>,
 }
 
 /// Prints the script that completes a program's commands.

@@ -1,13 +1,13 @@
-//! Raw event JSON to a request of lambda_http's, and its form to what all later steps take for granted. An event that
-//! no gateway writes is refused or panics in lambda_http, which lambda_runtime catches.
+//! Raw event JSON to a request, and its form to what all later steps take for granted. lambda_http panics over nothing
+//! but a body that isn't the Base64 it claims to be.
 
 #![no_main]
 
 use std::panic::catch_unwind;
 
 use futures_util::FutureExt as _;
+use lambda_http::Body;
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Body, Request};
 use libfuzzer_sys::fuzz_target;
 use put_image::error::Error;
 use put_image::form::Form;
@@ -16,12 +16,20 @@ fuzz_target!(|json: &[u8]| {
     let Ok(event) = serde_json::from_slice::<LambdaRequest>(json) else {
         return;
     };
+    let is_encoded = match &event {
+        LambdaRequest::ApiGatewayV1(event) => event.is_base64_encoded,
+        LambdaRequest::ApiGatewayV2(event) => event.is_base64_encoded,
+        _ => unreachable!("no other type is compiled in"),
+    };
     // libFuzzer's own panic hook ends the process.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let request = catch_unwind(|| Request::from(event));
+    let request = catch_unwind(|| put_image::event::request(event));
     std::panic::set_hook(hook);
-    let Ok(request) = request else { return };
+    let Ok(request) = request else {
+        assert!(is_encoded);
+        return;
+    };
     let content_type = String::from_utf8_lossy(
         request
             .headers()

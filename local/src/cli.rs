@@ -63,6 +63,9 @@ pub struct Serve {
     /// Port of S3 (events/local.env and events/local.json name 8014)
     #[arg(long, default_value_t = 8014)]
     pub s3_port: u16,
+    /// Also listen on Docker's bridge, for `sam local`: containers then reach DynamoDB and S3
+    #[arg(long)]
+    pub docker: bool,
     /// Delete the stack's tables and objects first
     #[arg(long)]
     pub fresh: bool,

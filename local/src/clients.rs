@@ -7,8 +7,8 @@ use put_image::config::Config;
 use put_image::storage::{Limits, Storage};
 use serde::{Deserialize, Serialize};
 
-/// The credentials that the local stack's servers accept. They open nothing else.
-pub const CREDENTIALS: (&str, &str) = ("local", "local-secret");
+/// Credentials for the local stack's servers, which accept any. They open nothing else.
+const CREDENTIALS: (&str, &str) = ("local", "local-secret");
 
 const REGION: &str = "us-east-1";
 

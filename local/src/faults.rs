@@ -2,6 +2,7 @@
 //! or after they take effect. It knows the function's five calls, and `admin`'s
 //! `PutItem`; all others pass.
 
+use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::clients::Endpoints;
 use crate::stack::Stack;
@@ -100,7 +102,24 @@ impl State {
     }
 }
 
-/// Holds a call back until it is let through, so that a test can do something in between.
+/// How long a test waits for something that happens at once unless the code is broken.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for something that happens at once unless the code is broken.
+///
+/// # Panics
+///
+/// If it doesn't happen within [`PATIENCE`], with the caller's line.
+#[track_caller]
+pub fn soon<T>(what: &str, event: impl Future<Output = T>) -> impl Future<Output = T> {
+    let caller = Location::caller();
+    async move {
+        let event = timeout(PATIENCE, event).await;
+        event.unwrap_or_else(|_elapsed| panic!("{caller}: waited in vain for {what}"))
+    }
+}
+
+/// Holds a call until it is let through, so that a test can do something in between.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     arrived: Arc<Notify>,
@@ -110,8 +129,13 @@ pub struct Gate {
 
 impl Gate {
     /// Waits until the call is there.
-    pub async fn arrived(&self) {
-        self.arrived.notified().await;
+    ///
+    /// # Panics
+    ///
+    /// If it doesn't come, as [`soon`].
+    #[track_caller]
+    pub fn arrived(&self) -> impl Future<Output = ()> {
+        soon("a held call to arrive", self.arrived.notified())
     }
 
     /// Lets the call through, even if whoever made it has given up.
@@ -120,8 +144,13 @@ impl Gate {
     }
 
     /// Waits until the call has taken effect.
-    pub async fn passed(&self) {
-        self.passed.notified().await;
+    ///
+    /// # Panics
+    ///
+    /// If it doesn't, as [`soon`].
+    #[track_caller]
+    pub fn passed(&self) -> impl Future<Output = ()> {
+        soon("a held call to take effect", self.passed.notified())
     }
 }
 
@@ -171,6 +200,26 @@ impl Faults {
         let mut state = self.state();
         let before = state.count(fault.operation);
         state.faults.push((before, fault));
+    }
+
+    /// Has calls fail without effect.
+    pub fn fail(&self, operation: Operation, when: When, end: End) {
+        self.inject(Fault {
+            operation,
+            when,
+            takes_effect: false,
+            end,
+        });
+    }
+
+    /// Has calls fail after they have taken effect.
+    pub fn fail_after_effect(&self, operation: Operation, when: When, end: End) {
+        self.inject(Fault {
+            operation,
+            when,
+            takes_effect: true,
+            end,
+        });
     }
 
     /// Ends all faults.

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Body, Context, LambdaEvent, Request, Service as _, service_fn};
+use lambda_http::{Body, Context, LambdaEvent, Request, Service as _, service_fn};
+use put_image::event;
 use put_image::handler::App;
 use put_image::telemetry::Steps;
 use serde_json::Value;
@@ -56,14 +57,14 @@ pub async fn invoke(app: &App, event: &[u8], context: Context) -> Result<Invoked
 pub async fn respond(app: &App, event: &[u8], context: Context) -> Result<Invoked, Error> {
     let payload: LambdaRequest = serde_json::from_slice(event)?;
     let steps = OnceLock::new();
-    let mut function = Adapter::from(service_fn(async |request: Request| {
+    let mut function = event::service(service_fn(async |request: Request| {
         let response = app.handle(request).await?;
         if let Some(known) = response.extensions().get::<Steps>() {
             steps.get_or_init(|| *known);
         }
         Ok::<_, Infallible>(response)
     }));
-    // lambda_http panics over a Host or a Base64 body that it can't read, and lambda_runtime catches it.
+    // lambda_http panics over a body that isn't the Base64 it claims to be, and lambda_runtime catches it.
     let invocation = async { function.call(LambdaEvent::new(payload, context)).await };
     let called = AssertUnwindSafe(invocation).catch_unwind().await;
     let Ok(response) = called.map_err(|_| "the event can't be converted to a request")?;
@@ -73,10 +74,10 @@ pub async fn respond(app: &App, event: &[u8], context: Context) -> Result<Invoke
     })
 }
 
-/// The content type and the body of an event's request, as `lambda_http` makes it.
+/// Returns the content type and the body of an event's request.
 #[must_use]
 pub fn content(event: &[u8]) -> Option<(String, Bytes)> {
-    let request: Request = serde_json::from_slice::<LambdaRequest>(event).ok()?.into();
+    let request = put_image::event::request(serde_json::from_slice(event).ok()?);
     let content_type = request.headers().get("content-type")?;
     let content_type = content_type.to_str().ok()?.to_owned();
     let body = match request.into_body() {

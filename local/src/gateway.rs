@@ -35,9 +35,8 @@ use crate::{Error, server};
 /// The largest body that API Gateway takes (its quota "Payload size").
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
 
-/// The largest event that Lambda takes: 6 MB and a little for what stands around the body, as Lambda's
-/// own error message gives it.
-pub const MAX_EVENT: usize = 6_291_556;
+/// The largest event that Lambda takes: its quota of 6 MB for a request. (A response may have 100 bytes more.)
+pub const MAX_EVENT: usize = 6_291_456;
 
 /// How long API Gateway waits for the function.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);

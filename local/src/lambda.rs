@@ -14,6 +14,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use put_image::config::Config;
+use put_image::deadline::TIMEOUT;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -24,6 +25,9 @@ use crate::{Error, server};
 /// The trace that every invocation belongs to; it is sampled. The example of AWS, "Tracing header".
 pub const TRACE: &str =
     "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+
+/// How long Lambda waits for a function's initialization.
+const START: Duration = Duration::from_secs(10);
 
 /// What Lambda says of the function in its environment.
 const VARIABLES: [(&str, &str); 3] = [
@@ -102,33 +106,37 @@ impl Lambda {
     ///
     /// # Errors
     ///
-    /// If the function is gone.
+    /// If the function is gone, or doesn't respond by its timeout after the time that it has to start.
     pub async fn invoke(
         &self,
         event: impl Into<Bytes>,
         timeout: Duration,
     ) -> Result<Outcome, Error> {
-        let (outcome, told) = oneshot::channel();
+        let (outcome, response) = oneshot::channel();
         let invocation = Invocation {
             event: event.into(),
             timeout,
             outcome,
         };
-        self.events
-            .send(invocation)
-            .await
-            .map_err(|_| "the Runtime API has ended")?;
-        Ok(told.await.map_err(|_| "the function has ended")?)
+        let invoked = async {
+            let sent = self.events.send(invocation).await;
+            sent.map_err(|_| "the Runtime API has ended")?;
+            response.await.map_err(|_| "the function has ended".into())
+        };
+        let invoked = tokio::time::timeout(START + timeout, invoked).await;
+        invoked.map_err(|_elapsed| "the function doesn't respond")?
     }
 
     /// Waits until the function asks for an event: it is initialised, and has done all that it does after a response.
     ///
     /// # Errors
     ///
-    /// If the Runtime API has ended.
+    /// If it takes longer than a function may take, or the Runtime API has ended.
     pub async fn idle(&self) -> Result<(), Error> {
         let mut is_idle = self.api.is_idle.subscribe();
-        is_idle.wait_for(|is_idle| *is_idle).await?;
+        let idle = is_idle.wait_for(|is_idle| *is_idle);
+        let idle = tokio::time::timeout(START + TIMEOUT, idle).await;
+        idle.map_err(|_elapsed| "the function doesn't ask for an event")??;
         Ok(())
     }
 

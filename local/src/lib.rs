@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod clients;
 pub mod definition;
+mod docker;
 pub mod event;
 pub mod faults;
 pub mod function;
@@ -23,6 +24,7 @@ pub mod schema;
 pub mod serve;
 pub mod server;
 pub mod stack;
+mod unsigned;
 
 /// What can go wrong while the stack starts: a sentence that says what to do.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -13,16 +13,13 @@ use put_image::records::{API_KEY_INDEX, PREVIOUS_API_KEY_INDEX};
 use crate::Error;
 use crate::clients::Endpoints;
 
-/// The account and region that stand in the bucket's name.
-const ACCOUNT_AND_REGION: &str = "000000000000-us-east-1";
-
-/// The names that the template declares, behind a prefix.
+/// Names for the local stack, after a prefix. (A deployed stack's are CloudFormation's.)
 #[must_use]
 pub fn config(prefix: &str) -> Config {
     Config {
         projects_table: format!("{prefix}projects"),
         submissions_table: format!("{prefix}submissions"),
-        images_bucket: format!("{prefix}images-{ACCOUNT_AND_REGION}"),
+        images_bucket: format!("{prefix}images-000000000000-us-east-1"),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::cli::{Serve, command};
 use crate::clients::Endpoints;
 use crate::records::Records;
 use crate::stack::{Data, Ports, Stack, Taken};
-use crate::{Error, page, server};
+use crate::{Error, docker, page, server};
 
 const BOLD: Style = Style::new().bold();
 const LINK: Style = AnsiColor::Cyan.on_default();
@@ -21,6 +21,11 @@ const LINK: Style = AnsiColor::Cyan.on_default();
 ///
 /// A sentence: a port or the data folder is taken.
 pub async fn run(options: Serve, data: PathBuf) -> Result<(), Error> {
+    let bridge = if options.docker {
+        docker::bridge().await?
+    } else {
+        None
+    };
     let gateway = server::bind(options.port, "the gateway", "--port").await?;
     let page = server::bind(options.page_port, "the page", "--page-port").await?;
     let Taken::Ours(data) = Data::take(&data).await? else {
@@ -34,6 +39,7 @@ pub async fn run(options: Serve, data: PathBuf) -> Result<(), Error> {
     let ports = Ports {
         dynamodb: options.dynamodb_port,
         s3: options.s3_port,
+        bridge,
     };
     let stack = Stack::start(ports, data, options.fresh, Records::sample()?).await?;
     // The greeting shows the demo's key.
@@ -42,7 +48,24 @@ pub async fn run(options: Serve, data: PathBuf) -> Result<(), Error> {
     stack.lend()?;
     let api = Arc::new(stack.gateway()?.with_log());
     let url = server::url(&gateway)? + api.path();
-    greet(&url, &server::url(&page)?, &stack, &folder);
+    let listens = match (options.docker, bridge) {
+        (false, _) => "127.0.0.1 only",
+        (true, Some(bridge)) => {
+            &format!("127.0.0.1; DynamoDB and S3 also {bridge}, for containers")
+        }
+        (true, None) => "127.0.0.1 only, which Docker Desktop's containers reach",
+    };
+    greet(&url, &server::url(&page)?, listens, &stack, &folder);
+    if options.docker {
+        anstream::println!(
+            "{BOLD}Or run the function in a container:{BOLD:#}
+
+  sam build
+  sam local invoke -e events/put-image.json
+  sam local start-api
+"
+        );
+    }
     tokio::select! {
         ended = page::serve(page, &stack, Arc::clone(&api), &url) => ended,
         never = api.serve(gateway) => match never {},
@@ -50,7 +73,7 @@ pub async fn run(options: Serve, data: PathBuf) -> Result<(), Error> {
     }
 }
 
-fn greet(url: &str, page: &str, stack: &Stack, folder: &Path) {
+fn greet(url: &str, page: &str, listens: &str, stack: &Stack, folder: &Path) {
     let Some((project, submission)) = stack
         .records
         .projects
@@ -75,6 +98,7 @@ fn greet(url: &str, page: &str, stack: &Stack, folder: &Path) {
   page      {LINK}{page}{LINK:#}  put images and look at them
   DynamoDB  {LINK}{dynamodb}{LINK:#}  tables {projects_table}, {submissions_table}
   S3        {LINK}{s3}{LINK:#}  bucket {images_bucket}
+  listens   {listens}
   data      {}
   demo key  {key}
 

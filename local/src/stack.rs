@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, stderr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use crate::cli::command;
 use crate::clients::Endpoints;
 use crate::gateway::{Gateway, Keys, default_rate};
 use crate::records::Records;
+use crate::server::Listeners;
 use crate::{Error, schema, server};
 
 /// Where `serve` tells other commands of its endpoints, in the data folder.
@@ -32,6 +34,8 @@ pub struct Ports {
     pub dynamodb: u16,
     /// S3's.
     pub s3: u16,
+    /// Where it listens besides loopback: Docker's bridge.
+    pub bridge: Option<Ipv4Addr>,
 }
 
 /// Tables, bucket and records on embedded servers, which end with the process.
@@ -141,8 +145,10 @@ impl Stack {
         fresh: bool,
         records: Records,
     ) -> Result<Self, Error> {
-        let dynamodb = server::bind(ports.dynamodb, "DynamoDB", "--dynamodb-port").await?;
-        let s3 = server::bind(ports.s3, "S3", "--s3-port").await?;
+        let bridge = ports.bridge;
+        let dynamodb =
+            Listeners::bind(ports.dynamodb, bridge, "DynamoDB", "--dynamodb-port").await?;
+        let s3 = Listeners::bind(ports.s3, bridge, "S3", "--s3-port").await?;
         // Only once the ports are bound, so that a failed start deletes nothing.
         let started = async {
             if fresh {

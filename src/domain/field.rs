@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::invisible::is_invisible;
+
 /// A field that holds an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ImageField {
@@ -86,13 +88,54 @@ impl Field {
         }
     }
 
-    /// Returns whether this field is what a caller meant by a name: it differs in case, hyphens and underscores alone.
-    pub(crate) fn resembles(self, name: &[u8]) -> bool {
-        let letters = name.iter().filter(|byte| !b"-_".contains(byte));
-        letters
-            .map(u8::to_ascii_lowercase)
-            .eq(self.name().bytes().map(|byte| byte.to_ascii_lowercase()))
+    /// Finds the field that a caller meant by a name, which may not be quite the field's name.
+    ///
+    /// Only letters count, in any case. A field is meant if all letters of the name are its letters, or those of one
+    /// segment are: what brackets, dots or other punctuation enclose or separate, except `_`, `-`, `'` and whitespace,
+    /// which join words.
+    ///
+    /// | name | field |
+    /// |---|---|
+    /// | `selfie_image`, `SelfieImage`, `selfie Image`, `'selfieImage'`, `selfie.image`, a byte order mark before it | `selfieImage` |
+    /// | `selfieImage[]`, `selfieImage[0]`, `selfieImage.0`, `selfieImage2`, `selfieImage%5B%5D` | `selfieImage` |
+    /// | `image[selfieImage]`, `form.selfieImage`, `selfieImage[file]`, `selfieImage.jpg` | `selfieImage` |
+    /// | `selfieConsent`, `idImageCount`, `id_image_count`, `admin-note`, `administrator`, `image` | none |
+    pub(crate) fn meant_by(name: &[u8]) -> Option<Self> {
+        let is_exact = |field: &Self| field.name().as_bytes() == name;
+        if let Some(field) = Self::ALL.into_iter().find(is_exact) {
+            return Some(field);
+        }
+        let segments = segments(&String::from_utf8_lossy(name));
+        let joined = segments.concat();
+        Self::ALL.into_iter().find(|field| {
+            let letters = field.name().to_ascii_lowercase();
+            joined == letters || segments.contains(&letters)
+        })
     }
+}
+
+/// Splits a name at its punctuation. Returns each segment's letters, in lower case.
+fn segments(name: &str) -> Vec<String> {
+    let mut segments = vec![];
+    let mut letters = String::new();
+    let mut chars = name.chars();
+    while let Some(char) = chars.next() {
+        if is_invisible(char) || char.is_numeric() || "_-' ".contains(char) {
+            continue;
+        }
+        if char.is_alphabetic() {
+            letters.extend(char.to_lowercase());
+            continue;
+        }
+        segments.push(std::mem::take(&mut letters));
+        // Percent-encoded punctuation: its digits may be letters.
+        let digits = chars.as_str().bytes().take(2);
+        if char == '%' && digits.filter(u8::is_ascii_hexdigit).count() == 2 {
+            chars.nth(1);
+        }
+    }
+    segments.push(letters);
+    segments
 }
 
 impl fmt::Display for Field {

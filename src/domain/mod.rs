@@ -4,12 +4,14 @@ mod api_key;
 mod field;
 mod id;
 mod id_type;
+mod invisible;
 mod object_key;
 
 pub use self::api_key::{ApiKey, ApiKeyHash};
 pub use self::field::{Field, ImageField};
 pub use self::id::{Admin, ProjectId, SubmissionId, is_usable_id};
 pub use self::id_type::IdType;
+pub(crate) use self::invisible::is_invisible;
 pub use self::object_key::ObjectKey;
 
 /// The longest text field, in bytes (the contract's row 1). An e-mail address has at most 254.
@@ -56,6 +58,32 @@ impl Text {
         &self.0
     }
 }
+
+/// Why a text that names nothing known looks as if it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TextHint {
+    /// A program quoted it.
+    #[error("in quotation marks")]
+    Quoted,
+    /// It was pasted, or read from a file with a byte order mark.
+    #[error("has an invisible character")]
+    Invisible,
+}
+
+impl TextHint {
+    /// Looks for what a reader of the text would overlook.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        if text.contains(is_invisible) {
+            return Some(Self::Invisible);
+        }
+        let is_quoted = text.starts_with(QUOTES) || text.ends_with(QUOTES);
+        is_quoted.then_some(Self::Quoted)
+    }
+}
+
+/// Quotation marks, as programs and word processors write them.
+pub(crate) const QUOTES: [char; 12] = ['"', '\'', '`', '´', '“', '”', '„', '‘', '’', '‚', '«', '»'];
 
 /// Why a field's content is not a [`Text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,5 +1,5 @@
-//! What multer would read and another parser could read differently, refused: so that what was checked on the way
-//! here, by a firewall for example, is what is stored.
+//! Rejects forms that two parsers could read differently: what was checked on the way here, by a firewall for example,
+//! is what is stored.
 //!
 //! multer splits the body. This module takes the boundary out of `Content-Type`, looks at the lines that begin with
 //! it, and reads a part's name by the same strict grammar.
@@ -24,13 +24,16 @@ const CONTENT_TRANSFER_ENCODING: &str = "content-transfer-encoding";
 
 /// Returns the boundary that a `Content-Type` names.
 pub(super) fn boundary(content_type: &str) -> Result<String, FormError> {
+    // Payload 2.0 joins two headers of a name by a comma, which no parameter has outside quotes.
+    let unquoted = content_type.split('"').step_by(2);
+    if unquoted.into_iter().any(|text| text.contains(',')) {
+        return Err(FormError::TwoContentTypes);
+    }
     let params = HeaderParams::parse(content_type.as_bytes()).ok_or(FormError::NoBoundary)?;
     if !params.value.eq_ignore_ascii_case(b"multipart/form-data") {
         return Err(FormError::NotMultipart);
     }
-    let [boundary] = params.values("boundary")[..] else {
-        return Err(FormError::NoBoundary);
-    };
+    let boundary = params.the("boundary").ok_or(FormError::NoBoundary)?;
     let boundary = str::from_utf8(boundary).map_err(|_| FormError::NoBoundary)?;
     let printable = boundary.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     if boundary.is_empty() || boundary.len() > MAX_BOUNDARY || !printable || boundary.ends_with(' ')
@@ -45,13 +48,16 @@ pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormEr
     let delimiter = [b"--", boundary.as_bytes()].concat();
     let mut parts = 0;
     let mut closed = false;
+    let mut starts_inside_line = false;
     for at in memmem::find_iter(body, &delimiter) {
         let (before, after) = (&body[..at], &body[at + delimiter.len()..]);
         if !before.is_empty() && !before.ends_with(b"\r\n") {
-            // Inside a line it is data. multer would begin at the first one all the same.
-            if parts == 0 && !closed {
-                return Err(FormError::AmbiguousBoundary);
+            // Other parsers end a part after half a line break, too.
+            if before.ends_with(b"\n") || before.ends_with(b"\r") {
+                return Err(FormError::LineEnds);
             }
+            // Inside a line it is data. multer would begin at the first one all the same.
+            starts_inside_line |= parts == 0 && !closed;
             continue;
         }
         if closed {
@@ -70,30 +76,37 @@ pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormEr
             if parts > MAX_PARTS {
                 return Err(FormError::TooManyParts);
             }
-            check_part_headers(after)?;
+            check_part_headers(after, &delimiter)?;
         }
     }
-    if closed {
-        Ok(())
-    } else {
+    if parts == 0 && !closed {
+        Err(FormError::BoundaryNotInBody)
+    } else if starts_inside_line {
+        Err(FormError::AmbiguousBoundary)
+    } else if !closed {
         Err(FormError::NoClosingBoundary)
+    } else {
+        Ok(())
     }
 }
 
-/// Checks what multer's header map can't tell any more: a header that was repeated, and lines that end in half a line
-/// break. `part` starts behind its boundary.
-fn check_part_headers(part: &[u8]) -> Result<(), FormError> {
+/// Checks what is lost in multer's header map: a header that was repeated, and lines that end in half a line break.
+/// `part` starts after its boundary.
+fn check_part_headers(part: &[u8], delimiter: &[u8]) -> Result<(), FormError> {
     let window = &part[..part.len().min(MAX_PART_HEADERS)];
-    let end = memmem::find(window, b"\r\n\r\n").ok_or(FormError::PartHeaders)?;
-    let lines = || window[..end + 2].split_inclusive(|&byte| byte == b'\n');
-
-    let is_plain = |line: &[u8]| {
-        line.iter()
-            .all(|&byte| byte == b'\t' || !byte.is_ascii_control())
-    };
-    if !lines().all(|line| line.strip_suffix(b"\r\n").is_some_and(is_plain)) {
+    let end = memmem::find(window, b"\r\n\r\n");
+    let headers = end.map_or(window, |end| &window[..end + 2]);
+    if has_half_line_break(headers) {
+        return Err(FormError::LineEnds);
+    }
+    if end.is_none() && window.len() == part.len() && memmem::find(part, delimiter).is_none() {
+        return Err(FormError::NoClosingBoundary);
+    }
+    let is_plain = |&byte: &u8| matches!(byte, b'\t' | b'\r' | b'\n') || !byte.is_ascii_control();
+    if end.is_none() || !headers.iter().all(is_plain) {
         return Err(FormError::PartHeaders);
     }
+    let lines = || headers.split_inclusive(|&byte| byte == b'\n');
     for header in [CONTENT_DISPOSITION, CONTENT_TRANSFER_ENCODING] {
         let is_header = |line: &&[u8]| {
             let name = line.split(|&byte| byte == b':').next();
@@ -106,15 +119,20 @@ fn check_part_headers(part: &[u8]) -> Result<(), FormError> {
     Ok(())
 }
 
+/// Returns whether a CR or LF is not a part of a CRLF. The last byte may be half of one that was cut.
+fn has_half_line_break(text: &[u8]) -> bool {
+    let is_half = |pair: &[u8]| (pair[0] == b'\r') != (pair[1] == b'\n');
+    text.starts_with(b"\n") || text.windows(2).any(is_half)
+}
+
 /// Returns the name of a part, which must be the only one for every parser.
 pub(super) fn name<'a>(part: &'a Part<'_>) -> Result<&'a [u8], FormError> {
     let header = part.headers().get(CONTENT_DISPOSITION);
     let disposition = header.and_then(|header| HeaderParams::parse(header.as_bytes()));
     let disposition = disposition.ok_or(FormError::UnnamedPart)?;
     let is_form_data = disposition.value.eq_ignore_ascii_case(b"form-data");
-    // RFC 7578, section 4.2, doesn't allow RFC 5987's `name*` here: parsers differ on it.
-    match disposition.values("name")[..] {
-        [name] if is_form_data && disposition.values("name*").is_empty() => Ok(name),
+    match disposition.the("name") {
+        Some(name) if is_form_data => Ok(name),
         _ => Err(FormError::UnnamedPart),
     }
 }

@@ -21,7 +21,7 @@ impl<'a> HeaderParams<'a> {
                 break;
             };
             rest = after.trim_ascii_start();
-            // A `;` with nothing behind it is common and harmless.
+            // A `;` with nothing after it is common and harmless.
             if rest.is_empty() || rest.starts_with(b";") {
                 continue;
             }
@@ -44,12 +44,23 @@ impl<'a> HeaderParams<'a> {
         })
     }
 
-    /// Returns the values of all parameters of this name, in any case.
-    pub(super) fn values(&self, name: &str) -> Vec<&'a [u8]> {
-        let parameters = self.parameters.iter();
-        let named = parameters.filter(|(other, _)| other.eq_ignore_ascii_case(name.as_bytes()));
-        named.map(|&(_, value)| value).collect()
+    /// Returns the value of the parameter of this name, in any case; `None` unless there is exactly one. Parsers differ on
+    /// RFC 2231's extensions (RFC 7578, section 4.2, doesn't allow them), so these count as others of the name.
+    pub(super) fn the(&self, name: &str) -> Option<&'a [u8]> {
+        let mut named = self.parameters.iter().filter(|(other, _)| {
+            other.eq_ignore_ascii_case(name.as_bytes()) || is_extended(other, name)
+        });
+        match (named.next(), named.next()) {
+            (Some((other, value)), None) if other.len() == name.len() => Some(value),
+            _ => None,
+        }
     }
+}
+
+/// Returns whether a parameter is another way to write one: `name*=utf-8''x`, or `name*0="x"` (RFC 2231).
+fn is_extended(parameter: &[u8], name: &str) -> bool {
+    let (start, rest) = parameter.split_at(parameter.len().min(name.len()));
+    start.eq_ignore_ascii_case(name.as_bytes()) && rest.starts_with(b"*")
 }
 
 /// Returns whether a token may contain the byte (RFC 9110, section 5.6.2).
@@ -75,49 +86,40 @@ fn unquote(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::HeaderParams;
 
-    #[track_caller]
-    fn assert_name(header: &str, name: Option<&str>) {
-        let parsed = HeaderParams::parse(header.as_bytes());
-        let found = match parsed.map(|p| p.values("name")).as_deref() {
-            Some(&[name]) => Some(name),
-            _ => None,
-        };
-        assert_eq!(found, name.map(str::as_bytes), "{header}");
+    #[rstest]
+    #[case::quoted("form-data; name=\"idImage\"", "idImage")]
+    #[case::unquoted("form-data; name=idImage", "idImage")]
+    #[case::no_blanks("form-data;name=idImage ;", "idImage")]
+    #[case::upper_case("form-data ; NAME=\"idImage\"; filename=\"a b.b64\"", "idImage")]
+    #[case::backslashes(r#"form-data; name="a\b\\c""#, r"a\b\\c")]
+    #[case::windows_path(r#"form-data; filename="C:\tmp\x"; name="n""#, "n")]
+    #[case::extended_file_name("form-data; name=\"n\"; filename*=utf-8''x", "n")]
+    #[case::empty("form-data; name=\"\"", "")]
+    fn finds_the_one_parameter(#[case] header: &str, #[case] name: &str) {
+        let params = HeaderParams::parse(header.as_bytes()).unwrap();
+        assert_eq!(params.the("name"), Some(name.as_bytes()));
     }
 
-    #[test]
-    fn finds_the_one_parameter() {
-        assert_name("form-data; name=\"idImage\"", Some("idImage"));
-        assert_name("form-data; name=idImage", Some("idImage"));
-        assert_name("form-data;name=idImage ;", Some("idImage"));
-        assert_name(
-            "form-data ; NAME=\"idImage\"; filename=\"a b.b64\"",
-            Some("idImage"),
-        );
-        assert_name(r#"form-data; name="a\b\\c""#, Some(r"a\b\\c"));
-        assert_name(r#"form-data; filename="C:\tmp\x"; name="n""#, Some("n"));
-        assert_name("form-data; name=\"\"", Some(""));
-    }
-
-    #[test]
-    fn refuses_what_could_be_read_in_two_ways() {
-        assert_name("form-data; name=a; name=b", None);
-        assert_name("form-data; name=\"a", None);
-        assert_name("form-data; name=\"a\"b", None);
-        assert_name("form-data; name=a b", None);
-        assert_name("form-data; name", None);
-        assert_name("form-data; =x; name=a", None);
-        assert_name("form-data; name =a", None);
-        assert_name(r#"form-data; filename="C:\"; name="n""#, None);
-        assert_name(
-            r#"form-data; filename="\"; name=evil; x="; name="good""#,
-            None,
-        );
-        assert_name(
-            r#"form-data; filename="\\"; name=evil; x="; name="good""#,
-            None,
-        );
+    #[rstest]
+    #[case::two("form-data; name=a; name=b")]
+    #[case::open_quote("form-data; name=\"a")]
+    #[case::text_after_the_quote("form-data; name=\"a\"b")]
+    #[case::blank_inside("form-data; name=a b")]
+    #[case::no_value("form-data; name")]
+    #[case::no_name("form-data; =x; name=a")]
+    #[case::blank_before_the_sign("form-data; name =a")]
+    #[case::extended("form-data; name=a; name*=utf-8''b")]
+    #[case::extended_alone("form-data; NAME*=utf-8''b")]
+    #[case::continued("form-data; name=a; name*0=b; name*1=c")]
+    #[case::backslash_before_the_quote(r#"form-data; filename="C:\"; name="n""#)]
+    #[case::escaped_quote(r#"form-data; filename="\"; name=evil; x="; name="good""#)]
+    #[case::escaped_backslash(r#"form-data; filename="\\"; name=evil; x="; name="good""#)]
+    fn refuses_what_could_be_read_in_two_ways(#[case] header: &str) {
+        let params = HeaderParams::parse(header.as_bytes());
+        assert_eq!(params.and_then(|params| params.the("name")), None);
     }
 }

@@ -32,6 +32,8 @@ pub struct Form {
     pub id_type: Option<Text>,
     /// The images, decoded.
     pub images: Images,
+    /// The first image field that is there but empty.
+    pub empty_image: Option<ImageField>,
 }
 
 impl Form {
@@ -45,7 +47,12 @@ impl Form {
         if body.is_empty() {
             return Err(FormError::NoBody);
         }
-        guard::check_delimiters(&body, &boundary)?;
+        match guard::check_delimiters(&body, &boundary) {
+            Err(FormError::BoundaryNotInBody) if is_compressed(&body) => {
+                return Err(FormError::Compressed);
+            }
+            checked => checked?,
+        }
         let delimiter = format!("--{boundary}");
         let mut parts = Multipart::new(stream::once(ready(Ok::<_, Infallible>(body))), boundary);
         let mut form = Self::default();
@@ -58,11 +65,11 @@ impl Form {
                 return Err(FormError::PartHeaders);
             }
             let name = guard::name(&part)?;
-            let Some(field) = Field::ALL.into_iter().find(|field| field.resembles(name)) else {
+            let Some(field) = Field::meant_by(name) else {
                 continue;
             };
             let set = if field.name().as_bytes() != name {
-                Err(FieldError::Misspelt)
+                Err(FieldError::Misspelled)
             } else if guard::is_encoded(&part) {
                 Err(FieldError::Encoded)
             } else if !seen.insert(field) {
@@ -80,7 +87,9 @@ impl Form {
             Field::SubmissionId => self.submission_id = Text::parse(content)?.map(Into::into),
             Field::Admin => self.admin = Text::parse(content)?.map(Into::into),
             Field::IdType => self.id_type = Text::parse(content)?,
-            Field::Image(_) if content.is_empty() => {}
+            Field::Image(field) if content.is_empty() => {
+                self.empty_image.get_or_insert(field);
+            }
             Field::Image(field) => {
                 let inflated: u64 = self.images.values().map(Image::inflated).sum();
                 let image = Image::decode(content, MAX_INFLATED - inflated)?;
@@ -91,9 +100,29 @@ impl Form {
     }
 }
 
+/// Returns whether a body starts as gzip, zlib or Zstandard does, or as what a gateway makes of it that passes the body
+/// on as text.
+fn is_compressed(body: &[u8]) -> bool {
+    const STARTS: [&[u8]; 6] = [
+        b"\x1F\x8B",
+        b"\x1F\xEF\xBF\xBD",
+        b"x\x9C",
+        b"x\xEF\xBF\xBD",
+        b"\x28\xB5\x2F\xFD",
+        b"\x28\xEF\xBF\xBD\x2F\xEF\xBF\xBD",
+    ];
+    STARTS.iter().any(|start| body.starts_with(start))
+}
+
 /// Why a body is not a form that can be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FormError {
+    /// The request has another method.
+    #[error("send PUT")]
+    Method,
+    /// There are two `Content-Type` headers: parsers differ on which one counts.
+    #[error("send one Content-Type")]
+    TwoContentTypes,
     /// The body is empty.
     #[error("the request has no body")]
     NoBody,
@@ -105,9 +134,18 @@ pub enum FormError {
         "Content-Type has no usable boundary: one, of 1 to {MAX_BOUNDARY} printable characters"
     )]
     NoBoundary,
+    /// No line of the body begins with the boundary.
+    #[error("the boundary isn't in the body: let the client set Content-Type")]
+    BoundaryNotInBody,
+    /// The body is compressed.
+    #[error("the body is compressed: send it without Content-Encoding")]
+    Compressed,
     /// The body ends without the closing boundary.
     #[error("the form has no closing boundary")]
     NoClosingBoundary,
+    /// A line of a part's headers or before a boundary ends in a bare LF or CR.
+    #[error("lines must end with CRLF")]
+    LineEnds,
     /// A boundary is not at the start of a line, or follows the closing one.
     #[error("a boundary is not a line of its own, or the form goes on after its end")]
     AmbiguousBoundary,
@@ -137,9 +175,9 @@ pub enum FormError {
 /// What is wrong with a documented field.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldError {
-    /// Its name differs in case, hyphens or underscores: to ignore it would lose it.
-    #[error("the field's name is spelt in another way")]
-    Misspelt,
+    /// Its name is almost right: ignoring it would lose it.
+    #[error("misspelled field name")]
+    Misspelled,
     /// It is sent twice.
     #[error("sent more than once")]
     Repeated,

@@ -4,13 +4,14 @@
 pub mod base64;
 mod dimensions;
 mod foreign;
+mod hint;
 pub mod jpeg;
 pub mod png;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use self::base64::Base64Error;
+use self::base64::NotBase64;
 pub use self::dimensions::{Dimensions, DimensionsError};
 use self::jpeg::JpegError;
 use self::png::PngError;
@@ -63,14 +64,16 @@ impl Image {
     ///
     /// [`DecodeError`] if it is not Base64, or not an acceptable JPEG or PNG.
     pub fn decode(text: &[u8], max_inflated: u64) -> Result<Self, DecodeError> {
-        let bytes = base64::decode(text)?;
+        let bytes = base64::decode(text)
+            .map_err(|error| hint::find(text).map_or(error.into(), DecodeError::Mistake))?;
         let (format, dimensions, inflated) = if jpeg::is_jpeg(&bytes) {
             (Format::Jpeg, jpeg::check(&bytes)?, 0)
         } else if png::is_png(&bytes) {
             let (dimensions, inflated) = png::check(&bytes, max_inflated)?;
             (Format::Png, dimensions, inflated)
         } else {
-            return Err(foreign::name(&bytes).map_or(DecodeError::Unknown, DecodeError::Foreign));
+            let unknown = || hint::find(text).map_or(DecodeError::Unknown, DecodeError::Mistake);
+            return Err(foreign::name(&bytes).map_or_else(unknown, DecodeError::Foreign));
         };
         Ok(Self {
             sha256: Sha256::digest(&bytes).into(),
@@ -115,7 +118,10 @@ impl Image {
 pub enum DecodeError {
     /// It is not Base64.
     #[error(transparent)]
-    Base64(#[from] Base64Error),
+    Base64(#[from] NotBase64),
+    /// It is what callers send by mistake, as the text says.
+    #[error("{0}")]
+    Mistake(&'static str),
     /// It is of another format, by its name and article.
     #[error("{0}; send a JPEG or PNG")]
     Foreign(&'static str),

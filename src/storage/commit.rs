@@ -14,15 +14,38 @@ use super::attempts::Attempts;
 use super::upload::{Fate, NewObject, Uploads};
 use super::{Storage, call_failed};
 use crate::domain::{Admin, IdType, ProjectId};
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::records::Submission;
 use crate::records::attribute::image::{CONTENT_TYPE, HEIGHT, KEY, SHA256, SIZE, WIDTH};
 use crate::records::attribute::{ID_TYPE, PROJECT_ID, SUBMISSION_ID, UPDATED_AT, UPDATED_BY};
 use crate::timestamp;
 
+/// What a commit records besides the images.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change<'a> {
+    /// The project that the submission must still belong to.
+    pub(crate) project: &'a ProjectId,
+    /// As registered on the project.
+    pub(crate) admin: &'a Admin,
+    /// Recorded if an ID image is stored.
+    pub(crate) id_type: Option<IdType>,
+}
+
+/// The outcome of one conditional update.
+enum Outcome {
+    /// The record names the new images.
+    Applied,
+    /// The record is no longer as it was read; nothing was applied.
+    Conflict,
+    /// Nothing was applied, and nothing will be.
+    Refused(Fault),
+    /// It may have been applied, or may still be.
+    Unknown(Fault),
+}
+
 impl Storage {
     /// Makes the uploads the submission's images, provided that its images are still those that were read, or those
-    /// that another request's commit has left since. An ID image's type is recorded with it.
+    /// that another request's commit has left since.
     ///
     /// # Errors
     ///
@@ -31,63 +54,75 @@ impl Storage {
         &self,
         mut uploads: Uploads<'_>,
         submission: Submission,
-        project: &ProjectId,
-        admin: &Admin,
-        id_type: Option<IdType>,
+        change: Change<'_>,
     ) -> Result<(), Error> {
         let deadline = uploads.deadline;
         let mut current = submission;
         // Lock-free: each retry means that another request's commit succeeded.
         loop {
-            let attempts = Attempts::default();
-            let update = self.update(&uploads.objects, &current, project, admin, id_type);
-            let update = update.customize().interceptor(attempts.clone()).send();
             uploads.fate = Fate::InDoubt;
-            let fault = match deadline.work.run("UpdateItem", update).await {
-                Ok(Ok(_)) => {
+            match self.update(&uploads, &current, change).await {
+                Outcome::Applied => {
                     uploads.fate = committed(&uploads.objects, &current);
                     return Ok(());
                 }
-                Ok(Err(error)) if attempts.all_refused() => {
+                Outcome::Refused(fault) => {
                     uploads.fate = Fate::Unused;
-                    if !is_condition_failed(&error) {
-                        return Err(call_failed("UpdateItem", error).into());
+                    return Err(fault.into());
+                }
+                Outcome::Unknown(fault) => {
+                    let read = self.submission(&current.id);
+                    let found = deadline.response.run("GetItem", read).await.flatten();
+                    if !names_any(found.ok().flatten().as_ref(), &uploads.objects) {
+                        return Err(fault.into());
                     }
-                    // Another request's commit came first, or the submission is gone or another project's.
-                    let read = deadline.work.run("GetItem", self.submission(&current.id));
-                    let found = read.await.flatten()?.filter(|found| found.is_of(project));
-                    current = found.ok_or(Error::InvalidSubmission)?;
-                    continue;
+                    uploads.fate = committed(&uploads.objects, &current);
+                    return Ok(());
                 }
-                Ok(Err(error)) => call_failed("UpdateItem", error),
-                Err(passed) if attempts.sent() == 0 => {
+                Outcome::Conflict => {
                     uploads.fate = Fate::Unused;
-                    return Err(passed.into());
+                    let read = self.submission(&current.id);
+                    let found = deadline.work.run("GetItem", read).await.flatten()?;
+                    current = found
+                        .filter(|found| found.is_of(change.project))
+                        .ok_or(Error::InvalidSubmission(None))?;
                 }
-                Err(passed) => passed,
-            };
-            // An attempt got no response, so the record has to tell what it did.
-            let read = deadline
-                .response
-                .run("GetItem", self.submission(&current.id));
-            if let Ok(Some(found)) = read.await.flatten()
-                && names_any(&found, &uploads.objects)
-            {
-                uploads.fate = committed(&uploads.objects, &current);
-                return Ok(());
             }
-            return Err(fault.into());
         }
     }
 
-    fn update(
+    async fn update(
+        &self,
+        uploads: &Uploads<'_>,
+        current: &Submission,
+        change: Change<'_>,
+    ) -> Outcome {
+        let attempts = Attempts::default();
+        let update = self.conditional_update(&uploads.objects, current, change);
+        let update = update.customize().interceptor(attempts.clone()).send();
+        match uploads.deadline.work.run("UpdateItem", update).await {
+            Ok(Ok(_)) => Outcome::Applied,
+            Ok(Err(error)) if !attempts.all_refused() => {
+                Outcome::Unknown(call_failed("UpdateItem", error))
+            }
+            Ok(Err(error)) if is_condition_failed(&error) => Outcome::Conflict,
+            Ok(Err(error)) => Outcome::Refused(call_failed("UpdateItem", error)),
+            Err(passed) if attempts.sent() == 0 => Outcome::Refused(passed),
+            Err(passed) => Outcome::Unknown(passed),
+        }
+    }
+
+    fn conditional_update(
         &self,
         objects: &[NewObject],
         current: &Submission,
-        project: &ProjectId,
-        admin: &Admin,
-        id_type: Option<IdType>,
+        change: Change<'_>,
     ) -> UpdateItemFluentBuilder {
+        let Change {
+            project,
+            admin,
+            id_type,
+        } = change;
         let now = timestamp::now();
         let mut update = self
             .dynamodb
@@ -132,10 +167,11 @@ fn is_condition_failed(error: &SdkError<UpdateItemError>) -> bool {
 
 /// Returns whether a record names one of the objects. Any of our keys proves it: the update is atomic, and another
 /// request may have replaced some since.
-fn names_any(found: &Submission, objects: &[NewObject]) -> bool {
-    objects
-        .iter()
-        .any(|object| found.named_key(object.field) == Some(object.key.as_str()))
+fn names_any(found: Option<&Submission>, objects: &[NewObject]) -> bool {
+    objects.iter().any(|object| {
+        let named = found.and_then(|found| found.named_key(object.field));
+        named == Some(object.key.as_str())
+    })
 }
 
 /// Returns what becomes of objects that took the place of the record's images. An object that we didn't write for the

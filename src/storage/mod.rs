@@ -3,6 +3,7 @@
 
 mod attempts;
 mod commit;
+mod http_client;
 mod trash;
 mod upload;
 
@@ -15,11 +16,11 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use futures_util::future::try_join_all;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
+pub(crate) use self::commit::Change;
 use self::trash::Trash;
 use crate::config::Config;
 use crate::domain::{ApiKeyHash, ImageField, SubmissionId};
@@ -70,10 +71,8 @@ impl Default for Limits {
 
 /// Loads the AWS SDK's usual configuration, with our HTTP client.
 pub async fn sdk_config() -> SdkConfig {
-    let tls = Provider::Rustls(CryptoMode::Ring);
-    let http = aws_smithy_http_client::Builder::new().tls_provider(tls);
     aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http.build_https())
+        .http_client(http_client::http_client())
         .load()
         .await
 }

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use local::gateway::default_rate;
+use rstest::rstest;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -108,42 +109,24 @@ async fn python(folder: &Path, url: &str, as_file: &str) -> Option<String> {
     run(&mut command).await
 }
 
+#[rstest]
+#[case::text_parts("<")]
+#[case::file_parts("@")]
 #[tokio::test]
-async fn curl_with_text_parts() {
-    for total in [1_000, 4_600_000] {
-        assert_puts(total, async |folder: &Path, url: &str| {
-            curl(folder, url, "<").await
-        })
-        .await;
-    }
+async fn curl_puts(#[case] prefix: &str, #[values(1_000, 4_600_000)] total: usize) {
+    assert_puts(total, async |folder: &Path, url: &str| {
+        curl(folder, url, prefix).await
+    })
+    .await;
 }
 
+#[rstest]
+#[case::text_parts("no")]
+#[case::file_parts("yes")]
 #[tokio::test]
-async fn curl_with_file_parts() {
-    for total in [1_000, 4_600_000] {
-        assert_puts(total, async |folder: &Path, url: &str| {
-            curl(folder, url, "@").await
-        })
-        .await;
-    }
-}
-
-#[tokio::test]
-async fn python_requests_with_text_parts() {
-    for total in [1_000, 4_600_000] {
-        assert_puts(total, async |folder: &Path, url: &str| {
-            python(folder, url, "no").await
-        })
-        .await;
-    }
-}
-
-#[tokio::test]
-async fn python_requests_with_file_parts() {
-    for total in [1_000, 4_600_000] {
-        assert_puts(total, async |folder: &Path, url: &str| {
-            python(folder, url, "yes").await
-        })
-        .await;
-    }
+async fn python_requests_puts(#[case] as_file: &str, #[values(1_000, 4_600_000)] total: usize) {
+    assert_puts(total, async |folder: &Path, url: &str| {
+        python(folder, url, as_file).await
+    })
+    .await;
 }

@@ -1,23 +1,25 @@
-//! `openapi.yaml`: every answer of these tests is one that it declares, and what it says of the request and the
-//! gateway is what code and template do.
+//! `openapi.yaml` declares every response of these tests, and says of the request and the gateway what code and template
+//! do.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
 use local::definition::{Definition, OPENAPI, resolve};
-use put_image::domain::{Field, IdType, MAX_TEXT};
+use local::gateway::{MAX_BODY, MAX_EVENT};
+use put_image::domain::MAX_TEXT;
 use put_image::form::MAX_PARTS;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
 use crate::template::template;
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_saphyr::from_str(OPENAPI).unwrap());
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_saphyr::from_str(OPENAPI).unwrap());
 
-/// A member of an object, behind its reference if it is one.
+/// A member of an object, which a reference may lead to.
 #[track_caller]
-fn member(object: &'static Value, path: &[&str]) -> &'static Value {
+pub fn member(object: &'static Value, path: &[&str]) -> &'static Value {
     path.iter().fold(object, |value, name| {
         resolve(&DOCUMENT, &value[name]).unwrap()
     })
@@ -27,16 +29,16 @@ fn operation() -> &'static Value {
     member(&DOCUMENT, &["paths", "/Image", "put"])
 }
 
-/// What the definition declares of an answer: its body, and its `x-error-detail` if it has one.
+/// What the definition declares of a response: its body, and its `x-error-detail` if it has one.
 struct Declared {
     body: Validator,
     detail: Option<Validator>,
 }
 
-/// All answers, by their status.
-static ANSWERS: LazyLock<BTreeMap<String, Declared>> = LazyLock::new(|| {
+/// All responses, by their status.
+static RESPONSES: LazyLock<BTreeMap<String, Declared>> = LazyLock::new(|| {
     let statuses = operation()["responses"].as_object().unwrap().keys();
-    let answers = statuses.map(|status| {
+    let responses = statuses.map(|status| {
         let response = member(operation(), &["responses", status]);
         let header = member(response, &["headers", "x-error-detail"]);
         let body = validator(&response["content"]["application/json"]["schema"]);
@@ -48,13 +50,13 @@ static ANSWERS: LazyLock<BTreeMap<String, Declared>> = LazyLock::new(|| {
             },
         )
     });
-    answers.collect()
+    responses.collect()
 });
 
-/// Fails unless the definition declares an answer like this one.
+/// Fails unless the definition declares a response like this one.
 #[track_caller]
 pub fn assert_declared(status: u16, detail: Option<&str>, body: &Value) {
-    let declared = ANSWERS
+    let declared = RESPONSES
         .get(&status.to_string())
         .unwrap_or_else(|| panic!("{status} is not declared"));
     assert_valid(&declared.body, body);
@@ -77,39 +79,35 @@ fn validator(schema: &Value) -> Validator {
     jsonschema::draft202012::new(&schema).unwrap()
 }
 
-#[test]
-fn every_row_is_an_example_and_no_other_answer_is_declared() {
-    let example = |status: &str, name: &str| {
-        let content = &member(operation(), &["responses", status])["content"]["application/json"];
-        member(content, &["examples", name, "value"]).clone()
-    };
-    let rows = [
-        ("invalid-payload", INVALID_PAYLOAD),
-        ("missing-data", MISSING_DATA),
-        ("unknown-project", UNKNOWN_PROJECT),
-        ("inactive-project", INACTIVE_PROJECT),
-        ("invalid-admin", INVALID_ADMIN),
-        ("invalid-submission", INVALID_SUBMISSION),
-        ("no-image", NO_IMAGES),
-        ("missing-id-type", MISSING_ID_TYPE),
-        ("invalid-id-type", INVALID_ID_TYPE),
-        ("processing-error", PROCESSING_ERROR),
-    ];
-    for (name, (status, body)) in rows {
-        let body: Value = serde_json::from_str(body).unwrap();
-        assert_eq!(example(&status.to_string(), name), body, "{name}");
-        assert_declared(status, Some("a fault on our side, please try again"), &body);
-    }
-    let refused = &member(operation(), &["responses", "400"])["content"]["application/json"];
-    assert_eq!(refused["examples"].as_object().unwrap().len(), 9);
-    for mixed in [
-        json!({ "errorCode": "invalid_data", "message": "Invalid admin." }),
-        json!({ "errorCode": "invalid_data" }),
-        json!({ "errorCode": "invalid_admin", "message": "Invalid admin.", "more": 1 }),
-        json!({ "message": "complete to update image." }),
-    ] {
-        assert!(!ANSWERS["400"].body.is_valid(&mixed), "{mixed}");
-    }
+#[rstest]
+#[case::row_1("invalid-payload", INVALID_PAYLOAD)]
+#[case::row_2("missing-data", MISSING_DATA)]
+#[case::row_3("unknown-project", UNKNOWN_PROJECT)]
+#[case::row_4("inactive-project", INACTIVE_PROJECT)]
+#[case::row_5("invalid-admin", INVALID_ADMIN)]
+#[case::row_6("invalid-submission", INVALID_SUBMISSION)]
+#[case::row_7("no-image", NO_IMAGES)]
+#[case::row_8("missing-id-type", MISSING_ID_TYPE)]
+#[case::row_9("invalid-id-type", INVALID_ID_TYPE)]
+#[case::row_10("processing-error", PROCESSING_ERROR)]
+fn a_row_is_an_example_that_it_declares(#[case] name: &str, #[case] row: Row) {
+    let (status, body) = row;
+    let body: Value = serde_json::from_str(body).unwrap();
+    let content = member(operation(), &["responses", &status.to_string(), "content"]);
+    let examples = &content["application/json"]["examples"];
+    assert_eq!(examples[name]["value"], body);
+    assert_declared(status, Some(FAULT), &body);
+    let count = if status == 400 { ROWS.len() - 1 } else { 1 };
+    assert_eq!(examples.as_object().unwrap().len(), count);
+}
+
+#[rstest]
+#[case::message_of_another_row(json!({ "errorCode": "invalid_data", "message": "Invalid admin." }))]
+#[case::no_message(json!({ "errorCode": "invalid_data" }))]
+#[case::more(json!({ "errorCode": "invalid_admin", "message": "Invalid admin.", "more": 1 }))]
+#[case::success(json!({ "message": "complete to update image." }))]
+fn it_declares_no_other_refusal(#[case] body: Value) {
+    assert!(!RESPONSES["400"].body.is_valid(&body));
 }
 
 #[test]
@@ -118,66 +116,44 @@ fn its_version_is_the_crates() {
 }
 
 #[test]
-fn the_forms_fields_and_limits_are_the_codes() {
+fn its_limits_are_the_codes() {
     let form = member(&DOCUMENT, &["components", "schemas", "PutImageForm"]);
-    let mut names = Field::ALL.map(Field::name);
-    names.sort_unstable();
-    assert_eq!(
-        form["properties"]
-            .as_object()
-            .unwrap()
-            .keys()
-            .collect::<Vec<_>>(),
-        names
-    );
     assert_eq!(form["required"], json!(["submissionId", "admin"]));
-    for text in ["submissionId", "admin"] {
-        assert_eq!(form["properties"][text]["maxLength"], MAX_TEXT, "{text}");
-    }
-    let id_types = form["properties"]["idType"]["enum"].as_array().unwrap();
-    assert_eq!(id_types.len(), 8);
+    assert_eq!(form["properties"]["submissionId"]["maxLength"], MAX_TEXT);
+    assert_eq!(form["properties"]["admin"]["maxLength"], MAX_TEXT);
+    let body = member(operation(), &["requestBody", "description"]);
+    let text = body.as_str().unwrap().replace(',', "");
+    let numbers: Vec<&str> = text.split(|c: char| !c.is_ascii_digit()).collect();
+    let limits = [MAX_PARTS, MAX_BODY, MAX_EVENT].map(|limit| limit.to_string());
     assert!(
-        id_types
-            .iter()
-            .all(|name| IdType::parse(name.as_str().unwrap()).is_some())
+        limits.iter().all(|limit| numbers.contains(&limit.as_str())),
+        "{text}"
     );
-    let body = member(operation(), &["requestBody"]);
-    let description = body["description"].as_str().unwrap().replace(',', "");
-    for limit in [
-        MAX_PARTS,
-        local::gateway::MAX_BODY,
-        local::gateway::MAX_EVENT,
-    ] {
-        let mut numbers = description.split(|c: char| !c.is_ascii_digit());
-        assert!(
-            numbers.any(|number| number == limit.to_string()),
-            "{limit}: {description}"
-        );
-    }
 }
 
+#[rstest]
+#[case("id-document")]
+#[case("no-id-document")]
 #[tokio::test]
-async fn its_examples_of_a_request_succeed() {
+async fn its_example_of_a_request_succeeds(#[case] name: &str) {
     let app = App::start().await;
-    let content = &member(operation(), &["requestBody"])["content"]["multipart/form-data"];
-    let examples = content["examples"].as_object().unwrap();
-    assert_eq!(examples.len(), 2);
-    for (name, example) in examples {
-        assert_valid(&validator(&content["schema"]), &example["value"]);
-        let fields = example["value"].as_object().unwrap();
-        let fields = fields
-            .iter()
-            .map(|(name, value)| (name.clone(), value.as_str().unwrap().into()));
-        let form = Form {
-            key: Some(KEY.to_owned()),
-            fields: fields.collect(),
-        };
-        assert_eq!(app.put(&form).await.row(), SUCCESS, "{name}");
-    }
+    let content = member(
+        operation(),
+        &["requestBody", "content", "multipart/form-data"],
+    );
+    let example = &content["examples"][name]["value"];
+    assert_valid(&validator(&content["schema"]), example);
+    let fields = example.as_object().unwrap().iter();
+    let fields = fields.map(|(name, value)| (name.clone(), value.as_str().unwrap().into()));
+    let form = Form {
+        key: Some(KEY.to_owned()),
+        fields: fields.collect(),
+    };
+    assert_eq!(app.put(&form).await.row(), SUCCESS);
 }
 
 #[test]
-fn the_template_deploys_the_same_route_and_answers() {
+fn the_template_deploys_the_same_route_and_responses() {
     let definition = Definition::load().unwrap();
     let template = template();
     let api = &template["Resources"]["Api"]["Properties"];
@@ -205,7 +181,7 @@ fn the_template_deploys_the_same_route_and_answers() {
         )
         .unwrap();
         let detail = response["ResponseParameters"]["Headers"]["x-error-detail"].as_str();
-        // In the template a text stands between quotes.
+        // In the template, a text is in quotes.
         let detail = detail.map(|detail| detail.trim_matches('\''));
         let statuses = match response["StatusCode"].as_u64() {
             Some(status) => vec![status.try_into().unwrap()],

@@ -1,156 +1,332 @@
 //! The four forms of an event, and damaged ones.
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use local::function::{self, context};
+use local::function::{context, invoke};
 use put_image::deadline::TIMEOUT;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
 use local::images;
 
-/// The events of one form: payload 1.0 and 2.0, text and Base64.
-fn four_forms(form: &Form) -> [(Value, &'static str); 4] {
-    let rest = form.event();
-    let mut http_api = json!({
-        "version": "2.0",
-        "routeKey": "PUT /Image",
-        "rawPath": "/Image",
-        "rawQueryString": "",
-        "headers": rest["headers"],
-        "requestContext": { "http": { "method": "PUT", "path": "/Image" }, "stage": "$default" },
-    });
-    let text = rest["body"].as_str().unwrap().to_owned();
-    let encoded = |mut event: Value| {
-        event["body"] = BASE64_STANDARD.encode(&text).into();
-        event["isBase64Encoded"] = true.into();
-        event
-    };
-    http_api["body"] = text.clone().into();
-    http_api["isBase64Encoded"] = false.into();
-    [
-        (encoded(rest.clone()), "1.0 Base64"),
-        (rest, "1.0 text"),
-        (encoded(http_api.clone()), "2.0 Base64"),
-        (http_api, "2.0 text"),
-    ]
+/// The four forms, each made of an event of payload 1.0 with a text body.
+type AsEvent = fn(Value) -> Value;
+
+const REST: AsEvent = |rest| rest;
+const REST_BASE64: AsEvent = encoded;
+const HTTP: AsEvent = |rest| payload_2(&rest);
+const HTTP_BASE64: AsEvent = |rest| encoded(payload_2(&rest));
+
+#[rstest]
+#[case::rest(REST)]
+#[case::rest_base64(REST_BASE64)]
+#[case::http(HTTP)]
+#[case::http_base64(HTTP_BASE64)]
+#[tokio::test]
+async fn each_form_stores_the_same(#[case] form: AsEvent) {
+    let app = App::start().await;
+    let image = images::jpeg(5000, 1);
+    let event = form(Form::selfie(&image).event());
+    assert_eq!(app.invoke(&event).await.row(), SUCCESS);
+    assert_eq!(app.image(SUBMISSION, "selfieImage").await, Some(image));
 }
 
+#[rstest]
+#[case::rest(REST)]
+#[case::rest_base64(REST_BASE64)]
+#[case::http(HTTP)]
+#[case::http_base64(HTTP_BASE64)]
 #[tokio::test]
-async fn all_four_forms_store_the_same() {
+async fn each_form_is_refused_alike(#[case] form: AsEvent) {
     let app = App::start().await;
-    for (seed, (i, name)) in (0..4).zip(
-        ["1.0 Base64", "1.0 text", "2.0 Base64", "2.0 text"]
-            .iter()
-            .enumerate(),
-    ) {
-        let image = images::jpeg(5000, seed);
-        let (event, event_name) = four_forms(&Form::selfie(&image))[i].clone();
-        assert_eq!(event_name, *name);
-        assert_eq!(app.invoke(&event).await.row(), SUCCESS, "{name}");
-        assert_eq!(
-            app.image(SUBMISSION, "selfieImage").await,
-            Some(image),
-            "{name}"
-        );
-    }
+    let event = form(Form::full().with("admin", "nobody").event());
+    app.assert_event_refused(&event, INVALID_ADMIN, "nobody")
+        .await;
 }
 
 /// Payload 2.0 has a member `cookies` that `cargo lambda watch` insists on; 1.0 has no such member.
+#[rstest]
+#[case::rest(REST, &[])]
+#[case::http(HTTP, &["cookies"])]
 #[tokio::test]
-async fn responses_have_the_members_of_the_events_format() {
+async fn responses_have_the_members_of_the_events_format(
+    #[case] form: AsEvent,
+    #[case] more: &[&str],
+) {
     let app = App::start().await;
-    for (event, name) in four_forms(&Form::full()) {
-        let event = event.to_string();
-        let response = function::invoke(&app.function, event.as_bytes(), context(TIMEOUT));
-        let response = response.await.unwrap();
-        let mut members: Vec<&str> = response
-            .response
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect();
-        members.sort_unstable();
-        let mut expected = vec![
-            "body",
-            "headers",
-            "isBase64Encoded",
-            "multiValueHeaders",
-            "statusCode",
-        ];
-        if name.starts_with("2.0") {
-            expected.insert(1, "cookies");
-        }
-        assert_eq!(members, expected, "{name}");
-    }
+    let event = form(Form::full().event()).to_string();
+    let invoked = invoke(&app.function, event.as_bytes(), context(TIMEOUT)).await;
+    let response = invoked.unwrap().response;
+    let members = response.as_object().unwrap().keys();
+    let mut members: Vec<&str> = members.map(String::as_str).collect();
+    members.sort_unstable();
+    let all = [
+        "body",
+        "headers",
+        "isBase64Encoded",
+        "multiValueHeaders",
+        "statusCode",
+    ];
+    let mut expected = [&all[..], more].concat();
+    expected.sort_unstable();
+    assert_eq!(members, expected);
 }
 
+/// Whether an event has both maps or one, and in which case the names are.
+#[rstest]
+#[case::both_maps(|_: &mut Value| {})]
+#[case::one_value_of_each_alone(|event: &mut Value| event["multiValueHeaders"] = Value::Null)]
+#[case::lists_alone(|event: &mut Value| event["headers"] = Value::Null)]
+#[case::other_case(|event: &mut Value| {
+    let content_type = event["headers"]["content-type"].as_str().unwrap().to_owned();
+    event["headers"] = json!({});
+    event["multiValueHeaders"] = json!({});
+    set_header(event, "X-API-Key", &[KEY]);
+    set_header(event, "CONTENT-TYPE", &[&content_type]);
+})]
 #[tokio::test]
-async fn all_four_forms_are_refused_alike() {
-    let app = App::start().await;
-    for (event, name) in four_forms(&Form::full().with("admin", "nobody")) {
-        app.assert_event_refused(&event, INVALID_ADMIN, name).await;
-    }
-}
-
-#[tokio::test]
-async fn header_names_in_any_case_and_in_lists() {
-    let app = App::start().await;
-    let image = images::jpeg(500, 1);
-    let mut event = Form::selfie(&image).event();
-    let content_type = event["headers"]["content-type"].clone();
-    event["headers"] = json!({ "X-API-Key": KEY, "CONTENT-TYPE": content_type });
-    assert_eq!(app.invoke(&event).await.row(), SUCCESS);
-    event["headers"] = Value::Null;
-    event["multiValueHeaders"] = json!({ "X-Api-Key": [KEY], "Content-Type": [content_type] });
-    assert_eq!(app.invoke(&event).await.row(), SUCCESS);
-    event["multiValueHeaders"] =
-        json!({ "X-Api-Key": [KEY, KEY_WITHOUT_PROJECT], "Content-Type": [content_type] });
-    app.assert_event_refused(&event, UNKNOWN_PROJECT, "two keys are no key")
-        .await;
-    event["multiValueHeaders"] =
-        json!({ "X-Api-Key": [KEY], "Content-Type": [content_type, content_type] });
-    app.assert_event_refused(&event, INVALID_PAYLOAD, "two content types")
-        .await;
-}
-
-/// The key of a request, as the gateway that let it in knows it.
-#[tokio::test]
-async fn the_headers_key_is_the_gateways() {
+async fn headers_are_found(#[case] change: fn(&mut Value)) {
     let app = App::start().await;
     let mut event = Form::full().event();
-    event["requestContext"]["identity"] = json!({ "apiKey": KEY });
+    change(&mut event);
     assert_eq!(app.invoke(&event).await.row(), SUCCESS);
-    event["requestContext"]["identity"] = json!({ "apiKey": KEY_WITHOUT_PROJECT });
-    let calls = app.faults.calls().len();
-    app.assert_event_refused(&event, UNKNOWN_PROJECT, "another key at the gateway")
+}
+
+const TYPE: &str = "multipart/form-data; boundary=test-boundary";
+
+/// Parsers differ on which one counts, so a body could be read in two ways.
+#[rstest]
+#[case::equal(&[TYPE, TYPE])]
+#[case::another_boundary_first(&["multipart/form-data; boundary=other", TYPE])]
+#[case::another_boundary_last(&[TYPE, "multipart/form-data; boundary=other"])]
+#[case::text_first(&["text/plain", TYPE])]
+#[case::text_last(&[TYPE, "text/plain"])]
+#[case::quoted_boundaries(&["multipart/form-data; boundary=\"test-boundary\"", TYPE])]
+#[case::an_empty_one(&["", TYPE])]
+#[case::three(&[TYPE, TYPE, TYPE])]
+#[tokio::test]
+async fn two_content_types_are_refused(
+    #[case] values: &[&str],
+    #[values(REST, REST_BASE64, HTTP, HTTP_BASE64)] form: AsEvent,
+) {
+    let app = App::start().await;
+    let mut event = Form::full().event();
+    set_header(&mut event, "content-type", values);
+    app.assert_event_refused_because(&form(event), INVALID_PAYLOAD, "send one Content-Type")
         .await;
-    assert_eq!(app.faults.calls().len(), calls, "refused without a read");
-    for none in [Value::Null, json!(""), json!(" ")] {
-        event["requestContext"]["identity"] = json!({ "apiKey": none });
-        assert_eq!(app.invoke(&event).await.row(), SUCCESS, "{none}");
-    }
+}
+
+/// What a REST API makes of two headers whose names differ in case, and what no gateway makes.
+#[rstest]
+#[case::names_of_different_case(|event: &mut Value| {
+    set_header(event, "Content-Type", &["multipart/form-data; boundary=other"]);
+})]
+#[case::half_a_boundary_each(|event: &mut Value| {
+    set_header(event, "content-type", &["multipart/form-data; boundary=\"test", "boundary\""]);
+})]
+#[case::maps_that_differ(|event: &mut Value| {
+    event["headers"]["content-type"] = json!("multipart/form-data; boundary=other");
+})]
+#[tokio::test]
+async fn two_content_types_in_a_rest_event_are_refused(#[case] change: fn(&mut Value)) {
+    let app = App::start().await;
+    let mut event = Form::full().event();
+    change(&mut event);
+    app.assert_event_refused_because(&event, INVALID_PAYLOAD, "send one Content-Type")
+        .await;
 }
 
 #[tokio::test]
-async fn requests_without_a_body_or_content_type_are_an_invalid_payload() {
+async fn a_comma_in_a_quoted_boundary_is_no_second_content_type() {
     let app = App::start().await;
-    let good = Form::full().event();
-    let with = |name: &str, value: Value| {
-        let mut event = good.clone();
-        event[name] = value;
-        event
-    };
-    for (event, why) in [
-        (with("body", Value::Null), "a null body"),
-        (with("body", json!("")), "an empty body"),
-        (with("headers", Value::Null), "null headers"),
-        (with("headers", json!({})), "no headers"),
-        (
-            with("headers", json!({ "content-type": "text/plain" })),
-            "another content type",
-        ),
-    ] {
-        app.assert_event_refused(&event, INVALID_PAYLOAD, why).await;
+    let body = String::from_utf8(Form::full().body()).unwrap();
+    let body = body.replace(BOUNDARY, "test,boundary");
+    let content_type = "multipart/form-data; boundary=\"test,boundary\"";
+    let event = event(Some(KEY), content_type, body.as_bytes());
+    assert_eq!(app.invoke(&event).await.row(), SUCCESS);
+}
+
+#[rstest]
+#[case::known_key_first(&[KEY, KEY_WITHOUT_PROJECT])]
+#[case::known_key_last(&[KEY_WITHOUT_PROJECT, KEY])]
+#[case::equal(&[KEY, KEY])]
+#[case::empty_first(&["", KEY])]
+#[case::empty_last(&[KEY, ""])]
+#[tokio::test]
+async fn two_keys_are_no_key(
+    #[case] values: &[&str],
+    #[values(REST, REST_BASE64, HTTP, HTTP_BASE64)] form: AsEvent,
+) {
+    let app = App::start().await;
+    let mut event = Form::full().event();
+    set_header(&mut event, "x-api-key", values);
+    app.assert_event_refused(&form(event), UNKNOWN_PROJECT, "two keys")
+        .await;
+}
+
+/// The key of a request, as the gateway that authenticated it knows it.
+#[rstest]
+#[case::same(json!(KEY), SUCCESS)]
+#[case::none(Value::Null, SUCCESS)]
+#[case::another(json!(KEY_WITHOUT_PROJECT), UNKNOWN_PROJECT)]
+#[case::empty(json!(""), UNKNOWN_PROJECT)]
+#[case::blank(json!(" \t"), UNKNOWN_PROJECT)]
+#[case::other_case(json!(KEY.to_uppercase()), UNKNOWN_PROJECT)]
+#[tokio::test]
+async fn the_headers_key_is_the_gateways(#[case] gateways: Value, #[case] row: Row) {
+    let app = App::start().await;
+    let mut event = Form::full().event();
+    event["requestContext"]["identity"] = json!({ "apiKey": gateways });
+    if row == SUCCESS {
+        assert_eq!(app.invoke(&event).await.row(), SUCCESS);
+        return;
     }
+    let calls = app.faults.calls().len();
+    app.assert_event_refused(&event, row, "another key at the gateway")
+        .await;
+    assert_eq!(app.faults.calls().len(), calls, "refused without a read");
+}
+
+#[rstest]
+#[case::get("GET")]
+#[case::post("POST")]
+#[case::patch("PATCH")]
+#[case::delete("DELETE")]
+#[case::head("HEAD")]
+#[case::options("OPTIONS")]
+#[case::lower_case("put")]
+#[case::unknown("PROPFIND")]
+#[tokio::test]
+async fn other_methods_are_refused(
+    #[case] method: &str,
+    #[values(REST, REST_BASE64, HTTP, HTTP_BASE64)] form: AsEvent,
+) {
+    let app = App::start().await;
+    let mut event = Form::full().event();
+    event["httpMethod"] = method.into();
+    event["requestContext"]["httpMethod"] = method.into();
+    app.assert_event_refused_because(&form(event), INVALID_PAYLOAD, "send PUT")
+        .await;
+}
+
+/// The function needs none of this, so no caller can make it fail with it.
+#[rstest]
+#[case::two_protocols("X-Forwarded-Proto", "https, http")]
+#[case::blank_protocol("X-Forwarded-Proto", " ")]
+#[case::empty_protocol("X-Forwarded-Proto", "")]
+#[case::odd_protocol("X-Forwarded-Proto", "1:/[")]
+#[case::host_with_a_blank("Host", "a b")]
+#[case::host_with_a_port_too_large("Host", "abc:99999")]
+#[case::empty_host("Host", "")]
+#[case::host_of_brackets("Host", "[")]
+#[case::host_of_other_letters("Host", "b\u{fc}cher\u{FFFD}")]
+#[case::cookie("Cookie", "a=\u{e9}; b")]
+#[case::trace("X-Amzn-Trace-Id", "Root=\u{e9}")]
+#[tokio::test]
+async fn an_odd_header_changes_nothing(
+    #[case] name: &str,
+    #[case] value: &str,
+    #[values(REST, REST_BASE64, HTTP, HTTP_BASE64)] form: AsEvent,
+) {
+    let app = App::start().await;
+    let mut event = Form::full().event();
+    set_header(&mut event, name, &[value]);
+    assert_eq!(app.invoke(&form(event)).await.row(), SUCCESS);
+}
+
+#[rstest]
+#[case::quotation_mark("rawQueryString", json!("a=\"b\""))]
+#[case::blank_in_the_query("rawQueryString", json!("a b"))]
+#[case::letters_in_the_query("rawQueryString", json!("\u{e9}=\u{FFFD}"))]
+#[case::fragment("rawQueryString", json!("a#b?c"))]
+#[case::broken_escape("rawQueryString", json!("%zz&=&&"))]
+#[case::raw_path("rawPath", json!(":99999"))]
+#[case::raw_path_with_a_blank("rawPath", json!("/a b\"?"))]
+#[case::cookies("cookies", json!(["a=\"\u{e9}\"", "b\n"]))]
+#[case::query("queryStringParameters", json!({ "a b": "\"", "": "\u{FFFD}" }))]
+#[case::queries("multiValueQueryStringParameters", json!({ "a b": ["\"", "#"], "": [""] }))]
+#[case::stage_variables("stageVariables", json!({ "a": "b" }))]
+#[tokio::test]
+async fn an_odd_url_changes_nothing(
+    #[case] member: &str,
+    #[case] value: Value,
+    #[values(REST, HTTP)] form: AsEvent,
+) {
+    let app = App::start().await;
+    let mut event = form(Form::full().event());
+    event[member] = value;
+    assert_eq!(app.invoke(&event).await.row(), SUCCESS);
+}
+
+#[rstest]
+#[case::port(":99999")]
+#[case::brackets("@[/Image")]
+#[tokio::test]
+async fn an_odd_path_changes_nothing(#[case] path: &str) {
+    let app = App::start().await;
+    let mut event = Form::full().event();
+    event["path"] = path.into();
+    assert_eq!(app.invoke(&event).await.row(), SUCCESS);
+}
+
+#[rstest]
+#[case::domain("domainName", "a b:99999")]
+#[case::stage("stage", "a b?\"#")]
+#[case::path("path", ":99999")]
+#[tokio::test]
+async fn an_odd_context_changes_nothing(
+    #[case] member: &str,
+    #[case] value: &str,
+    #[values(REST, HTTP)] form: AsEvent,
+) {
+    let app = App::start().await;
+    let mut event = form(Form::full().event());
+    event["requestContext"][member] = value.into();
+    assert_eq!(app.invoke(&event).await.row(), SUCCESS);
+}
+
+#[rstest]
+#[case::null_body("body", Value::Null, "the request has no body")]
+#[case::empty_body("body", json!(""), "the request has no body")]
+#[case::null_headers("headers", Value::Null, "Content-Type is not multipart/form-data")]
+#[case::no_headers("headers", json!({}), "Content-Type is not multipart/form-data")]
+#[case::text("headers", json!({ "content-type": "text/plain" }), "Content-Type is not multipart/form-data")]
+#[tokio::test]
+async fn without_a_form(#[case] member: &str, #[case] value: Value, #[case] detail: &str) {
+    let app = App::start().await;
+    let mut event = Form::full().event();
+    if member == "headers" {
+        event["multiValueHeaders"] = Value::Null;
+    }
+    event[member] = value;
+    app.assert_event_refused_because(&event, INVALID_PAYLOAD, detail)
+        .await;
+}
+
+/// As gzip makes it, and as a gateway without binary media types passes that on.
+#[rstest]
+#[case::bytes(vec![0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 0x4B], None)]
+#[case::text("\u{1F}\u{FFFD}\u{8}\0\0\0\0\0\0\u{3}K".into(), None)]
+#[case::zlib(vec![0x78, 0x9C, 0x4B], None)]
+#[case::zstandard(vec![0x28, 0xB5, 0x2F, 0xFD, 4], None)]
+#[case::brotli("\u{b}\u{FFFD}".into(), Some("br"))]
+#[case::gzip_by_its_header("x".into(), Some("gzip"))]
+#[tokio::test]
+async fn a_compressed_body_is_named(#[case] body: Vec<u8>, #[case] encoding: Option<&str>) {
+    let app = App::start().await;
+    let mut event = event(Some(KEY), TYPE, &body);
+    if let Some(encoding) = encoding {
+        set_header(&mut event, "Content-Encoding", &[encoding]);
+    }
+    let detail = "the body is compressed: send it without Content-Encoding";
+    app.assert_event_refused_because(&event, INVALID_PAYLOAD, detail)
+        .await;
+}
+
+/// A gateway may decompress a body and leave the header.
+#[tokio::test]
+async fn a_body_that_is_compressed_no_more_is_read() {
+    let app = App::start().await;
+    let mut event = Form::full().event();
+    set_header(&mut event, "Content-Encoding", &["gzip"]);
+    assert_eq!(app.invoke(&event).await.row(), SUCCESS);
 }

@@ -1,4 +1,4 @@
-//! The answers that the gateway gives itself, and its way to the function, over a socket.
+//! The responses that the gateway gives itself, and its way to the function, over a socket.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -6,27 +6,32 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use admin::project::{NewKey, SetKey};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use governor::Quota;
-use local::faults::Operation;
-use local::gateway::{Gateway, default_rate};
-use local::server;
+use local::faults::Operation::{DeleteObject, UpdateItem};
+use local::faults::PATIENCE;
+use local::gateway::{Gateway, MAX_BODY, MAX_EVENT, default_rate};
+use local::{images, server};
 use put_image::deadline::TIMEOUT;
+use put_image::domain::ImageField;
 use put_image::handler::App as Function;
-use put_image::storage::Limits;
 use reqwest::multipart;
-use reqwest::{Client, Response};
-use serde_json::{Value, json};
-use tokio::time::timeout;
+use reqwest::{Client, Method, RequestBuilder, Response};
+use rstest::rstest;
+use serde_json::Value;
 
 use crate::definition::assert_declared;
 use crate::helpers::*;
-use local::images;
+
+const FORBIDDEN: Row = (403, r#"{"message":"Forbidden"}"#);
+const NO_ROUTE: Row = (403, r#"{"message":"Missing Authentication Token"}"#);
+const TOO_MANY: Row = (429, r#"{"message":"Too Many Requests"}"#);
+const TOO_LARGE: Row = (413, INVALID_PAYLOAD.1);
 
 /// Serves an app's stack over HTTP. Returns the URL of the route.
 pub async fn serve(app: &App, rate: Quota) -> String {
-    start(app, app.stack.function(), TIMEOUT, rate).await
+    start(app, app.undisturbed(), TIMEOUT, rate).await
 }
 
-/// Serves a function, whose invocations end after `timeout`.
+/// Serves a function whose invocations end after `timeout`.
 async fn start(app: &App, function: Function, timeout: Duration, rate: Quota) -> String {
     let listener = server::bind(0, "the gateway", "").await.unwrap();
     let gateway = Gateway::new(function, timeout, app.stack.keys(), rate).unwrap();
@@ -35,181 +40,168 @@ async fn start(app: &App, function: Function, timeout: Duration, rate: Quota) ->
     url
 }
 
-fn form(image: &str) -> multipart::Form {
+fn request(method: Method, url: &str, key: &str) -> RequestBuilder {
+    let request = Client::new().request(method, url).timeout(PATIENCE);
+    request.header("x-api-key", key)
+}
+
+fn put_form(url: &str, key: &str, image: &str) -> RequestBuilder {
     let form = multipart::Form::new()
         .text("submissionId", SUBMISSION)
-        .text("admin", ADMIN);
-    form.text("selfieImage", image.to_owned())
+        .text("admin", ADMIN)
+        .text("selfieImage", image.to_owned());
+    request(Method::PUT, url, key).multipart(form)
 }
 
-async fn assert_answer(response: Response, status: u16, body: Value) {
-    assert_eq!(response.status().as_u16(), status);
-    assert_eq!(response.headers()["content-type"], "application/json");
-    let has_retry_after = response.headers().contains_key("retry-after");
+fn put_body(url: &str, body: Vec<u8>) -> RequestBuilder {
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    let put = request(Method::PUT, url, KEY).header("content-type", content_type);
+    put.body(body)
+}
+
+fn small_image() -> String {
+    BASE64_STANDARD.encode(images::png(300, 1))
+}
+
+/// Returns a response's status and JSON. It must be one that the definition declares.
+async fn row(response: Response) -> (u16, String) {
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    assert_eq!(headers["content-type"], "application/json");
+    let has_retry_after = headers.contains_key("retry-after");
     assert_eq!(has_retry_after, status == 429 || status >= 500);
-    let detail = response
-        .headers()
+    let detail = headers
         .get("x-error-detail")
-        .map(|detail| detail.to_str().unwrap().to_owned());
-    assert_declared(status, detail.as_deref(), &body);
-    assert_eq!(response.json::<Value>().await.unwrap(), body);
+        .map(|detail| detail.to_str().unwrap());
+    let body = response.text().await.unwrap();
+    let json: Value = serde_json::from_str(&body).unwrap();
+    assert_declared(status, detail, &json);
+    (status, json.to_string())
 }
 
+async fn send(request: RequestBuilder) -> (u16, String) {
+    row(request.send().await.unwrap()).await
+}
+
+fn same(row: Row) -> (u16, String) {
+    (row.0, row.1.to_owned())
+}
+
+#[rstest]
+#[case::no_key(None)]
+#[case::unknown_key(Some("unknown"))]
 #[tokio::test]
-async fn keys_and_routes_that_it_does_not_know() {
+async fn a_request_without_a_known_key_is_forbidden(#[case] key: Option<&str>) {
     let app = App::start().await;
-    let url = serve(&app, default_rate()).await;
-    let client = Client::new();
-    let forbidden = json!({ "message": "Forbidden" });
-    assert_answer(
-        client.put(&url).multipart(form("")).send().await.unwrap(),
-        403,
-        forbidden.clone(),
-    )
-    .await;
-    let unknown = client
-        .put(&url)
-        .header("x-api-key", "unknown")
-        .multipart(form(""));
-    assert_answer(unknown.send().await.unwrap(), 403, forbidden).await;
-    let missing = json!({ "message": "Missing Authentication Token" });
-    for (method, url) in [
-        (reqwest::Method::POST, url.clone()),
-        (reqwest::Method::GET, url.clone()),
-        (reqwest::Method::PUT, url.replace("Image", "image")),
-        (reqwest::Method::PUT, url.replace("/v3", "")),
-        (reqwest::Method::PUT, url.clone() + "/"),
-    ] {
-        let response = client
-            .request(method, url)
-            .header("x-api-key", KEY)
-            .send()
-            .await
-            .unwrap();
-        assert_answer(response, 403, missing.clone()).await;
+    let mut put = put_body(&serve(&app, default_rate()).await, Vec::new())
+        .build()
+        .unwrap();
+    put.headers_mut().remove("x-api-key");
+    if let Some(key) = key {
+        put.headers_mut().insert("x-api-key", key.parse().unwrap());
     }
+    assert_eq!(
+        row(Client::new().execute(put).await.unwrap()).await,
+        same(FORBIDDEN)
+    );
+}
+
+#[rstest]
+#[case::post(Method::POST, |url| url)]
+#[case::get(Method::GET, |url| url)]
+#[case::name_in_another_case(Method::PUT, |url: String| url.replace("Image", "image"))]
+#[case::no_stage(Method::PUT, |url: String| url.replace("/v3", ""))]
+#[case::slash_at_the_end(Method::PUT, |url: String| url + "/")]
+#[tokio::test]
+async fn another_route_misses_a_token(
+    #[case] method: Method,
+    #[case] change: fn(String) -> String,
+) {
+    let app = App::start().await;
+    let url = change(serve(&app, default_rate()).await);
+    assert_eq!(send(request(method, &url, KEY)).await, same(NO_ROUTE));
 }
 
 #[tokio::test]
-async fn too_many_requests() {
+async fn requests_beyond_the_rate_are_too_many() {
     let app = App::start().await;
     let once_a_day = Quota::with_period(Duration::from_hours(24)).unwrap();
     let url = serve(&app, once_a_day).await;
-    let put = || {
-        Client::new()
-            .put(&url)
-            .header("x-api-key", KEY)
-            .multipart(form("YQ=="))
-    };
-    assert_eq!(put().send().await.unwrap().status(), 400);
-    assert_answer(
-        put().send().await.unwrap(),
-        429,
-        json!({ "message": "Too Many Requests" }),
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn too_large() {
-    let app = App::start().await;
-    let url = serve(&app, default_rate()).await;
-    let put = |body: Vec<u8>| {
-        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-        let put = Client::new()
-            .put(&url)
-            .header("x-api-key", KEY)
-            .header("content-type", content_type);
-        put.body(body).send()
-    };
-    let row_1: Value = serde_json::from_str(INVALID_PAYLOAD.1).unwrap();
-    assert_answer(
-        put(vec![b'a'; 10 * 1024 * 1024 + 1]).await.unwrap(),
-        413,
-        row_1.clone(),
-    )
-    .await;
-    assert_answer(
-        put(vec![b'a'; 6_291_557]).await.unwrap(),
-        413,
-        row_1.clone(),
-    )
-    .await;
-    // Escaped, each of these characters takes two bytes of the event.
-    assert_answer(put(vec![b'"'; 3_145_778]).await.unwrap(), 413, row_1).await;
-    let big = images::png(4_600_000, 1);
-    let response = put(Form::selfie(&big).body()).await.unwrap();
-    assert_answer(response, 200, serde_json::from_str(SUCCESS.1).unwrap()).await;
-    assert_eq!(app.image(SUBMISSION, "selfieImage").await, Some(big));
-}
-
-#[tokio::test]
-async fn what_the_function_answers_reaches_the_client() {
-    let app = App::start().await;
-    let url = serve(&app, default_rate()).await;
-    let put = |form| {
-        Client::new()
-            .put(&url)
-            .header("X-API-KEY", KEY)
-            .multipart(form)
-            .send()
-    };
-    let response = put(form("YQ==")).await.unwrap();
     assert_eq!(
-        response.headers()["x-error-detail"],
-        "selfieImage: neither a JPEG nor a PNG"
+        send(put_form(&url, KEY, "YQ==")).await,
+        same(INVALID_PAYLOAD)
     );
-    assert_answer(
-        response,
-        400,
-        serde_json::from_str(INVALID_PAYLOAD.1).unwrap(),
-    )
-    .await;
-    let response = Client::new()
-        .put(&url)
-        .header("x-api-key", KEY_WITHOUT_PROJECT)
-        .multipart(form(""))
-        .send()
-        .await;
-    assert_answer(
-        response.unwrap(),
-        400,
-        serde_json::from_str(UNKNOWN_PROJECT.1).unwrap(),
-    )
-    .await;
+    assert_eq!(send(put_form(&url, KEY, "YQ==")).await, same(TOO_MANY));
 }
 
-/// What a client has sent is carried out and cleaned up also if the client goes away before the answer.
+#[rstest]
+#[case::for_the_gateway(vec![b'a'; MAX_BODY + 1])]
+#[case::for_the_function(vec![b'a'; MAX_EVENT + 1])]
+// In the event, each of these characters takes two bytes.
+#[case::for_the_function_once_escaped(vec![b'"'; MAX_EVENT / 2])]
 #[tokio::test]
-async fn a_client_that_goes_away_leaves_nothing_over() {
+async fn a_body_is_too_large(#[case] body: Vec<u8>) {
     let app = App::start().await;
-    assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
-    let storage = app
-        .behind_faults
-        .storage(app.stack.config.clone(), Limits::default());
-    let function = function_over(storage);
-    let url = start(&app, function, TIMEOUT, default_rate()).await;
-    let gate = app.faults.hold(Operation::UpdateItem, 1);
-    let image = BASE64_STANDARD.encode(images::png(300, 1));
-    let put = Client::new().put(&url).header("x-api-key", KEY);
-    let put = tokio::spawn(put.multipart(form(&image)).send());
-    gate.arrived().await;
+    let url = serve(&app, default_rate()).await;
+    assert_eq!(send(put_body(&url, body)).await, same(TOO_LARGE));
+}
+
+#[tokio::test]
+async fn a_large_image_is_stored() {
+    let app = App::start().await;
+    let url = serve(&app, default_rate()).await;
+    let form = Form::selfie(&images::png(4_600_000, 1));
+    assert_eq!(send(put_body(&url, form.body())).await, same(SUCCESS));
+    assert_eq!(app.images().await, form.images());
+}
+
+#[rstest]
+#[case::bad_image(KEY, INVALID_PAYLOAD, "selfieImage: neither a JPEG nor a PNG")]
+#[case::key_without_project(
+    KEY_WITHOUT_PROJECT,
+    UNKNOWN_PROJECT,
+    "x-api-key: no project has this key"
+)]
+#[tokio::test]
+async fn the_functions_response_reaches_the_client(
+    #[case] key: &str,
+    #[case] expected: Row,
+    #[case] detail: &str,
+) {
+    let app = App::start().await;
+    let image = if key == KEY {
+        "YQ==".to_owned()
+    } else {
+        small_image()
+    };
+    let put = put_form(&serve(&app, default_rate()).await, key, &image);
+    let response = put.send().await.unwrap();
+    assert_eq!(response.headers()["x-error-detail"], detail);
+    assert_eq!(row(response).await, same(expected));
+}
+
+#[tokio::test]
+async fn the_request_of_a_client_that_goes_away_is_carried_out_and_cleaned_up() {
+    let app = App::with_images().await;
+    let storage = app.behind_faults.storage(app.stack.config.clone(), SHORT);
+    let url = start(&app, function_over(storage), TIMEOUT, default_rate()).await;
+    let commit = app.faults.hold(UpdateItem, 1);
+    let put = tokio::spawn(put_form(&url, KEY, &small_image()).send());
+    commit.arrived().await;
     put.abort();
     assert!(put.await.unwrap_err().is_cancelled());
-    let cleaning = app.faults.hold(Operation::DeleteObject, 1);
-    gate.open();
-    // So that a gateway that doesn't clean up fails the test instead of holding it up.
-    timeout(TIMEOUT, cleaning.arrived()).await.unwrap();
-    cleaning.open();
-    cleaning.passed().await;
+    let deletion = app.faults.hold(DeleteObject, 1);
+    commit.open();
+    deletion.arrived().await;
+    deletion.open();
+    deletion.passed().await;
     // The replaced selfie is gone.
-    assert_eq!(app.objects().await.len(), 4);
-    assert!(app.image(SUBMISSION, "selfieImage").await.is_some());
+    assert_eq!(app.objects().await.len(), ImageField::ALL.len());
+    assert_ne!(app.images().await, Form::full().images());
 }
 
-/// The usage plan keeps the old key for as long as the function takes it, and the local gateway does, too.
+/// The usage plan keeps the old key for as long as the function accepts it.
 #[tokio::test]
-async fn a_key_that_is_being_rotated_still_passes() {
+async fn both_keys_of_a_rotation_pass() {
     let app = App::start().await;
     let url = serve(&app, default_rate()).await;
     let records = app.stack.endpoints.records(app.stack.config.clone());
@@ -218,32 +210,23 @@ async fn a_key_that_is_being_rotated_still_passes() {
     let later = later.duration_since(UNIX_EPOCH).unwrap().as_secs();
     let set = records.set_key("demo-project", &new, Some(later)).await;
     assert!(matches!(set, SetKey::Done));
-    let image = BASE64_STANDARD.encode(images::png(300, 1));
-    for key in [KEY, new.reveal()] {
-        let put = Client::new().put(&url).header("x-api-key", key);
-        let response = put.multipart(form(&image)).send().await.unwrap();
-        assert_eq!(response.status().as_u16(), 200);
-    }
+    assert_eq!(
+        send(put_form(&url, KEY, &small_image())).await,
+        same(SUCCESS)
+    );
+    assert_eq!(
+        send(put_form(&url, new.reveal(), &small_image())).await,
+        same(SUCCESS)
+    );
 }
 
 #[tokio::test]
-async fn a_function_that_is_out_of_time_answers() {
+async fn a_function_that_is_out_of_time_responds() {
     let app = App::start().await;
-    let function = app.stack.function();
-    let url = start(&app, function, Duration::ZERO, default_rate()).await;
-    let image = BASE64_STANDARD.encode(images::png(300, 1));
-    let response = Client::new()
-        .put(&url)
-        .header("x-api-key", KEY)
-        .multipart(form(&image))
-        .send()
-        .await
-        .unwrap();
-    assert_answer(
-        response,
-        500,
-        serde_json::from_str(PROCESSING_ERROR.1).unwrap(),
-    )
-    .await;
+    let url = start(&app, app.undisturbed(), Duration::ZERO, default_rate()).await;
+    assert_eq!(
+        send(put_form(&url, KEY, &small_image())).await,
+        same(PROCESSING_ERROR)
+    );
     assert!(app.objects().await.is_empty());
 }

@@ -1,24 +1,30 @@
 //! The function over servers of its own for each test, forms, and what was stored.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::Location;
+use std::pin::pin;
 use std::time::Duration;
 
 use admin::table::plain;
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use local::clients::Endpoints;
-use local::faults::Faults;
+pub use local::faults::soon;
+use local::faults::{Faults, Operation};
 use local::function::{self, context};
 use local::images;
 use local::records::Records;
 use local::stack::Stack;
 use local::{lambda, schema, server};
 use put_image::config::Config;
+use put_image::deadline::TIMEOUT;
+use put_image::domain::ImageField;
 use put_image::handler::App as Function;
 use put_image::storage::{Limits, Storage};
 use put_image::telemetry::Telemetry;
 use put_image::telemetry::logging::LevelFilter;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::process::Command;
 use uuid::Uuid;
@@ -41,7 +47,7 @@ pub struct App {
     pub function: Function,
     /// Faults on the way from the function to the stack; none reach the test's own calls.
     pub faults: Faults,
-    /// Where the function finds the stack.
+    /// Where the function finds the stack: at the faults' proxies.
     pub behind_faults: Endpoints,
     /// Whether S3 keeps versions, which the embedded one doesn't.
     pub keeps_versions: bool,
@@ -54,16 +60,13 @@ impl Drop for App {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             LOG.assert_clean();
-            assert_eq!(
-                self.faults.named_deletions(),
-                [""; 0],
-                "deleted while a record named it"
-            );
+            let named = self.faults.named_deletions();
+            assert_eq!(named, [""; 0], "deleted while a record named it");
         }
     }
 }
 
-/// Limits that end a call which is never answered soon enough for a test.
+/// Limits that end a call without a response soon enough for a test.
 pub const SHORT: Limits = Limits {
     connect: Duration::from_secs(1),
     dynamodb_attempt: Duration::from_secs(1),
@@ -110,14 +113,51 @@ impl App {
         }
     }
 
-    /// Puts a form by an event of payload 1.0 with a text body.
+    /// Starts with an image in each field of the submission, and with [`SHORT`] limits.
+    pub async fn with_images() -> Self {
+        let app = Self::start_with(SHORT).await;
+        assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
+        app
+    }
+
+    /// Another process of the function, which meets no faults.
+    pub fn undisturbed(&self) -> Function {
+        let endpoints = &self.stack.endpoints;
+        function_over(endpoints.storage(self.stack.config.clone(), Limits::default()))
+    }
+
+    /// Sends a form as an event of payload 1.0 with a text body.
     pub async fn put(&self, form: &Form) -> Answer {
         self.invoke(&form.event()).await
     }
 
-    /// Puts an event through the function as Lambda does: from JSON, and with what follows the response.
+    /// Sends a form, and does something while a call that it makes is held: the n-th of an operation from now on.
+    #[track_caller]
+    pub fn put_meanwhile(
+        &self,
+        form: &Form,
+        (operation, nth): (Operation, usize),
+        meanwhile: impl AsyncFnOnce(),
+    ) -> impl Future<Output = Answer> {
+        let caller = Location::caller();
+        let gate = self.faults.hold(operation, nth);
+        async move {
+            let mut put = pin!(self.put(form));
+            tokio::select! {
+                answer = &mut put => panic!("{caller}: responded without {operation:?}: {answer:?}"),
+                () = gate.arrived() => {}
+            }
+            let opened = async {
+                meanwhile().await;
+                gate.open();
+            };
+            tokio::join!(put, opened).0
+        }
+    }
+
+    /// Sends an event through the function as Lambda does: from JSON, and with what follows the response.
     pub async fn invoke(&self, event: &Value) -> Answer {
-        invoke(&self.function, event, Duration::from_secs(20)).await
+        invoke(&self.function, event, TIMEOUT).await
     }
 
     /// A submission's record as plain JSON; `null` if there is none.
@@ -180,51 +220,97 @@ impl App {
     /// The bytes of the image that a submission has.
     pub async fn image(&self, submission: &str, field: &str) -> Option<Vec<u8>> {
         let record = self.record(submission).await;
-        let key = record[field]["key"].as_str()?.to_owned();
-        Some(
-            self.objects()
-                .await
-                .remove(&key)
-                .expect("the record names an object that is there"),
-        )
+        let image = self.objects().await.remove(record[field]["key"].as_str()?);
+        Some(image.expect("the record names an object that is there"))
     }
 
-    /// Asserts that a form is refused with this row, and that nothing is stored or changed by it.
+    /// The images that the submission has, to compare with [`Form::images`].
+    pub async fn images(&self) -> Images {
+        let (record, objects) = (self.record(SUBMISSION).await, self.objects().await);
+        let names = ImageField::ALL.map(ImageField::name).into_iter();
+        let images = names.filter(|name| record[name].is_object()).map(|name| {
+            let object = &objects[record[name]["key"].as_str().unwrap()];
+            assert_eq!(record[name]["sha256"], sha256(object), "{name}");
+            (name.to_owned(), sha256(object))
+        });
+        images.collect()
+    }
+
+    /// Asserts that a form is refused with this row, and that nothing is stored or changed.
     #[track_caller]
-    pub fn assert_refused<'a>(
-        &'a self,
-        form: &'a Form,
-        row: Row,
-        why: &'a str,
-    ) -> impl Future<Output = ()> + 'a {
-        let event = form.event();
-        async move { self.assert_event_refused(&event, row, why).await }
+    pub fn assert_refused(&self, form: &Form, row: Row, why: &str) -> impl Future<Output = ()> {
+        self.refused(form.event(), row, None, why)
     }
 
-    pub async fn assert_event_refused(&self, event: &Value, row: Row, why: &str) {
-        let before = self.stored().await;
-        let answer = self.invoke(event).await;
-        assert_eq!(answer.row(), row, "{why}: {answer:?}");
-        assert_eq!(
-            self.stored().await,
-            before,
-            "{why}: something was stored or changed"
-        );
+    /// Asserts that a form is refused with this row and exactly this reason, and that nothing is stored or changed.
+    #[track_caller]
+    pub fn assert_refused_because(
+        &self,
+        form: &Form,
+        row: Row,
+        detail: &str,
+    ) -> impl Future<Output = ()> {
+        self.refused(form.event(), row, Some(detail), "")
+    }
+
+    #[track_caller]
+    pub fn assert_event_refused(
+        &self,
+        event: &Value,
+        row: Row,
+        why: &str,
+    ) -> impl Future<Output = ()> {
+        self.refused(event.clone(), row, None, why)
+    }
+
+    #[track_caller]
+    pub fn assert_event_refused_because(
+        &self,
+        event: &Value,
+        row: Row,
+        detail: &str,
+    ) -> impl Future<Output = ()> {
+        self.refused(event.clone(), row, Some(detail), "")
+    }
+
+    /// `#[track_caller]` does nothing on an `async fn`: a failure names the caller that this takes beforehand.
+    #[track_caller]
+    fn refused(
+        &self,
+        event: Value,
+        row: Row,
+        detail: Option<&str>,
+        why: &str,
+    ) -> impl Future<Output = ()> {
+        let caller = Location::caller();
+        async move {
+            let before = self.stored().await;
+            let answer = self.invoke(&event).await;
+            assert_eq!(answer.row(), row, "{caller}: {why} {answer:?}");
+            if detail.is_some() {
+                assert_eq!(answer.detail.as_deref(), detail, "{caller}");
+            }
+            let after = self.stored().await;
+            assert_eq!(after, before, "{caller}: {why} stored or changed something");
+        }
     }
 
     /// Asserts that a form succeeds and that the submission then has exactly this image.
-    pub async fn assert_stores(&self, form: &Form, field: &str, image: &[u8], why: &str) {
-        let answer = self.put(form).await;
-        assert_eq!(
-            (answer.status, answer.body.as_str()),
-            SUCCESS,
-            "{why}: {answer:?}"
-        );
-        assert_eq!(
-            self.image(SUBMISSION, field).await.as_deref(),
-            Some(image),
-            "{why}"
-        );
+    #[track_caller]
+    pub fn assert_stores(
+        &self,
+        form: &Form,
+        field: &str,
+        image: &[u8],
+        why: &str,
+    ) -> impl Future<Output = ()> {
+        let caller = Location::caller();
+        async move {
+            let answer = self.put(form).await;
+            assert_eq!(answer.row(), SUCCESS, "{caller}: {why} {answer:?}");
+            let stored = self.image(SUBMISSION, field).await;
+            assert!(stored.as_deref() == Some(image), "{caller}: {why}");
+        }
     }
 }
 
@@ -233,14 +319,19 @@ pub fn function_over(storage: Storage) -> Function {
     Function::new(storage, Telemetry::new(LevelFilter::INFO, LOG.writer()))
 }
 
-/// Puts an event through a function that is ended after a time.
+/// Sends a form through a function.
+pub async fn put(function: &Function, form: &Form) -> Answer {
+    invoke(function, &form.event(), TIMEOUT).await
+}
+
+/// Sends an event through a function that is ended after a time.
 pub async fn invoke(function: &Function, event: &Value, timeout: Duration) -> Answer {
     let event = event.to_string();
     let invoked = function::invoke(function, event.as_bytes(), context(timeout)).await;
     Answer::from_response(&invoked.unwrap().response)
 }
 
-/// The function's binary over a Runtime API and a storage, which are where nothing may listen.
+/// The function's binary over a Runtime API and a storage; nothing needs to listen there.
 pub fn binary(runtime_api: &str, storage: &str) -> Command {
     let endpoints = Endpoints {
         dynamodb: storage.to_owned(),
@@ -257,6 +348,13 @@ pub async fn nowhere() -> String {
     server::url(&server::bind(0, "nothing", "").await.unwrap()).unwrap()
 }
 
+/// The SHA-256 of each image, by field.
+pub type Images = BTreeMap<String, String>;
+
+pub fn sha256(image: &[u8]) -> String {
+    hex::encode(Sha256::digest(image))
+}
+
 /// What is stored, to compare.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -267,47 +365,57 @@ pub struct Stored {
 /// A row of the contract's error table: status and the exact JSON.
 pub type Row = (u16, &'static str);
 
+macro_rules! row {
+    ($status:literal, $code:literal, $message:literal) => {
+        (
+            $status,
+            concat!(
+                r#"{"errorCode":""#,
+                $code,
+                r#"","message":""#,
+                $message,
+                r#""}"#
+            ),
+        )
+    };
+}
+
 pub const SUCCESS: Row = (200, r#"{"message":"complete to update image."}"#);
-pub const INVALID_PAYLOAD: Row = (
+pub const INVALID_PAYLOAD: Row = row!(400, "invalid_payload", "Fail to parse the input data.");
+pub const MISSING_DATA: Row = row!(400, "missing_data", "Required input data is missing.");
+pub const UNKNOWN_PROJECT: Row = row!(400, "invalid_project", "Cannot find project info.");
+pub const INACTIVE_PROJECT: Row = row!(400, "invalid_project", "Invalid project.");
+pub const INVALID_ADMIN: Row = row!(400, "invalid_admin", "Invalid admin.");
+pub const INVALID_SUBMISSION: Row = row!(400, "invalid_submission", "Invalid submission.");
+pub const NO_IMAGES: Row = row!(
     400,
-    r#"{"errorCode":"invalid_payload","message":"Fail to parse the input data."}"#,
+    "invalid_data",
+    "At least one image parameter is required."
 );
-pub const MISSING_DATA: Row = (
+pub const MISSING_ID_TYPE: Row = row!(
     400,
-    r#"{"errorCode":"missing_data","message":"Required input data is missing."}"#,
+    "missing_data",
+    "The idType is required when submit idImage or idBackImage."
 );
-pub const UNKNOWN_PROJECT: Row = (
-    400,
-    r#"{"errorCode":"invalid_project","message":"Cannot find project info."}"#,
-);
-pub const INACTIVE_PROJECT: Row = (
-    400,
-    r#"{"errorCode":"invalid_project","message":"Invalid project."}"#,
-);
-pub const INVALID_ADMIN: Row = (
-    400,
-    r#"{"errorCode":"invalid_admin","message":"Invalid admin."}"#,
-);
-pub const INVALID_SUBMISSION: Row = (
-    400,
-    r#"{"errorCode":"invalid_submission","message":"Invalid submission."}"#,
-);
-pub const NO_IMAGES: Row = (
-    400,
-    r#"{"errorCode":"invalid_data","message":"At least one image parameter is required."}"#,
-);
-pub const MISSING_ID_TYPE: Row = (
-    400,
-    r#"{"errorCode":"missing_data","message":"The idType is required when submit idImage or idBackImage."}"#,
-);
-pub const INVALID_ID_TYPE: Row = (
-    400,
-    r#"{"errorCode":"invalid_idType","message":"Invalid IdType."}"#,
-);
-pub const PROCESSING_ERROR: Row = (
-    500,
-    r#"{"errorCode":"processing_error","message":"Failed to put image."}"#,
-);
+pub const INVALID_ID_TYPE: Row = row!(400, "invalid_idType", "Invalid IdType.");
+pub const PROCESSING_ERROR: Row = row!(500, "processing_error", "Failed to put image.");
+
+/// All rows, by number.
+pub const ROWS: [Row; 10] = [
+    INVALID_PAYLOAD,
+    MISSING_DATA,
+    UNKNOWN_PROJECT,
+    INACTIVE_PROJECT,
+    INVALID_ADMIN,
+    INVALID_SUBMISSION,
+    NO_IMAGES,
+    MISSING_ID_TYPE,
+    INVALID_ID_TYPE,
+    PROCESSING_ERROR,
+];
+
+/// The `x-error-detail` of a fault.
+pub const FAULT: &str = "a fault on our side, please try again";
 
 /// What the caller gets.
 #[derive(Clone, Debug)]
@@ -333,18 +441,8 @@ impl Answer {
             body: response["body"].as_str().unwrap().to_owned(),
             detail: header("x-error-detail"),
         };
-        // An error, and no success, has a reason that fits into a header.
-        let printable = |detail: &str| detail.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
-        let detail = answer
-            .detail
-            .as_deref()
-            .map(|detail| !detail.is_empty() && printable(detail));
-        assert_eq!(detail, (answer.status != 200).then_some(true), "{answer:?}");
-        assert_eq!(
-            header("retry-after").is_some(),
-            answer.status >= 500,
-            "{answer:?}"
-        );
+        let retry_after = header("retry-after");
+        assert_eq!(retry_after.is_some(), answer.status >= 500, "{answer:?}");
         let body = serde_json::from_str(&answer.body).unwrap();
         assert_declared(answer.status, answer.detail.as_deref(), &body);
         answer
@@ -363,21 +461,19 @@ pub struct Form {
 }
 
 impl Form {
-    /// All fields, with four small images.
+    /// All fields, with a small image in each.
     pub fn full() -> Self {
-        let fields = [
-            ("idImage", images::jpeg(900, 1)),
-            ("idBackImage", images::png(800, 2)),
-        ];
-        let rest = [
-            ("selfieImage", images::jpeg(700, 3)),
-            ("addressImage", images::png(600, 4)),
-        ];
-        let form = Self::texts();
-        fields
-            .into_iter()
-            .chain(rest)
-            .fold(form, |form, (name, image)| form.with_image(name, &image))
+        Self::seeded(0)
+    }
+
+    /// All fields, with other images for another seed.
+    pub fn seeded(seed: usize) -> Self {
+        let fields = ImageField::ALL.into_iter().enumerate();
+        fields.fold(Self::texts(), |form, (i, field)| {
+            let (size, seed) = (900 - 100 * i, (10 * seed + i) as u64);
+            let draw = [images::jpeg, images::png][i % 2];
+            form.with_image(field.name(), &draw(size, seed))
+        })
     }
 
     /// The required texts and one selfie.
@@ -389,18 +485,24 @@ impl Form {
 
     /// The texts alone.
     pub fn texts() -> Self {
-        let texts = [
-            ("submissionId", SUBMISSION),
-            ("admin", ADMIN),
-            ("idType", "passport"),
-        ];
-        let fields = texts
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .to_vec();
-        Self {
+        let empty = Self {
             key: Some(KEY.to_owned()),
-            fields,
-        }
+            fields: Vec::new(),
+        };
+        empty
+            .with("submissionId", SUBMISSION)
+            .with("admin", ADMIN)
+            .with("idType", "passport")
+    }
+
+    /// The images that it holds.
+    pub fn images(&self) -> Images {
+        let fields = self.fields.iter();
+        let images = fields.filter(|(name, _)| ImageField::parse(name).is_some());
+        let decoded = images.map(|(name, text)| (name.clone(), BASE64_STANDARD.decode(text)));
+        decoded
+            .map(|(name, image)| (name, sha256(&image.unwrap())))
+            .collect()
     }
 
     /// Sets a field, in its place if it is there.
@@ -424,6 +526,13 @@ impl Form {
 
     pub fn without(mut self, name: &str) -> Self {
         self.fields.retain(|(n, _)| n != name);
+        self
+    }
+
+    /// Leaves out all images except one.
+    pub fn with_only(mut self, field: ImageField) -> Self {
+        self.fields
+            .retain(|(name, _)| ImageField::parse(name).is_none_or(|other| other == field));
         self
     }
 
@@ -460,7 +569,8 @@ impl Form {
     }
 }
 
-/// An event of payload 1.0 with any body, as text if it is text.
+/// An event of payload 1.0 with any body, as text if it is text. As in the gateway's events, `multiValueHeaders` has all
+/// headers, and `headers` the last of each name.
 pub fn event(key: Option<&str>, content_type: &str, body: &[u8]) -> Value {
     let mut headers = json!({ "content-type": content_type, "user-agent": "test" });
     if let Some(key) = key {
@@ -470,14 +580,54 @@ pub fn event(key: Option<&str>, content_type: &str, body: &[u8]) -> Value {
         Ok(text) => (text.to_owned(), false),
         Err(_) => (BASE64_STANDARD.encode(body), true),
     };
-    json!({
+    let mut event = json!({
         "resource": "/Image",
         "path": "/Image",
         "httpMethod": "PUT",
-        "headers": headers,
-        "multiValueHeaders": null,
         "requestContext": { "httpMethod": "PUT", "stage": "v3" },
         "body": body,
         "isBase64Encoded": encoded,
+    });
+    for (name, value) in headers.as_object().unwrap() {
+        set_header(&mut event, name, &[value.as_str().unwrap()]);
+    }
+    event
+}
+
+/// Sets a header's values in an event of payload 1.0.
+pub fn set_header(event: &mut Value, name: &str, values: &[&str]) {
+    event["multiValueHeaders"][name] = json!(values);
+    event["headers"][name] = json!(values.last());
+}
+
+/// The same request as an event of payload 2.0, which joins a header's values by commas.
+pub fn payload_2(rest: &Value) -> Value {
+    let mut headers = json!({});
+    for (name, values) in rest["multiValueHeaders"].as_object().unwrap() {
+        let values = values.as_array().unwrap().iter();
+        let values: Vec<&str> = values.map(|value| value.as_str().unwrap()).collect();
+        headers[name.to_ascii_lowercase()] = values.join(",").into();
+    }
+    json!({
+        "version": "2.0",
+        "routeKey": "PUT /Image",
+        "rawPath": "/Image",
+        "rawQueryString": "",
+        "headers": headers,
+        "requestContext": {
+            "http": { "method": rest["httpMethod"], "path": "/Image" },
+            "stage": "$default",
+        },
+        "body": rest["body"],
+        "isBase64Encoded": rest["isBase64Encoded"],
     })
+}
+
+/// The same request with its text body as Base64.
+pub fn encoded(mut event: Value) -> Value {
+    event["body"] = BASE64_STANDARD
+        .encode(event["body"].as_str().unwrap())
+        .into();
+    event["isBase64Encoded"] = true.into();
+    event
 }

@@ -1,6 +1,8 @@
 //! Where callers differ: each of these forms is accepted, and stores the image byte for byte.
 
+use base64::alphabet::STANDARD;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine as _};
+use rstest::rstest;
 
 use crate::helpers::*;
 use local::images;
@@ -16,41 +18,52 @@ fn wrapped(image: &[u8], line_break: &str) -> String {
     lines.join(line_break) + line_break
 }
 
+fn prefixed(prefix: &str, image: &[u8]) -> String {
+    format!("{prefix}{}", BASE64_STANDARD.encode(image))
+}
+
+/// The Base64 of an encoder that leaves junk in the bits of the last symbol that belong to no byte.
+fn with_unused_bits(image: &[u8]) -> String {
+    let mut text = BASE64_STANDARD_NO_PAD.encode(image);
+    let junk = [0, 0, 0b1111, 0b11][text.len() % 4];
+    let symbols = STANDARD.as_str();
+    let last = text.pop().and_then(|last| symbols.find(last)).unwrap();
+    text + &symbols[last | junk..=last | junk]
+}
+
+#[rstest]
+#[case::padded(|image: &[u8]| BASE64_STANDARD.encode(image))]
+#[case::without_padding(|image: &[u8]| BASE64_STANDARD_NO_PAD.encode(image))]
+#[case::wrapped_by_base64(|image: &[u8]| wrapped(image, "\n"))]
+#[case::wrapped_by_mime(|image: &[u8]| wrapped(image, "\r\n"))]
+#[case::wrapped_by_carriage_returns(|image: &[u8]| wrapped(image, "\r"))]
+#[case::an_empty_line_before(|image: &[u8]| format!("\n\n{}", BASE64_STANDARD.encode(image)))]
+#[case::blanks_around(|image: &[u8]| format!(" \t\r\n{} \r\n", BASE64_STANDARD.encode(image)))]
+#[case::all_unused_bits_set(with_unused_bits)]
+#[case::prefix(|image: &[u8]| prefixed("data:image/png;base64,", image))]
+#[case::prefix_of_another_format(|image: &[u8]| prefixed("data:image/jpeg;base64,", image))]
+#[case::prefix_of_no_image(|image: &[u8]| prefixed("data:application/octet-stream;base64,", image))]
+#[case::prefix_of_a_text(|image: &[u8]| prefixed("data:text/plain;base64,", image))]
+#[case::prefix_of_no_type(|image: &[u8]| prefixed("data:;base64,", image))]
+#[case::prefix_of_null(|image: &[u8]| prefixed("data:null;base64,", image))]
+#[case::prefix_of_undefined(|image: &[u8]| prefixed("data:undefined;base64,", image))]
+#[case::prefix_with_a_charset(|image: &[u8]| prefixed("DATA:Image/JPEG;charset=utf-8;Base64,", image))]
+#[case::prefix_with_a_long_name(|image: &[u8]| {
+    prefixed(&format!("data:image/jpeg;name={}.jpg;base64,", "a,b".repeat(99)), image)
+})]
+#[case::line_break_after_the_prefix(|image: &[u8]| prefixed("data:image/png;base64,\r\n", image))]
+#[case::prefixed_and_wrapped(|image: &[u8]| format!("data:image/png;base64,{}", wrapped(image, "\n")))]
+#[case::prefixed_with_unused_bits(|image: &[u8]| format!("data:;base64,{}", with_unused_bits(image)))]
 #[tokio::test]
-async fn base64_as_encoders_write_it() {
+async fn base64_as_encoders_write_it(
+    #[case] encode: fn(&[u8]) -> String,
+    #[values(500, 501, 502)] size: usize,
+) {
     let app = App::start().await;
-    for size in 500..503 {
-        let image = images::png(size, 7);
-        let text = BASE64_STANDARD.encode(&image);
-        for (value, why) in [
-            (text.clone(), "padded"),
-            (BASE64_STANDARD_NO_PAD.encode(&image), "without padding"),
-            (wrapped(&image, "\n"), "wrapped by base64"),
-            (wrapped(&image, "\r\n"), "wrapped by MIME"),
-            (wrapped(&image, "\r"), "wrapped by carriage returns"),
-            (
-                format!("data:image/png;base64,{text}"),
-                "with a data prefix",
-            ),
-            (
-                format!("data:image/jpeg;base64,{text}"),
-                "with a wrong data prefix",
-            ),
-            (
-                format!("data:image/png;base64,{}", wrapped(&image, "\n")),
-                "prefixed and wrapped",
-            ),
-            (format!(" \t\r\n{text} \r\n"), "with blanks around"),
-        ] {
-            app.assert_stores(
-                &Form::selfie(&[]).with("selfieImage", value),
-                "selfieImage",
-                &image,
-                why,
-            )
-            .await;
-        }
-    }
+    let image = images::png(size, 7);
+    let form = Form::selfie(&[]).with("selfieImage", encode(&image));
+    app.assert_stores(&form, "selfieImage", &image, "as encoded")
+        .await;
 }
 
 #[tokio::test]
@@ -68,69 +81,41 @@ async fn texts_with_blanks_around_and_other_case() {
     );
 }
 
+/// A form with the boundary `x y`, as a client writes it that names its headers and quotes its names in this way.
+fn client_form(disposition: &str, quote: &str, image: &[u8]) -> String {
+    let part = |name: &str, extra: &str, value: &str| {
+        format!(
+            "--x y\r\n{disposition}: form-data; name={quote}{name}{quote}{extra}\r\n\r\n{value}\r\n"
+        )
+    };
+    let file = "; filename=\"a.b64\"\r\nContent-Type: application/octet-stream; charset=utf-8";
+    let text = "\r\nContent-Type: text/plain; charset=UTF-8";
+    part("submissionId", "", SUBMISSION)
+        + &part("admin", text, ADMIN)
+        + &part("selfieImage", file, &BASE64_STANDARD.encode(image))
+        + "--x y--"
+}
+
+#[rstest]
+#[case::line_end_after_the_end("multipart/form-data; boundary=\"x y\"", |form: String| form + "\r\n")]
+#[case::no_line_end_after_the_end("multipart/form-data; boundary=\"x y\"", |form| form)]
+#[case::preamble_and_epilogue("multipart/form-data; boundary=\"x y\"", |form| format!("preamble\r\n{form}\r\nepilogue"))]
+#[case::unquoted_boundary("Multipart/Form-Data;boundary=x-y", |form: String| form.replace("x y", "x-y"))]
+#[case::odd_boundary("multipart/form-data; boundary=----=_x/y:z?", |form: String| form.replace("x y", "----=_x/y:z?"))]
 #[tokio::test]
-async fn multipart_as_clients_write_it() {
+async fn multipart_as_clients_write_it(
+    #[case] content_type: &str,
+    #[case] change: fn(String) -> String,
+    #[values(("Content-Disposition", "\""), ("content-disposition", ""))] style: (&str, &str),
+) {
     let app = App::start().await;
     let image = images::jpeg(640, 9);
-    let text = BASE64_STANDARD.encode(&image);
-    let form = |disposition: &str, quote: &str| {
-        let part = |name: &str, extra: &str, value: &str| {
-            format!(
-                "--x y\r\n{disposition}: form-data; name={quote}{name}{quote}{extra}\r\n\r\n{value}\r\n"
-            )
-        };
-        let file = "; filename=\"a.b64\"\r\nContent-Type: application/octet-stream; charset=utf-8";
-        part("submissionId", "", SUBMISSION)
-            + &part(
-                "admin",
-                "\r\nContent-Type: text/plain; charset=UTF-8",
-                ADMIN,
-            )
-            + &part("selfieImage", file, &text)
-    };
-    let plain = form("Content-Disposition", "\"");
-    for (content_type, body, why) in [
-        (
-            "multipart/form-data; boundary=\"x y\"",
-            plain.clone() + "--x y--\r\n",
-            "quoted boundary, file part",
-        ),
-        (
-            "multipart/form-data; boundary=\"x y\"",
-            plain.clone() + "--x y--",
-            "no line end after the end",
-        ),
-        (
-            "multipart/form-data; charset=utf-8; boundary=\"x y\"",
-            form("content-disposition", "") + "--x y--\r\n",
-            "unquoted names",
-        ),
-        (
-            "multipart/form-data; boundary=\"x y\"",
-            format!("preamble\r\n{plain}--x y--\r\nepilogue"),
-            "preamble and epilogue",
-        ),
-        (
-            "Multipart/Form-Data;boundary=x-y",
-            plain.replace("x y", "x-y") + "--x-y--\r\n",
-            "unquoted boundary",
-        ),
-        (
-            "multipart/form-data; boundary=----=_x/y:z?",
-            plain.replace("x y", "----=_x/y:z?") + "------=_x/y:z?--\r\n",
-            "odd boundary",
-        ),
-    ] {
-        let answer = app
-            .invoke(&event(Some(KEY), content_type, body.as_bytes()))
-            .await;
-        assert_eq!(answer.row(), SUCCESS, "{why}: {answer:?}");
-        assert_eq!(
-            app.image(SUBMISSION, "selfieImage").await.as_ref(),
-            Some(&image),
-            "{why}"
-        );
-    }
+    let body = change(client_form(style.0, style.1, &image));
+    let answer = app
+        .invoke(&event(Some(KEY), content_type, body.as_bytes()))
+        .await;
+    assert_eq!(answer.row(), SUCCESS, "{answer:?}");
+    assert_eq!(app.image(SUBMISSION, "selfieImage").await, Some(image));
 }
 
 #[tokio::test]

@@ -17,7 +17,10 @@
 )]
 
 mod binary;
+mod clean_up;
 mod clients;
+mod commit;
+mod deadline;
 mod definition;
 mod events;
 mod faults;
@@ -29,8 +32,10 @@ mod lenient;
 mod load;
 mod log;
 mod metrics;
+mod mistakes;
 mod order;
 mod overwrite;
+mod places;
 mod png;
 mod property;
 mod races;

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use local::faults::{End, Fault, Operation, When};
+use local::faults::End::Error;
+use local::faults::Operation::DeleteObject;
+use local::faults::When;
 use local::function::context;
 use local::images;
 use put_image::deadline::TIMEOUT;
@@ -65,8 +66,8 @@ fn extract(line: &Value) -> Vec<Value> {
     metrics
 }
 
-/// The metrics, of which durations and sizes have only their names and units.
-fn told(lines: &[(Value, Vec<Value>)]) -> Vec<Value> {
+/// The metrics of some lines; durations and sizes without their values.
+fn metrics(lines: &[(Value, Vec<Value>)]) -> Vec<Value> {
     let all = lines.iter().flat_map(|(_, metrics)| metrics.clone());
     all.map(|mut metric| {
         if metric[2] != "Count" {
@@ -88,10 +89,6 @@ fn start(app: &App) -> (Function, Output) {
     (Function::new(storage, telemetry), output)
 }
 
-async fn put(function: &Function, form: &Form) -> Answer {
-    invoke(function, &form.event(), Duration::from_secs(20)).await
-}
-
 /// The metrics of a request that went all the way with images of these fields.
 fn success(cold: u8, fields: &[ImageField]) -> Vec<Value> {
     let mut metrics = vec![
@@ -103,14 +100,9 @@ fn success(cold: u8, fields: &[ImageField]) -> Vec<Value> {
         let name = format!("{}Bytes", field.name());
         metrics.push(json!([["f"], name, "Bytes", null]));
     }
-    for step in ["Decode", "Read", "Upload", "Commit", "Total"] {
-        metrics.push(json!([
-            ["f"],
-            format!("{step}Duration"),
-            "Milliseconds",
-            null
-        ]));
-    }
+    let steps = ["Decode", "Read", "Upload", "Commit", "Total"];
+    let duration = |step| json!([["f"], format!("{step}Duration"), "Milliseconds", null]);
+    metrics.extend(steps.map(duration));
     metrics.push(json!([["f", "ok"], "Requests", "Count", 1]));
     metrics
 }
@@ -122,7 +114,7 @@ async fn a_request_is_one_line_that_counts_it_by_code_and_its_bytes_by_field() {
     assert_eq!(put(&function, &Form::full()).await.row(), SUCCESS);
     let lines = output.take();
     assert_eq!(lines.len(), 1);
-    assert_eq!(told(&lines), success(1, &ImageField::ALL));
+    assert_eq!(metrics(&lines), success(1, &ImageField::ALL));
     assert_eq!(lines[0].0["BodyBytes"], Form::full().body().len());
     assert_eq!(lines[0].0["idImageBytes"], 900);
     assert_eq!(lines[0].0["idBackImageFormat"], "png");
@@ -137,11 +129,11 @@ async fn the_second_request_is_no_cold_start() {
         assert_eq!(put(&function, &form).await.row(), SUCCESS);
     }
     let lines = output.take();
-    assert_eq!(told(&lines[1..]), success(0, &[ImageField::SelfieImage]));
+    assert_eq!(metrics(&lines[1..]), success(0, &[ImageField::SelfieImage]));
 }
 
 #[rstest]
-#[case::a_spoilt_image(Form::full().with("idImage", "?"), "invalid_payload", false)]
+#[case::a_bad_image(Form::full().with("idImage", "?"), "invalid_payload", false)]
 #[case::no_admin(Form::full().without("admin"), "missing_data", false)]
 #[case::an_unknown_key(Form::full().with_key(KEY_WITHOUT_PROJECT), "invalid_project", true)]
 #[case::a_stranger(Form::full().with("admin", "nobody@example.com"), "invalid_admin", true)]
@@ -150,7 +142,7 @@ async fn the_second_request_is_no_cold_start() {
 #[case::an_unknown_id_type(Form::full().with("idType", "x"), "invalid_idType", true)]
 #[case::a_key_of_two_projects(Form::full().with_key(KEY_OF_TWO), "processing_error", true)]
 #[tokio::test]
-async fn a_refusal_is_counted_by_its_code_with_the_steps_that_it_got_to(
+async fn a_refusal_is_counted_by_its_code_with_the_steps_that_it_reached(
     #[case] form: Form,
     #[case] code: &str,
     #[case] reads: bool,
@@ -167,9 +159,8 @@ async fn a_refusal_is_counted_by_its_code_with_the_steps_that_it_got_to(
         Some(&json!([["f", code], "Requests", "Count", 1]))
     );
     assert_eq!(line.get("ReadDuration").is_some(), reads);
-    for step in ["UploadDuration", "CommitDuration", "idImageBytes"] {
-        assert!(line.get(step).is_none(), "{step}");
-    }
+    let later = ["UploadDuration", "CommitDuration", "idImageBytes"];
+    assert!(later.iter().all(|name| line.get(name).is_none()), "{line}");
 }
 
 #[tokio::test]
@@ -211,21 +202,13 @@ async fn a_line_leads_to_the_log_and_the_trace() {
 }
 
 #[tokio::test]
-async fn objects_that_can_not_be_deleted_are_counted() {
-    let app = App::start().await;
+async fn an_object_that_can_not_be_deleted_is_counted() {
+    let app = App::with_images().await;
     let (function, output) = start(&app);
-    assert_eq!(put(&function, &Form::full()).await.row(), SUCCESS);
-    output.take();
-    app.faults.inject(Fault {
-        operation: Operation::DeleteObject,
-        when: When::Nth(1),
-        takes_effect: false,
-        end: End::Error(403, "AccessDenied"),
-    });
+    let denied = Error(403, "AccessDenied");
+    app.faults.fail(DeleteObject, When::Nth(1), denied);
     assert_eq!(put(&function, &Form::full()).await.row(), SUCCESS);
     let lines = output.take();
-    assert_eq!(
-        lines.last().unwrap().1,
-        [json!([["f"], "CleanupFailures", "Count", 1])]
-    );
+    let expected = [json!([["f"], "CleanupFailures", "Count", 1])];
+    assert_eq!(lines.last().unwrap().1, expected);
 }

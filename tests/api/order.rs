@@ -1,185 +1,115 @@
-//! The order of checks: of two rows that occur together, the earlier one is the answer.
+//! Rows are checked in the contract's order: of two that apply, the earlier is the response, and nothing is called for
+//! the later.
 
-use local::faults::{End, Fault, Operation, When};
+use local::faults::End::Error;
+use local::faults::Operation::{self, GetItem, Query};
+use local::faults::When;
+use put_image::domain::ImageField;
+use rstest::rstest;
 
 use crate::helpers::*;
 
-/// A row and what brings it about. `None` for the key or a field leaves it out.
-#[allow(clippy::option_option, reason = "no change, no key, another key")]
-struct Defect {
-    row: Row,
-    name: &'static str,
-    key: Option<Option<&'static str>>,
-    fields: &'static [(&'static str, Option<&'static str>)],
-}
+/// A row, what is changed so that it applies (the key or a field), and the change.
+type Defect = (Row, &'static str, fn(Form) -> Form);
 
-const fn fields(
-    row: Row,
-    name: &'static str,
-    fields: &'static [(&'static str, Option<&'static str>)],
-) -> Defect {
-    Defect {
-        row,
-        name,
-        key: None,
-        fields,
-    }
-}
-
-const fn key(row: Row, name: &'static str, key: Option<&'static str>) -> Defect {
-    Defect {
-        row,
-        name,
-        key: Some(key),
-        fields: &[],
-    }
-}
-
-const WITHOUT_IMAGES: &[(&str, Option<&str>)] = &[
-    ("idImage", None),
-    ("idBackImage", None),
-    ("selfieImage", None),
-    ("addressImage", None),
+const DEFECTS: [Defect; 13] = [
+    (INVALID_PAYLOAD, "image", |form| form.with("idImage", "?")),
+    (INVALID_PAYLOAD, "type", |form| form.and("idType", "visa")),
+    (MISSING_DATA, "key", Form::without_key),
+    (MISSING_DATA, "submission", |form| {
+        form.without("submissionId")
+    }),
+    (MISSING_DATA, "admin", |form| form.without("admin")),
+    (UNKNOWN_PROJECT, "key", |form| {
+        form.with_key(KEY_WITHOUT_PROJECT)
+    }),
+    (INACTIVE_PROJECT, "key", |form| form.with_key(CLOSED_KEY)),
+    (INVALID_ADMIN, "admin", |form| form.with("admin", "nobody")),
+    (INVALID_SUBMISSION, "submission", |form| {
+        form.with("submissionId", "none")
+    }),
+    (INVALID_SUBMISSION, "submission", |form| {
+        form.with("submissionId", "closed-submission")
+    }),
+    (NO_IMAGES, "image", without_images),
+    (MISSING_ID_TYPE, "type", |form| form.without("idType")),
+    (INVALID_ID_TYPE, "type", |form| form.with("idType", "x")),
 ];
 
-const DEFECTS: &[Defect] = &[
-    fields(
-        INVALID_PAYLOAD,
-        "not Base64",
-        &[("addressImage", Some("?"))],
-    ),
-    fields(INVALID_PAYLOAD, "repeated", &[("again", Some(""))]),
-    key(MISSING_DATA, "no key", None),
-    fields(MISSING_DATA, "no submission", &[("submissionId", None)]),
-    fields(MISSING_DATA, "no admin", &[("admin", None)]),
-    key(
-        UNKNOWN_PROJECT,
-        "a key without project",
-        Some(KEY_WITHOUT_PROJECT),
-    ),
-    key(INACTIVE_PROJECT, "a closed project", Some(CLOSED_KEY)),
-    fields(
-        INVALID_ADMIN,
-        "nobody's account",
-        &[("admin", Some("nobody@example.com"))],
-    ),
-    fields(
-        INVALID_SUBMISSION,
-        "no such submission",
-        &[("submissionId", Some("none"))],
-    ),
-    fields(
-        INVALID_SUBMISSION,
-        "another project's submission",
-        &[("submissionId", Some("closed-submission"))],
-    ),
-    fields(NO_IMAGES, "no image", WITHOUT_IMAGES),
-    fields(MISSING_ID_TYPE, "no type", &[("idType", None)]),
-    fields(INVALID_ID_TYPE, "a wrong type", &[("idType", Some("x"))]),
-];
+fn without_images(form: Form) -> Form {
+    let names = ImageField::ALL.map(ImageField::name);
+    names
+        .into_iter()
+        .fold(form, |form, name| form.without(name))
+}
 
-impl Defect {
-    fn apply(&self, mut form: Form) -> Form {
-        if let Some(key) = self.key {
-            form.key = key.map(str::to_owned);
-        }
-        for (name, value) in self.fields {
-            form = match value {
-                // Twice, since another defect may have taken the field out.
-                Some(_) if *name == "again" => {
-                    form.and("submissionId", "x").and("submissionId", "x")
-                }
-                Some(value) => form.with(name, *value),
-                None => form.without(name),
-            };
-        }
-        form
-    }
-
-    /// Two defects of one place, or a missing type without an ID image, can't occur together.
-    fn excludes(&self, other: &Self) -> bool {
-        let same_field = self
-            .fields
-            .iter()
-            .any(|(name, _)| other.fields.iter().any(|(other, _)| name == other));
-        let no_type = self.row == NO_IMAGES && other.row == MISSING_ID_TYPE;
-        (self.key.is_some() && other.key.is_some()) || same_field || no_type
-    }
+/// Both orders of two defects that can occur together.
+fn pairs() -> impl Iterator<Item = (Defect, Defect)> {
+    let pairs = (0..DEFECTS.len()).flat_map(|i| (i + 1..DEFECTS.len()).map(move |j| (i, j)));
+    let pairs = pairs.map(|(i, j)| (DEFECTS[i], DEFECTS[j]));
+    pairs.filter(|(first, second)| {
+        // A type is missing only if there is an image of the ID.
+        let is_contradiction = (first.0, second.0) == (NO_IMAGES, MISSING_ID_TYPE);
+        first.0 != second.0 && first.1 != second.1 && !is_contradiction
+    })
 }
 
 #[tokio::test]
-async fn of_two_rows_the_earlier_wins() {
+async fn the_earlier_of_two_rows_wins() {
     let app = App::start().await;
-    let mut pairs = 0;
-    for (i, first) in DEFECTS.iter().enumerate() {
-        for second in DEFECTS[i + 1..]
-            .iter()
-            .filter(|second| second.row != first.row && !first.excludes(second))
-        {
-            let form = first.apply(second.apply(Form::full()));
-            app.assert_refused(
-                &form,
-                first.row,
-                &format!("{} and {}", first.name, second.name),
-            )
-            .await;
-            pairs += 1;
+    let before = app.stored().await;
+    let mut wrong = Vec::new();
+    for ((first, _, spoil_first), (second, _, spoil_second)) in pairs() {
+        let answer = app.put(&spoil_first(spoil_second(Form::full()))).await;
+        if answer.row() != first {
+            wrong.push((first, second, answer));
         }
     }
-    assert!(pairs > 50, "{pairs} pairs");
-    assert!(app.objects().await.is_empty());
+    assert!(pairs().count() > 50 && wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(app.stored().await, before);
 }
 
+#[rstest]
+#[case::bad_image(Form::full().with("idImage", "?"), INVALID_PAYLOAD)]
+#[case::no_admin(Form::full().without("admin"), MISSING_DATA)]
+#[case::stranger(Form::full().with("admin", "nobody"), PROCESSING_ERROR)]
+#[case::no_image(Form::texts(), PROCESSING_ERROR)]
 #[tokio::test]
-async fn rows_before_a_fault_win_over_it() {
+async fn only_earlier_rows_win_over_a_key_of_two_projects(#[case] form: Form, #[case] row: Row) {
     let app = App::start().await;
-    let two_projects = || Form::full().with_key(KEY_OF_TWO);
-    for (form, row, why) in [
-        (
-            two_projects().with("selfieImage", "?"),
-            INVALID_PAYLOAD,
-            "not Base64",
-        ),
-        (two_projects().without("admin"), MISSING_DATA, "no admin"),
-        (
-            two_projects().with("admin", "nobody@example.com"),
-            PROCESSING_ERROR,
-            "nobody's account, of which project?",
-        ),
-        (
-            Form::texts().with_key(KEY_OF_TWO),
-            PROCESSING_ERROR,
-            "no image",
-        ),
-    ] {
-        app.assert_refused(&form, row, why).await;
-    }
-    // The submission can't be read, and the answer doesn't need it.
-    app.faults.inject(Fault {
-        operation: Operation::GetItem,
-        when: When::Always,
-        takes_effect: false,
-        end: End::Error(400, "AccessDeniedException"),
-    });
-    for (form, row, why) in [
-        (Form::full(), PROCESSING_ERROR, "the fault alone"),
-        (
-            Form::full().with_key(KEY_WITHOUT_PROJECT),
-            UNKNOWN_PROJECT,
-            "a key without project",
-        ),
-        (
-            Form::full().with_key(CLOSED_KEY),
-            INACTIVE_PROJECT,
-            "a closed project",
-        ),
-        (
-            Form::full().with("admin", "nobody@example.com"),
-            INVALID_ADMIN,
-            "nobody's account",
-        ),
-        (Form::texts(), PROCESSING_ERROR, "no image"),
-    ] {
-        app.assert_refused(&form, row, why).await;
-    }
+    app.assert_refused(&form.with_key(KEY_OF_TWO), row, "")
+        .await;
+}
+
+#[rstest]
+#[case::nothing_else(Form::full(), PROCESSING_ERROR)]
+#[case::key_without_project(Form::full().with_key(KEY_WITHOUT_PROJECT), UNKNOWN_PROJECT)]
+#[case::closed_project(Form::full().with_key(CLOSED_KEY), INACTIVE_PROJECT)]
+#[case::stranger(Form::full().with("admin", "nobody"), INVALID_ADMIN)]
+#[case::no_image(Form::texts(), PROCESSING_ERROR)]
+#[tokio::test]
+async fn only_earlier_rows_win_over_an_unreadable_submission(#[case] form: Form, #[case] row: Row) {
+    let app = App::start().await;
+    let denied = Error(400, "AccessDeniedException");
+    app.faults.fail(GetItem, When::Always, denied);
+    app.assert_refused(&form, row, "").await;
+}
+
+#[rstest]
+#[case::bad_image(Form::full().with("selfieImage", "?"), &[])]
+#[case::no_admin(Form::full().without("admin"), &[])]
+#[case::key_without_project(Form::full().with_key(KEY_WITHOUT_PROJECT), &[GetItem, Query, Query])]
+#[case::stranger(Form::full().with("admin", "nobody"), &[GetItem, Query])]
+#[case::no_image(Form::texts(), &[GetItem, Query])]
+#[case::unknown_id_type(Form::full().with("idType", "x"), &[GetItem, Query])]
+#[tokio::test]
+async fn a_refusal_makes_only_the_calls_that_it_needs(
+    #[case] form: Form,
+    #[case] calls: &[Operation],
+) {
+    let app = App::start().await;
+    assert_ne!(app.put(&form).await.row(), SUCCESS);
+    let mut made = app.faults.calls();
+    made.sort_by_key(|operation| *operation == Query);
+    assert_eq!(made, calls);
 }

@@ -1,208 +1,201 @@
-//! What a put leaves in the record and in the bucket: the first, a partial one, one over another.
+//! What a request leaves in the record and in the bucket: the first one, one for some images, one that overwrites.
 
-use sha2::{Digest, Sha256};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::types::{BucketVersioningStatus, ChecksumMode, VersioningConfiguration};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use local::images;
+use put_image::domain::ImageField;
+use rstest::rstest;
+use serde_json::{Value, json};
 
 use crate::helpers::*;
-use local::images;
+
+const IMAGES: usize = ImageField::ALL.len();
 
 #[tokio::test]
-async fn a_first_put_writes_the_documented_record() {
+async fn the_first_request_writes_the_documented_record() {
     let app = App::start().await;
     let image = images::jpeg(1234, 1);
     let form = Form::texts().with_image("idImage", &image);
     assert_eq!(app.put(&form).await.row(), SUCCESS);
 
     let record = app.record(SUBMISSION).await;
-    let mut names: Vec<&String> = record.as_object().unwrap().keys().collect();
-    names.sort();
-    assert_eq!(
-        names,
-        [
-            "idImage",
-            "idType",
-            "projectId",
-            "submissionId",
-            "updatedAt",
-            "updatedBy"
-        ]
-    );
-    assert_eq!(record["projectId"], "demo-project");
-    assert_eq!(record["idType"], "passport");
-    assert_eq!(
-        record["updatedBy"], "Admin@Example.com",
-        "as registered, not as sent"
-    );
-
-    let stored = record["idImage"].as_object().unwrap();
-    let mut names: Vec<&String> = stored.keys().collect();
-    names.sort();
-    assert_eq!(
-        names,
-        [
-            "contentType",
-            "height",
-            "key",
-            "sha256",
-            "size",
-            "updatedAt",
-            "updatedBy",
-            "width"
-        ]
-    );
-    assert_eq!(stored["contentType"], "image/jpeg");
-    assert_eq!(stored["size"], 1234);
-    assert_eq!(
-        (&stored["width"], &stored["height"]),
-        (&3.into(), &2.into())
-    );
-    assert_eq!(stored["sha256"], hex::encode(Sha256::digest(&image)));
-    assert_eq!(stored["updatedBy"], "Admin@Example.com");
-    assert_eq!(stored["updatedAt"], record["updatedAt"]);
-
-    let at = record["updatedAt"].as_str().unwrap();
-    let pattern: String = at
-        .chars()
-        .map(|c| if c.is_ascii_digit() { '0' } else { c })
-        .collect();
-    assert_eq!(pattern, "0000-00-00T00:00:00.000Z");
-
-    let key = stored["key"].as_str().unwrap();
-    let unique = key
-        .strip_prefix("demo-project/demo-submission/idImage/")
+    let (at, key) = (&record["updatedAt"], &record["idImage"]["key"]);
+    let expected = json!({
+        "submissionId": SUBMISSION,
+        "projectId": "demo-project",
+        "idType": "passport",
+        "idImage": {
+            "key": key,
+            "contentType": "image/jpeg",
+            "size": 1234,
+            "sha256": sha256(&image),
+            "width": 3,
+            "height": 2,
+            "updatedAt": at,
+            // As registered, not as sent.
+            "updatedBy": "Admin@Example.com",
+        },
+        "updatedAt": at,
+        "updatedBy": "Admin@Example.com",
+    });
+    assert_eq!(record, expected);
+    let digits = at
+        .as_str()
         .unwrap()
-        .strip_suffix(".jpg")
-        .unwrap();
+        .replace(|c: char| c.is_ascii_digit(), "0");
+    assert_eq!(digits, "0000-00-00T00:00:00.000Z");
+    let unique = key
+        .as_str()
+        .unwrap()
+        .strip_prefix("demo-project/demo-submission/idImage/");
+    let unique = unique.unwrap().strip_suffix(".jpg").unwrap();
     assert!(uuid::Uuid::parse_str(unique).is_ok(), "{key}");
 }
 
+#[rstest]
+#[case::jpeg(images::jpeg(300, 1), "image/jpeg")]
+#[case::png(images::png(300, 1), "image/png")]
 #[tokio::test]
-async fn objects_have_their_content_type_and_checksum() {
+async fn an_object_has_its_content_type_and_checksum(#[case] image: Vec<u8>, #[case] kind: &str) {
     let app = App::start().await;
-    assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
-    let record = app.record(SUBMISSION).await;
-    for (field, content_type) in [("idImage", "image/jpeg"), ("addressImage", "image/png")] {
-        let key = record[field]["key"].as_str().unwrap();
-        let head = app
-            .stack
-            .endpoints
-            .s3()
-            .head_object()
-            .bucket(&app.stack.config.images_bucket)
-            .key(key);
-        let head = head
-            .checksum_mode(aws_sdk_s3::types::ChecksumMode::Enabled)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(head.content_type(), Some(content_type));
-        let sha256 = hex::decode(record[field]["sha256"].as_str().unwrap()).unwrap();
-        let checksum = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, sha256);
-        assert_eq!(head.checksum_sha256(), Some(checksum.as_str()));
-    }
+    assert_eq!(app.put(&Form::selfie(&image)).await.row(), SUCCESS);
+    let objects = app.objects().await;
+    let head = app
+        .stack
+        .endpoints
+        .s3()
+        .head_object()
+        .bucket(&app.stack.config.images_bucket);
+    let head = head
+        .key(objects.keys().next().unwrap())
+        .checksum_mode(ChecksumMode::Enabled);
+    let head = head.send().await.unwrap();
+    let checksum = BASE64_STANDARD.encode(hex::decode(sha256(&image)).unwrap());
+    assert_eq!(head.content_type(), Some(kind));
+    assert_eq!(head.checksum_sha256(), Some(checksum.as_str()));
 }
 
 #[tokio::test]
-async fn an_overwrite_replaces_the_images_and_deletes_the_old_objects() {
-    let app = App::start().await;
-    assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
+async fn an_overwrite_uses_new_keys_and_deletes_the_old_objects() {
+    let app = App::with_images().await;
     let first = app.objects().await;
-    let image = images::png(2000, 9);
-    assert_eq!(
-        app.put(&Form::full().with_image("idImage", &image))
-            .await
-            .row(),
-        SUCCESS
-    );
+    let form = Form::seeded(1);
+    assert_eq!(app.put(&form).await.row(), SUCCESS);
     let second = app.objects().await;
-    assert_eq!(second.len(), 4);
-    assert!(
-        second.keys().all(|key| !first.contains_key(key)),
-        "no key is used twice"
-    );
-    assert_eq!(app.image(SUBMISSION, "idImage").await, Some(image));
+    assert_eq!(second.len(), IMAGES);
+    assert!(second.keys().all(|key| !first.contains_key(key)));
+    assert_eq!(app.images().await, form.images());
 }
 
 #[tokio::test]
-async fn a_partial_put_leaves_the_other_images() {
-    let app = App::start().await;
-    assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
+async fn images_that_are_not_sent_stay() {
+    let app = App::with_images().await;
     let before = app.record(SUBMISSION).await;
-    let image = images::png(2000, 9);
-    let form = Form::selfie(&image)
+    let form = Form::selfie(&images::png(2000, 9))
         .with("idType", "visa")
         .with("admin", "SECOND@example.com");
     assert_eq!(app.put(&form).await.row(), SUCCESS);
     let after = app.record(SUBMISSION).await;
-    for field in ["idImage", "idBackImage", "addressImage"] {
-        assert_eq!(after[field], before[field]);
-        assert!(app.image(SUBMISSION, field).await.is_some());
+    for field in ImageField::ALL.map(ImageField::name) {
+        assert_eq!(
+            after[field] == before[field],
+            field != "selfieImage",
+            "{field}"
+        );
     }
     assert_eq!(
         after["idType"], "passport",
-        "set when an ID image is put, and only then"
+        "recorded with an ID image only"
     );
     assert_eq!(after["updatedBy"], "second@example.com");
     assert_eq!(after["selfieImage"]["updatedBy"], "second@example.com");
-    assert_eq!(app.image(SUBMISSION, "selfieImage").await, Some(image));
-    assert_eq!(app.objects().await.len(), 4);
+    let mut images = Form::full().images();
+    images.extend(form.images());
+    assert_eq!(app.images().await, images);
+    assert_eq!(app.objects().await.len(), IMAGES);
 }
 
+/// Gives the submission a selfie as something else may have written it, and a note.
+async fn write_selfie(app: &App, selfie: AttributeValue) {
+    let update = app.stack.endpoints.dynamodb().update_item();
+    let update = update
+        .table_name(&app.stack.config.submissions_table)
+        .key("submissionId", AttributeValue::S(SUBMISSION.to_owned()))
+        .update_expression("SET note = :note, selfieImage = :selfie")
+        .expression_attribute_values(":note", AttributeValue::S("kept".to_owned()))
+        .expression_attribute_values(":selfie", selfie);
+    update.send().await.unwrap();
+}
+
+fn image_with(key: &str) -> AttributeValue {
+    let key = AttributeValue::S(key.to_owned());
+    AttributeValue::M([("key".to_owned(), key)].into())
+}
+
+#[rstest]
+#[case::text(AttributeValue::S("of another time".to_owned()))]
+#[case::map_without_a_key(AttributeValue::M([].into()))]
+#[case::map_with_an_odd_key(image_with("demo-project/demo-submission/selfieImage/front.jpg"))]
 #[tokio::test]
-async fn other_attributes_are_left_alone_and_odd_ones_overwritten() {
-    use aws_sdk_dynamodb::types::AttributeValue;
+async fn an_odd_attribute_is_overwritten_and_others_are_left_alone(#[case] odd: AttributeValue) {
     let app = App::start().await;
-    let text = |text: &str| AttributeValue::S(text.to_owned());
-    let put = app
-        .stack
-        .endpoints
-        .dynamodb()
-        .put_item()
-        .table_name(&app.stack.config.submissions_table);
-    let put = put
-        .item("submissionId", text("odd"))
-        .item("projectId", text("demo-project"));
-    put.item("note", text("kept"))
-        .item("selfieImage", text("of another time"))
+    write_selfie(&app, odd).await;
+    let form = Form::selfie(&images::png(400, 1));
+    assert_eq!(app.put(&form).await.row(), SUCCESS);
+    assert_eq!(app.record(SUBMISSION).await["note"], "kept");
+    assert_eq!(app.images().await, form.images());
+}
+
+/// Something else may use them.
+#[rstest]
+#[case::of_another_project("other/demo-submission/selfieImage/")]
+#[case::of_another_submission("demo-project/other/selfieImage/")]
+#[case::of_another_field("demo-project/demo-submission/idImage/")]
+#[tokio::test]
+async fn replaced_objects_that_the_function_did_not_write_for_the_field_stay(#[case] prefix: &str) {
+    let app = App::start().await;
+    let key = format!("{prefix}5f0c6b0a-7c1e-4d3f-9a52-0c8d4f6b7e21.png");
+    let (s3, bucket) = (app.stack.endpoints.s3(), &app.stack.config.images_bucket);
+    s3.put_object()
+        .bucket(bucket)
+        .key(&key)
         .send()
         .await
         .unwrap();
-    let image = images::png(400, 1);
-    assert_eq!(
-        app.put(&Form::selfie(&image).with("submissionId", "odd"))
-            .await
-            .row(),
-        SUCCESS
-    );
-    assert_eq!(app.record("odd").await["note"], "kept");
-    assert_eq!(app.image("odd", "selfieImage").await, Some(image));
+    write_selfie(&app, image_with(&key)).await;
+    let form = Form::selfie(&images::png(400, 1));
+    assert_eq!(app.put(&form).await.row(), SUCCESS);
+    assert!(app.objects().await.contains_key(&key));
 }
 
+#[rstest]
+#[case::front("front.jpg", 428, 270, "image/jpeg")]
+#[case::back("back.png", 428, 270, "image/png")]
+#[case::selfie("selfie.jpg", 240, 300, "image/jpeg")]
+#[case::address("address.png", 300, 424, "image/png")]
 #[tokio::test]
-async fn sample_images_are_stored_as_drawn() {
+async fn a_sample_image_is_stored_as_drawn(
+    #[case] file: &str,
+    #[case] width: u32,
+    #[case] height: u32,
+    #[case] content_type: &str,
+) {
     let app = App::start().await;
-    for (file, width, height, kind) in [
-        ("front.jpg", 428, 270, "image/jpeg"),
-        ("back.png", 428, 270, "image/png"),
-        ("selfie.jpg", 240, 300, "image/jpeg"),
-        ("address.png", 300, 424, "image/png"),
-    ] {
-        let image = std::fs::read(format!("events/images/{file}")).unwrap();
-        app.assert_stores(&Form::selfie(&image), "selfieImage", &image, file)
-            .await;
-        let stored = &app.record(SUBMISSION).await["selfieImage"];
-        assert_eq!(
-            (&stored["width"], &stored["height"]),
-            (&width.into(), &height.into()),
-            "{file}"
-        );
-        assert_eq!(stored["contentType"], kind, "{file}");
-    }
+    let image = std::fs::read(format!("events/images/{file}")).unwrap();
+    app.assert_stores(&Form::selfie(&image), "selfieImage", &image, file)
+        .await;
+    let Value::Object(stored) = &app.record(SUBMISSION).await["selfieImage"] else {
+        panic!("no map");
+    };
+    assert_eq!(stored["width"], width);
+    assert_eq!(stored["height"], height);
+    assert_eq!(stored["contentType"], content_type);
 }
 
 /// s3s-fs keeps no versions: this runs where `TEST_S3_ENDPOINT` names a server that does.
 #[tokio::test]
 async fn a_replaced_image_can_be_brought_back_from_its_version() {
-    use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
     let app = App::start().await;
     if !app.keeps_versions {
         return;
@@ -211,36 +204,23 @@ async fn a_replaced_image_can_be_brought_back_from_its_version() {
     let enabled = VersioningConfiguration::builder()
         .status(BucketVersioningStatus::Enabled)
         .build();
-    s3.put_bucket_versioning()
-        .bucket(bucket)
+    let versioning = s3.put_bucket_versioning().bucket(bucket);
+    versioning
         .versioning_configuration(enabled)
         .send()
         .await
         .unwrap();
     let (first, second) = (images::png(500, 1), images::png(500, 2));
     assert_eq!(app.put(&Form::selfie(&first)).await.row(), SUCCESS);
-    let key = app.record(SUBMISSION).await["selfieImage"]["key"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let objects = app.objects().await;
+    let key = objects.keys().next().unwrap();
     assert_eq!(app.put(&Form::selfie(&second)).await.row(), SUCCESS);
-    assert!(!app.objects().await.contains_key(&key));
-    let versions = s3
-        .list_object_versions()
-        .bucket(bucket)
-        .prefix(&key)
-        .send()
-        .await
-        .unwrap();
+    assert!(!app.objects().await.contains_key(key));
+    let versions = s3.list_object_versions().bucket(bucket).prefix(key);
+    let versions = versions.send().await.unwrap();
     assert_eq!(versions.delete_markers().len(), 1);
     let version = versions.versions()[0].version_id().unwrap();
-    let old = s3
-        .get_object()
-        .bucket(bucket)
-        .key(&key)
-        .version_id(version)
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(old.body.collect().await.unwrap().to_vec(), first);
+    let old = s3.get_object().bucket(bucket).key(key).version_id(version);
+    let old = old.send().await.unwrap().body.collect().await.unwrap();
+    assert_eq!(old.to_vec(), first);
 }

@@ -1,76 +1,99 @@
-//! The sample events: each is answered by what its name says.
+//! Each sample event gets the response that its name says.
 
+use put_image::domain::ImageField;
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::helpers::*;
 
-const ROWS: [Row; 10] = [
-    INVALID_PAYLOAD,
-    MISSING_DATA,
-    UNKNOWN_PROJECT,
-    INACTIVE_PROJECT,
-    INVALID_ADMIN,
-    INVALID_SUBMISSION,
-    NO_IMAGES,
-    MISSING_ID_TYPE,
-    INVALID_ID_TYPE,
-    PROCESSING_ERROR,
-];
-
-fn samples(prefix: &str) -> Vec<(String, Value)> {
-    let files = std::fs::read_dir("events")
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let files = files.filter(|path| {
-        path.file_name()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .starts_with(prefix)
-    });
-    let mut samples: Vec<_> = files
-        .map(|path| {
-            let event = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            (
-                path.file_stem().unwrap().to_str().unwrap().to_owned(),
-                event,
-            )
-        })
-        .collect();
-    samples.sort_by(|(a, _), (b, _)| a.cmp(b));
-    samples
+fn sample(name: &str) -> Value {
+    let event = std::fs::read(format!("events/{name}.json")).unwrap();
+    serde_json::from_slice(&event).unwrap()
 }
 
+#[rstest]
+#[case::payload_1("put-image")]
+#[case::payload_1_as_base64("put-image-base64")]
+#[case::payload_2("put-image-http-api")]
+#[case::payload_2_as_base64("put-image-http-api-base64")]
 #[tokio::test]
-async fn put_requests_succeed_and_store_the_drawings() {
-    let samples = samples("put-image");
-    assert_eq!(samples.len(), 5);
-    for (name, event) in samples {
-        let app = App::start().await;
-        let before = app.image(SUBMISSION, "idImage").await;
-        assert_eq!(app.invoke(&event).await.row(), SUCCESS, "{name}");
-        let drawn = |file: &str| std::fs::read(format!("events/images/{file}")).unwrap();
-        assert_eq!(
-            app.image(SUBMISSION, "selfieImage").await,
-            Some(drawn("selfie.jpg")),
-            "{name}"
-        );
-        let front = if name.ends_with("one") {
-            before
-        } else {
-            Some(drawn("front.jpg"))
-        };
-        assert_eq!(app.image(SUBMISSION, "idImage").await, front, "{name}");
-    }
-}
-
-#[tokio::test]
-async fn error_samples_get_their_row() {
+async fn a_whole_request_stores_a_drawing_in_each_field(#[case] name: &str) {
     let app = App::start().await;
-    let samples = samples("error-");
-    assert_eq!(samples.len(), ROWS.len());
-    for ((name, event), (number, row)) in samples.iter().zip((1..).zip(ROWS)) {
-        assert!(name.starts_with(&format!("error-{number:02}-")), "{name}");
-        app.assert_event_refused(event, row, name).await;
-    }
+    assert_eq!(app.invoke(&sample(name)).await.row(), SUCCESS);
+    let drawings = std::fs::read_dir("events/images").unwrap();
+    let drawings = drawings.map(|file| sha256(&std::fs::read(file.unwrap().path()).unwrap()));
+    let mut drawings: Vec<_> = drawings.collect();
+    let mut images: Vec<_> = app.images().await.into_values().collect();
+    drawings.sort();
+    images.sort();
+    assert_eq!(images.len(), ImageField::ALL.len());
+    assert_eq!(images, drawings);
+}
+
+#[tokio::test]
+async fn the_request_with_one_image_stores_the_selfie() {
+    let app = App::start().await;
+    assert_eq!(app.invoke(&sample("put-image-one")).await.row(), SUCCESS);
+    let selfie = sha256(&std::fs::read("events/images/selfie.jpg").unwrap());
+    assert_eq!(
+        app.images().await,
+        [("selfieImage".to_owned(), selfie)].into()
+    );
+}
+
+#[rstest]
+#[case(
+    "error-01-invalid-payload",
+    INVALID_PAYLOAD,
+    "idImage: the JPEG is cut off"
+)]
+#[case("error-02-missing-data", MISSING_DATA, "submissionId: missing")]
+#[case(
+    "error-03-unknown-project",
+    UNKNOWN_PROJECT,
+    "x-api-key: no project has this key"
+)]
+#[case(
+    "error-04-inactive-project",
+    INACTIVE_PROJECT,
+    "x-api-key: the key's project is not active"
+)]
+#[case(
+    "error-05-invalid-admin",
+    INVALID_ADMIN,
+    "admin: not an administrator of the project"
+)]
+#[case(
+    "error-06-invalid-submission",
+    INVALID_SUBMISSION,
+    "submissionId: no such submission in the project"
+)]
+#[case(
+    "error-07-no-image",
+    NO_IMAGES,
+    "send idImage, idBackImage, selfieImage or addressImage"
+)]
+#[case("error-08-missing-id-type", MISSING_ID_TYPE, "idType: missing")]
+#[case(
+    "error-09-invalid-id-type",
+    INVALID_ID_TYPE,
+    "idType: not one of the documented types"
+)]
+#[case("error-10-processing-error", PROCESSING_ERROR, FAULT)]
+#[tokio::test]
+async fn an_error_is_its_row(#[case] name: &str, #[case] row: Row, #[case] detail: &str) {
+    let app = App::start().await;
+    app.assert_event_refused_because(&sample(name), row, detail)
+        .await;
+}
+
+#[rstest]
+#[case::successes("put-image", 5)]
+#[case::errors("error-", ROWS.len())]
+fn each_sample_is_tried(#[case] prefix: &str, #[case] count: usize) {
+    let names = std::fs::read_dir("events")
+        .unwrap()
+        .map(|file| file.unwrap().file_name());
+    let named = names.filter(|name| name.to_str().unwrap().starts_with(prefix));
+    assert_eq!(named.count(), count);
 }

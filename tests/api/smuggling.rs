@@ -3,6 +3,9 @@
 use crate::helpers::*;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use local::images;
+use rstest::rstest;
+
+const TYPE: &str = "multipart/form-data; boundary=test-boundary";
 
 /// A good form's texts, then parts as given, then the end.
 fn form(parts: &str) -> Vec<u8> {
@@ -14,104 +17,98 @@ fn form(parts: &str) -> Vec<u8> {
     format!("{texts}{parts}--{BOUNDARY}--\r\n").into_bytes()
 }
 
-#[tokio::test]
-async fn ambiguous_parts_are_refused() {
-    let app = App::start().await;
+/// A part of an image's Base64 with these headers.
+fn part(headers: &str) -> String {
     let image = BASE64_STANDARD.encode(images::png(200, 1));
-    let part = |headers: &str| format!("--{BOUNDARY}\r\n{headers}\r\n\r\n{image}\r\n");
-    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    let good = form(&part("Content-Disposition: form-data; name=selfieImage"));
-    assert_eq!(
-        app.invoke(&event(Some(KEY), &content_type, &good))
-            .await
-            .row(),
-        SUCCESS
-    );
-    let nested =
-        format!("--n\r\nContent-Disposition: form-data; name=selfieImage\r\n\r\n{image}\r\n--n--");
-    for (parts, why) in [
-        (
-            part(
-                r#"Content-Disposition: form-data; filename="\"; name=idImage; x="; name="selfieImage""#,
-            ),
-            "an escaped quote",
-        ),
-        (
-            part("Content-Disposition: form-data; name=selfieImage").replace(&image, &nested),
-            "nested multipart",
-        ),
-        (
-            part("Content-Disposition: form-data; name=selfieImage")
-                .replace(&image, &format!("{image}\0")),
-            "a NUL",
-        ),
-        (
-            part("Content-Disposition: form-data; name=selfieImage").replace("\r\n", "\n"),
-            "line feeds alone",
-        ),
-        (
-            part("Content-Disposition: form-data; name=\"selfieImage\"; name=\"idImage\""),
-            "two names",
-        ),
-        (
-            part("Content-Disposition: form-data; name=\"x\"; name*=utf-8''selfieImage"),
-            "an extended name",
-        ),
-        (
-            part("Content-Disposition: form-data; name=\"selfieImage\0\""),
-            "a NUL in a name",
-        ),
-        (
-            part("Content-Disposition: form-data; name=\"self\r\n ieImage\""),
-            "a folded header",
-        ),
-        (
-            part("X: y\nContent-Disposition: form-data; name=\"selfieImage\""),
-            "a bare line feed",
-        ),
-        (part("Content-Type: text/plain"), "no name"),
-        (
-            part(
-                "Content-Disposition: form-data; name=selfieImage\r\nContent-Transfer-Encoding: base64",
-            ),
-            "encoded twice",
-        ),
-        (format!("--{BOUNDARY}\r\n\r\n{image}\r\n"), "no headers"),
-        (
-            format!(
-                "--{BOUNDARY}\r\n{}",
-                part("Content-Disposition: form-data; name=selfieImage")
-            ),
-            "an empty part before",
-        ),
-        (format!("--{BOUNDARY}x\r\n"), "a longer boundary"),
-        (
-            format!("x\n--{BOUNDARY}\r\n"),
-            "a boundary behind a bare line feed",
-        ),
-        (
-            format!(
-                "{}--{BOUNDARY}--\r\n",
-                part("Content-Disposition: form-data; name=selfieImage")
-            ),
-            "two forms",
-        ),
-        (
-            part(&("X: y\r\n".repeat(10_000) + "Content-Disposition: form-data; name=selfieImage")),
-            "10,000 headers",
-        ),
-        (
-            "--test-boundary\r\nContent-Disposition: form-data; name=x\r\n\r\n\r\n".repeat(100_000),
-            "100,000 parts",
-        ),
-    ] {
-        app.assert_event_refused(
-            &event(Some(KEY), &content_type, &form(&parts)),
-            INVALID_PAYLOAD,
-            why,
-        )
+    format!("--{BOUNDARY}\r\n{headers}\r\n\r\n{image}\r\n")
+}
+
+fn selfie() -> String {
+    part("Content-Disposition: form-data; name=selfieImage")
+}
+
+/// A selfie in a form within the part.
+fn nested() -> String {
+    let inner = selfie().replace(BOUNDARY, "n") + "--n--";
+    let head = "Content-Type: multipart/mixed; boundary=n\r\n";
+    format!(
+        "--{BOUNDARY}\r\n{head}Content-Disposition: form-data; name=selfieImage\r\n\r\n{inner}\r\n"
+    )
+}
+
+/// A text that holds a whole form whose lines end in half a line break.
+fn decoy(half: &str) -> String {
+    let decoy = String::from_utf8(form(&selfie())).unwrap();
+    let decoy = decoy
+        .replace("\r\n", half)
+        .replace(SUBMISSION, "another-submission");
+    format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=note\r\n\r\nx{half}{decoy}\r\n{}",
+        selfie()
+    )
+}
+
+const DISPOSITION: &str = "a part has no Content-Disposition: form-data with exactly one name";
+const HEADERS: &str = "a part's headers are malformed, or longer than 8192 bytes";
+const LINE_ENDS: &str = "lines must end with CRLF";
+const LONE: &str = "a boundary is not a line of its own, or the form goes on after its end";
+const MALFORMED: &str = "the form is malformed";
+
+#[rstest]
+#[case::escaped_quote(
+    part(r#"Content-Disposition: form-data; filename="\"; name=idImage; x="; name="selfieImage""#),
+    DISPOSITION
+)]
+#[case::nested_form(nested(), "selfieImage: not Base64 of the standard alphabet")]
+#[case::nul(selfie().replacen("AAAA", "AA\0AA", 1), "selfieImage: has an invisible character")]
+#[case::line_feeds_alone(selfie().replace("\r\n", "\n"), LINE_ENDS)]
+#[case::decoy_of_line_feeds(decoy("\n"), LINE_ENDS)]
+#[case::decoy_of_carriage_returns(decoy("\r"), LINE_ENDS)]
+#[case::two_names(
+    part("Content-Disposition: form-data; name=\"selfieImage\"; name=\"idImage\""),
+    DISPOSITION
+)]
+#[case::extended_name(
+    part("Content-Disposition: form-data; name=\"x\"; name*=utf-8''selfieImage"),
+    DISPOSITION
+)]
+#[case::nul_in_a_name(
+    part("Content-Disposition: form-data; name=\"selfieImage\0\""),
+    HEADERS
+)]
+#[case::folded_header(
+    part("Content-Disposition: form-data; name=\"self\r\n ieImage\""),
+    MALFORMED
+)]
+#[case::bare_line_feed(
+    part("X: y\nContent-Disposition: form-data; name=\"selfieImage\""),
+    LINE_ENDS
+)]
+#[case::no_name(part("Content-Type: text/plain"), DISPOSITION)]
+#[case::encoded_twice(
+    part("Content-Disposition: form-data; name=selfieImage\r\nContent-Transfer-Encoding: base64"),
+    "selfieImage: has a Content-Transfer-Encoding"
+)]
+#[case::no_headers(selfie().replace("Content-Disposition: form-data; name=selfieImage\r\n", ""), MALFORMED)]
+#[case::empty_part_before(format!("--{BOUNDARY}\r\n{}", selfie()), MALFORMED)]
+#[case::longer_boundary(format!("--{BOUNDARY}x\r\n"), HEADERS)]
+#[case::boundary_after_a_bare_line_feed(format!("x\n--{BOUNDARY}\r\n"), LINE_ENDS)]
+#[case::two_forms(format!("{}--{BOUNDARY}--\r\n", selfie()), LONE)]
+#[case::ten_thousand_headers(part(&("X: y\r\n".repeat(10_000) + "Content-Disposition: form-data; name=selfieImage")), HEADERS)]
+#[case::hundred_thousand_parts(part("Content-Disposition: form-data; name=x").repeat(100_000), "the form has more than 64 parts")]
+#[tokio::test]
+async fn ambiguous_parts_are_refused(#[case] parts: String, #[case] detail: &str) {
+    let app = App::start().await;
+    let event = event(Some(KEY), TYPE, &form(&parts));
+    app.assert_event_refused_because(&event, INVALID_PAYLOAD, detail)
         .await;
-    }
+}
+
+#[tokio::test]
+async fn a_part_that_is_not_ambiguous_is_stored() {
+    let app = App::start().await;
+    let answer = app.invoke(&event(Some(KEY), TYPE, &form(&selfie()))).await;
+    assert_eq!(answer.row(), SUCCESS);
 }
 
 #[tokio::test]
@@ -124,10 +121,7 @@ async fn a_name_inside_a_file_name_is_no_name() {
         "--{BOUNDARY}\r\n{disposition}\r\n\r\n{}\r\n",
         BASE64_STANDARD.encode(&good)
     );
-    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    let answer = app
-        .invoke(&event(Some(KEY), &content_type, &form(&parts)))
-        .await;
+    let answer = app.invoke(&event(Some(KEY), TYPE, &form(&parts))).await;
     assert_eq!(answer.row(), SUCCESS);
     assert_eq!(app.image(SUBMISSION, "addressImage").await, Some(good));
     assert_eq!(app.image(SUBMISSION, "selfieImage").await, None);

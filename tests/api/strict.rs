@@ -1,124 +1,116 @@
-//! Where data would be lost: each of these is `invalid_payload`, and stores nothing.
+//! Where data would be lost: each of these is `invalid_payload`, and stores nothing. What callers send by mistake is in
+//! `mistakes`.
 
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, Engine as _};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use rstest::rstest;
 
 use crate::helpers::*;
 use local::images;
 
-#[tokio::test]
-async fn base64_that_would_decode_to_something_else() {
-    let app = App::start().await;
-    let image = images::png(500, 6);
-    let text = BASE64_STANDARD.encode(&image);
-    let form = |text: String| Form::full().with("selfieImage", text);
-    assert!(text.contains('+') && text.contains('/'));
-    for (form, why) in [
-        (form(text.replace('+', " ")), "+ became a blank"),
-        (form(text.replacen("AAAA", "AA AA", 1)), "a blank inside"),
-        (form(text.replacen("AAAA", "AA\tAA", 1)), "a tab inside"),
-        (
-            form(BASE64_URL_SAFE.encode(&image)),
-            "the URL-safe alphabet",
-        ),
-        (form(text.replace('+', "%2B")), "URL-encoded"),
-        (form(format!("{text}=")), "too much padding"),
-        (form(format!("{text}{text}")), "two texts in a row"),
-        (
-            form(format!("data:text/plain;base64,{text}")),
-            "not a data URL of an image",
-        ),
-        (
-            form(format!("data:image/png,{text}")),
-            "not a data URL of Base64",
-        ),
-        (form(format!("\u{feff}{text}")), "a byte order mark"),
-        (form(hex::encode(&image)), "hex"),
-    ] {
-        app.assert_refused(&form, INVALID_PAYLOAD, why).await;
-    }
+fn jpeg() -> Vec<u8> {
+    images::jpeg(400, 1)
 }
 
-#[tokio::test]
-async fn images_that_are_none() {
-    let app = App::start().await;
-    let (jpeg, png) = (images::jpeg(400, 1), images::png(400, 2));
-    for (image, why) in [
-        (jpeg[..399].to_vec(), "a JPEG without its last byte"),
-        (png[..399].to_vec(), "a PNG without its last byte"),
-        (png[..388].to_vec(), "a PNG without IEND"),
-        (jpeg[1..].to_vec(), "a JPEG without its first byte"),
-        (b"GIF89a\x01\x00\x01\x00\x00\x00\x00;".to_vec(), "a GIF"),
-        (b"RIFF\x1A\x00\x00\x00WEBPVP8L".to_vec(), "a WebP"),
-        (b"\x00\x00\x00\x18ftypheic".to_vec(), "a HEIC"),
-        (b"%PDF-1.7\n%%EOF".to_vec(), "a PDF"),
-        (
-            b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec(),
-            "an SVG",
-        ),
-        (BASE64_STANDARD.encode(&png).into_bytes(), "Base64 twice"),
-        (vec![0], "one byte"),
-    ] {
-        app.assert_refused(
-            &Form::full().with_image("addressImage", &image),
-            INVALID_PAYLOAD,
-            why,
-        )
-        .await;
-        let declared = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(&image));
-        app.assert_refused(
-            &Form::full().with("addressImage", declared),
-            INVALID_PAYLOAD,
-            why,
-        )
-        .await;
-    }
+fn png() -> Vec<u8> {
+    images::png(400, 2)
 }
 
+#[rstest]
+#[case::jpeg_without_its_last_byte(&jpeg()[..399], "the JPEG is cut off")]
+#[case::png_without_its_last_byte(&png()[..399], "the PNG is cut off")]
+#[case::png_without_its_end(&png()[..388], "the PNG is cut off")]
+#[case::jpeg_without_its_first_byte(&jpeg()[1..], "neither a JPEG nor a PNG")]
+#[case::gif(b"GIF89a\x01\x00\x01\x00\x00\x00\x00;", "a GIF; send a JPEG or PNG")]
+#[case::webp(b"RIFF\x1A\x00\x00\x00WEBPVP8L", "a WebP; send a JPEG or PNG")]
+#[case::heic(b"\x00\x00\x00\x18ftypheic", "a HEIC; send a JPEG or PNG")]
+#[case::avif(
+    b"\x00\x00\x00\x20ftypavif\x00\x00\x00\x00",
+    "an AVIF; send a JPEG or PNG"
+)]
+#[case::tiff(b"II*\x00\x08\x00\x00\x00", "a TIFF; send a JPEG or PNG")]
+#[case::big_endian_tiff(b"MM\x00*\x00\x00\x00\x08", "a TIFF; send a JPEG or PNG")]
+#[case::bmp(b"BM\x46\x00\x00\x00", "a BMP; send a JPEG or PNG")]
+#[case::jpeg_2000(b"\x00\x00\x00\x0CjP  \r\n\x87\n", "a JPEG 2000; send a JPEG or PNG")]
+#[case::jpeg_xl(b"\xFF\x0A\xFA\x7F\x01", "a JPEG XL; send a JPEG or PNG")]
+#[case::jpeg_xl_container(b"\x00\x00\x00\x0CJXL \r\n\x87\n", "a JPEG XL; send a JPEG or PNG")]
+#[case::gzip(b"\x1F\x8B\x08\x00\x00", "a gzip; send a JPEG or PNG")]
+#[case::zip(b"PK\x03\x04\x14\x00", "a ZIP; send a JPEG or PNG")]
+#[case::pdf(b"%PDF-1.7\n%%EOF", "a PDF; send a JPEG or PNG")]
+#[case::svg(
+    b"<?xml version=\"1.0\"?><svg xmlns=\"x\"/>",
+    "an SVG; send a JPEG or PNG"
+)]
+#[case::mp4(b"\x00\x00\x00\x18ftypmp42", "neither a JPEG nor a PNG")]
+#[case::one_byte(b"\x00", "neither a JPEG nor a PNG")]
 #[tokio::test]
-async fn one_bad_image_of_four_stores_none() {
+async fn images_that_are_none(
+    #[case] image: &[u8],
+    #[case] detail: &str,
+    #[values("", "data:image/png;base64,")] prefix: &str,
+) {
     let app = App::start().await;
-    for field in ["idImage", "idBackImage", "selfieImage", "addressImage"] {
-        app.assert_refused(
-            &Form::full().with(field, "aGVsbG8="),
-            INVALID_PAYLOAD,
-            field,
-        )
+    let value = format!("{prefix}{}", BASE64_STANDARD.encode(image));
+    let form = Form::full().with("addressImage", value);
+    let detail = format!("addressImage: {detail}");
+    app.assert_refused_because(&form, INVALID_PAYLOAD, &detail)
         .await;
-    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn one_bad_image_of_four_stores_none(
+    #[values("idImage", "idBackImage", "selfieImage", "addressImage")] field: &str,
+) {
+    let app = App::start().await;
+    let form = Form::full().with(field, "aGVsbG8=");
+    let detail = format!("{field}: neither a JPEG nor a PNG");
+    app.assert_refused_because(&form, INVALID_PAYLOAD, &detail)
+        .await;
     assert!(app.objects().await.is_empty());
 }
 
+/// A good image beside it would be stored, and this one lost.
+#[rstest]
+#[case::list("selfieImage[]")]
+#[case::index("selfieImage[0]")]
+#[case::index_after_a_dot("selfieImage.0")]
+#[case::blank_at_the_end("selfieImage ")]
+#[case::blank_inside("selfie Image")]
+#[case::wrapped("image[selfieImage]")]
+#[case::in_single_quotes("'selfieImage'")]
+#[case::byte_order_mark("\u{FEFF}selfieImage")]
+#[case::zero_width_space("\u{200B}selfieImage")]
+#[case::lower_case("selfieimage")]
 #[tokio::test]
-async fn bodies_that_are_no_form() {
+async fn a_selfie_with_a_misspelled_name(#[case] name: &str) {
     let app = App::start().await;
-    let form = Form::full().body();
-    let multipart = format!("multipart/form-data; boundary={BOUNDARY}");
-    let unclosed = &form[..form.len() - 4];
-    let half = &form[..form.len() / 2];
-    for (content_type, body, why) in [
-        ("", &form[..], "no content type"),
-        (
-            "application/x-www-form-urlencoded",
-            b"submissionId=1",
-            "another form",
-        ),
-        ("application/json", b"{}", "JSON"),
-        (
-            "multipart/mixed; boundary=test-boundary",
-            &form,
-            "another multipart",
-        ),
-        ("multipart/form-data", &form, "no boundary"),
-        (
-            "multipart/form-data; boundary=other",
-            &form,
-            "another boundary",
-        ),
-        (&multipart, b"", "empty"),
-        (&multipart, unclosed, "no closing boundary"),
-        (&multipart, half, "half a form"),
-    ] {
-        app.assert_event_refused(&event(Some(KEY), content_type, body), INVALID_PAYLOAD, why)
-            .await;
-    }
+    let form = Form::texts().with_image("idImage", &png());
+    let form = form.with_image(name, &jpeg());
+    let detail = "selfieImage: misspelled field name";
+    app.assert_refused_because(&form, INVALID_PAYLOAD, detail)
+        .await;
+}
+
+const MULTIPART: &str = "multipart/form-data; boundary=test-boundary";
+
+#[rstest]
+#[case::no_content_type("", "Content-Type is not multipart/form-data", |form| form)]
+#[case::another_form("application/x-www-form-urlencoded", "Content-Type is not multipart/form-data", |_| b"submissionId=1".into())]
+#[case::json("application/json", "Content-Type is not multipart/form-data", |_| b"{}".into())]
+#[case::another_multipart("multipart/mixed; boundary=test-boundary", "Content-Type is not multipart/form-data", |form| form)]
+#[case::no_boundary("multipart/form-data", "Content-Type has no usable boundary: one, of 1 to 70 printable characters", |form| form)]
+#[case::another_boundary("multipart/form-data; boundary=other", "the boundary isn't in the body: let the client set Content-Type", |form| form)]
+#[case::empty(MULTIPART, "the request has no body", |_| Vec::new())]
+#[case::no_closing_boundary(MULTIPART, "the form has no closing boundary", |form: Vec<u8>| form[..form.len() - 4].into())]
+#[case::half_a_form(MULTIPART, "the form has no closing boundary", |form: Vec<u8>| form[..form.len() / 2].into())]
+#[tokio::test]
+async fn bodies_that_are_no_form(
+    #[case] content_type: &str,
+    #[case] detail: &str,
+    #[case] change: fn(Vec<u8>) -> Vec<u8>,
+) {
+    let app = App::start().await;
+    let event = event(Some(KEY), content_type, &change(Form::full().body()));
+    app.assert_event_refused_because(&event, INVALID_PAYLOAD, detail)
+        .await;
 }

@@ -1,7 +1,13 @@
 //! The template declares what the local stack makes: the two differ in nothing that the function sees. What the
 //! template has beyond that is compared by `.ci/stack.py`.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use local::clients::Endpoints;
+use local::faults::{End, Operation, When};
+use local::gateway::MAX_EVENT;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
@@ -12,24 +18,15 @@ pub fn template() -> Value {
 }
 
 #[tokio::test]
-async fn tables_have_the_declared_keys_indexes_and_names() {
+async fn tables_have_the_declared_keys_and_indexes() {
     let app = App::start().await;
     let template = template();
     let config = &app.stack.config;
-    let prefix = config.projects_table.strip_suffix("projects").unwrap();
     for (resource, table) in [
         ("ProjectsTable", &config.projects_table),
         ("SubmissionsTable", &config.submissions_table),
     ] {
         let declared = &template["Resources"][resource]["Properties"];
-        assert_eq!(
-            declared["TableName"]
-                .as_str()
-                .unwrap()
-                .replace("${Prefix}", prefix),
-            *table
-        );
-
         let made = app
             .stack
             .endpoints
@@ -83,40 +80,6 @@ async fn tables_have_the_declared_keys_indexes_and_names() {
     }
 }
 
-#[tokio::test]
-async fn the_bucket_has_the_declared_name() {
-    let app = App::start().await;
-    let prefix = app
-        .stack
-        .config
-        .projects_table
-        .strip_suffix("projects")
-        .unwrap();
-    let name = template()["Resources"]["ImagesBucket"]["Properties"]["BucketName"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let name = name
-        .replace("${Prefix}", prefix)
-        .replace("${AWS::AccountId}", "000000000000")
-        .replace("${AWS::Region}", "us-east-1");
-    assert_eq!(app.stack.config.images_bucket, name);
-    let buckets = app
-        .stack
-        .endpoints
-        .s3()
-        .list_buckets()
-        .send()
-        .await
-        .unwrap();
-    assert!(
-        buckets
-            .buckets()
-            .iter()
-            .any(|bucket| bucket.name() == Some(&name))
-    );
-}
-
 #[test]
 fn the_gateway_and_the_function_have_the_declared_numbers() {
     let template = template();
@@ -125,11 +88,43 @@ fn the_gateway_and_the_function_have_the_declared_numbers() {
         u64::from(local::gateway::default_rate().burst_size().get()),
         default("RequestsPerSecond")
     );
-    assert_eq!(put_image::deadline::TIMEOUT.as_secs(), default("Timeout"));
-    assert_eq!(
-        template["Parameters"]["Timeout"]["MinValue"],
-        default("Timeout")
-    );
+    let function = &template["Resources"]["PutImageFunction"]["Properties"];
+    assert_eq!(put_image::deadline::TIMEOUT.as_secs(), function["Timeout"]);
+}
+
+#[test]
+fn every_copy_of_the_largest_events_size_is_the_same() {
+    for (file, copies) in [
+        ("template.yaml", 1),
+        ("openapi.yaml", 3),
+        ("docs/api.md", 2),
+    ] {
+        let text = std::fs::read_to_string(file).unwrap().replace(',', "");
+        let numbers = text.split(|c: char| !c.is_ascii_digit());
+        let sizes: Vec<_> = numbers
+            .filter(|number| number.starts_with("6291"))
+            .collect();
+        assert_eq!(sizes, vec![MAX_EVENT.to_string(); copies], "{file}");
+    }
+}
+
+#[test]
+fn every_alarm_leads_to_its_line_of_the_runbook() {
+    let runbook = std::fs::read_to_string("docs/runbook.md").unwrap();
+    let template = template();
+    let resources = template["Resources"].as_object().unwrap();
+    let alarms = resources
+        .iter()
+        .filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    let mut names = Vec::new();
+    for (name, alarm) in alarms {
+        let description = alarm["Properties"]["AlarmDescription"].as_str().unwrap();
+        let link = format!("${{RunbookUrl}}#{}", name.to_lowercase());
+        assert!(description.ends_with(&link), "{name}: {description}");
+        assert!(runbook.contains(&format!("\n### {name}\n")), "{name}");
+        names.push(name);
+    }
+    assert_eq!(names.len(), 5);
 }
 
 #[test]
@@ -145,16 +140,106 @@ fn the_stack_tells_the_crates_version() {
 fn the_local_settings_name_what_the_local_stack_makes() {
     let config = local::schema::config("");
     let env = std::fs::read_to_string("events/local.env").unwrap();
-    let sam: Value = serde_json::from_slice(&std::fs::read("events/local.json").unwrap()).unwrap();
-    let endpoints = Endpoints {
-        dynamodb: "http://127.0.0.1:8000".to_owned(),
-        s3: "http://127.0.0.1:8014".to_owned(),
+    let endpoints = |host: &str| Endpoints {
+        dynamodb: format!("http://{host}:8000"),
+        s3: format!("http://{host}:8014"),
     };
-    for (name, value) in endpoints.variables(&config) {
+    for (name, value) in endpoints("127.0.0.1").variables(&config) {
         assert!(
             env.lines().any(|line| line == format!("{name}={value}")),
             "{name} in local.env"
         );
-        assert_eq!(sam["Parameters"][name], value, "{name} in local.json");
     }
+    // The region and the credentials are the caller's: SAM takes no others.
+    let container = endpoints("host.docker.internal");
+    let variables = container.variables(&config).into_iter();
+    let variables: Value = variables
+        .filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL") || !name.starts_with("AWS_"))
+        .map(|(name, value)| (name.to_owned(), json!(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    assert_eq!(local_json()["Parameters"], variables);
+}
+
+fn local_json() -> Value {
+    serde_json::from_slice(&std::fs::read("events/local.json").unwrap()).unwrap()
+}
+
+/// SAM drops variables that the template doesn't declare.
+#[test]
+fn every_variable_of_sam_local_is_declared_and_no_endpoint_is_deployed() {
+    let template = template();
+    let declared =
+        &template["Resources"]["PutImageFunction"]["Properties"]["Environment"]["Variables"];
+    for name in local_json()["Parameters"].as_object().unwrap().keys() {
+        assert!(declared.get(name).is_some(), "{name}");
+    }
+    let text = std::fs::read_to_string("template.yaml").unwrap();
+    let endpoints = text.lines().filter(|line| line.contains("AWS_ENDPOINT"));
+    let endpoints: Vec<&str> = endpoints.map(str::trim).collect();
+    assert_eq!(
+        endpoints,
+        [
+            "AWS_ENDPOINT_URL_DYNAMODB: !Ref AWS::NoValue",
+            "AWS_ENDPOINT_URL_S3: !Ref AWS::NoValue"
+        ]
+    );
+}
+
+/// The attributes that the expressions of an operation's calls name.
+fn attributes(calls: &[String]) -> BTreeSet<String> {
+    let mut attributes = BTreeSet::new();
+    for call in calls {
+        let (_, body) = call.split_once('{').unwrap();
+        let call: Value = serde_json::from_str(&format!("{{{body}")).unwrap();
+        if let Some(key) = call["Key"].as_object() {
+            attributes.extend(key.keys().cloned());
+        }
+        let members = call.as_object().unwrap().iter();
+        let expressions = members.filter(|(member, _)| member.ends_with("Expression"));
+        for (_, expression) in expressions {
+            let words = expression.as_str().unwrap().split([' ', ',', '(', ')']);
+            let words = words.filter(|word| !word.starts_with([':', '=', '>']));
+            let words = words.map(|word| {
+                call["ExpressionAttributeNames"][word]
+                    .as_str()
+                    .unwrap_or(word)
+            });
+            let syntax = ["", "SET", "AND", "attribute_exists", "attribute_not_exists"];
+            attributes.extend(
+                words
+                    .filter(|word| !syntax.contains(word))
+                    .map(str::to_owned),
+            );
+        }
+    }
+    attributes
+}
+
+/// IAM denies a call that names any other attribute.
+#[rstest]
+#[case::query("FindProject", Operation::Query)]
+#[case::read("ReadSubmission", Operation::GetItem)]
+#[case::commit("CommitImages", Operation::UpdateItem)]
+#[tokio::test]
+async fn the_role_may_access_the_attributes_that_the_function_names(
+    #[case] statement: &str,
+    #[case] operation: Operation,
+) {
+    let app = App::start().await;
+    let no_delay = End::Late(Duration::ZERO);
+    app.faults.fail(operation, When::Always, no_delay);
+    assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
+    let unknown = Form::full().with_key(KEY_WITHOUT_PROJECT);
+    assert_eq!(app.put(&unknown).await.row(), UNKNOWN_PROJECT);
+    let calls = app.faults.hits().into_iter().map(|hit| hit.call);
+    let named = attributes(&calls.collect::<Vec<_>>());
+
+    let template = template();
+    let policy = &template["Resources"]["PutImagePolicy"]["Properties"]["PolicyDocument"];
+    let mut statements = policy["Statement"].as_array().unwrap().iter();
+    let statement = statements.find(|it| it["Sid"] == statement).unwrap();
+    let allowed = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"];
+    let allowed: BTreeSet<String> = serde_json::from_value(allowed.clone()).unwrap();
+    assert_eq!(named, allowed);
 }

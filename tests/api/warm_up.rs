@@ -1,20 +1,20 @@
-//! What is done before the first event, so that its request waits for nothing of it.
+//! What the first request needs is done before the first event: it waits for nothing of it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use local::clients::Endpoints;
 use local::server;
-use put_image::storage::Limits;
+use put_image::config::Config;
+use put_image::storage::{Limits, Storage};
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 
 use crate::helpers::*;
 use crate::log::LOG;
 
-/// A port of its own in front of a server, that counts the connections through it.
+/// Listens on a port of its own in front of a server, and counts the connections.
 async fn counted(url: &str, connections: &Arc<AtomicUsize>) -> String {
     let server: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
     let listener = server::bind(0, "a counter", "").await.unwrap();
@@ -32,6 +32,17 @@ async fn counted(url: &str, connections: &Arc<AtomicUsize>) -> String {
     front
 }
 
+/// Warms up over a bucket that doesn't exist.
+async fn warm_up_without(app: &App, bucket: &str) -> Storage {
+    let config = Config {
+        images_bucket: bucket.to_owned(),
+        ..app.stack.config.clone()
+    };
+    let storage = app.stack.endpoints.storage(config, Limits::default());
+    storage.warm_up().await;
+    storage
+}
+
 #[tokio::test]
 async fn the_first_request_needs_no_new_connection() {
     let app = App::start().await;
@@ -46,49 +57,34 @@ async fn the_first_request_needs_no_new_connection() {
     let warm = connections.load(Ordering::SeqCst);
     assert!(warm > 0);
     assert_eq!(app.stored().await, before, "warming up changes nothing");
-    let answer = invoke(
-        &function_over(storage),
-        &Form::full().event(),
-        Duration::from_secs(20),
-    )
-    .await;
-    assert_eq!(answer.row(), SUCCESS);
+    let function = function_over(storage);
+    assert_eq!(put(&function, &Form::full()).await.row(), SUCCESS);
     assert_eq!(connections.load(Ordering::SeqCst), warm);
 }
 
 #[tokio::test]
 async fn a_failed_warm_up_leaves_the_storage_usable() {
     let app = App::start().await;
-    let missing = put_image::config::Config {
-        images_bucket: "no-such-bucket".to_owned(),
-        ..app.stack.config.clone()
-    };
-    let storage = app.stack.endpoints.storage(missing, Limits::default());
-    storage.warm_up().await;
-    // The submission is none, which was found by reading.
-    let event = Form::full().with("submissionId", "x").event();
-    let answer = invoke(&function_over(storage), &event, Duration::from_secs(20)).await;
-    assert_eq!(answer.row(), INVALID_SUBMISSION);
+    let function = function_over(warm_up_without(&app, "no-such-bucket").await);
+    // Both records were read.
+    let form = Form::full().with("submissionId", "x");
+    assert_eq!(put(&function, &form).await.row(), INVALID_SUBMISSION);
 }
 
 #[tokio::test]
 async fn a_failed_warm_up_is_logged() {
     let app = App::start().await;
-    let missing = put_image::config::Config {
-        images_bucket: "no-such-bucket-of-a-warm-up".to_owned(),
-        ..app.stack.config.clone()
-    };
-    let storage = app.stack.endpoints.storage(missing, Limits::default());
-    storage.warm_up().await;
+    warm_up_without(&app, "no-such-bucket-of-a-warm-up").await;
     assert!(!LOG.lines_with("GetBucketLocation: 404").is_empty());
+}
 
+#[tokio::test]
+async fn the_binary_asks_for_an_event_after_a_failed_warm_up() {
     let mut command = binary(&nowhere().await, &nowhere().await);
-    let output = command.output().await.unwrap();
+    let output = soon("the binary to end", command.output()).await.unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
-    // It went on to ask for an event, which can't be had here either.
-    assert!(
-        log.contains("not warmed up") && log.lines().last().unwrap().starts_with("Error"),
-        "{log}"
-    );
+    assert!(log.contains("not warmed up"), "{log}");
+    // There is no Runtime API to ask.
+    assert!(log.lines().last().unwrap().starts_with("Error"), "{log}");
     assert!(!output.status.success());
 }

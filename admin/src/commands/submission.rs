@@ -84,6 +84,7 @@ async fn erase(options: Erase, records: &Records) -> Result<ExitCode, Error> {
         projects,
         yes,
         wait,
+        approved_by,
     } = options;
     let pause = Duration::from_secs(wait);
     let waiting = format!("waiting {wait} s for requests that began earlier");
@@ -117,7 +118,10 @@ async fn erase(options: Erase, records: &Records) -> Result<ExitCode, Error> {
     tell!("erasing, then {waiting}");
     let erased = records.erase(erasure, pause).await?;
     let id = in_line(&id);
+    let approved = approved_by.map_or_else(String::new, |who| {
+        format!(", approved by {}", in_line(&who))
+    });
     print(&format!(
-        "erased {gone}{erased} versions and delete markers of {id}\n"
+        "erased {gone}{erased} versions and delete markers of {id}{approved}\n"
     ))
 }

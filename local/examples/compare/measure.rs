@@ -19,7 +19,6 @@ use local::{Error, schema, server};
 use put_image::deadline::TIMEOUT;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::net::UdpSocket;
 use tokio::process::Command;
 use uuid::Uuid;
 
@@ -31,15 +30,11 @@ const STARTS: usize = 21;
 const REQUESTS: usize = 5;
 /// How many requests CPU time is taken over, which is counted in ticks of 10 ms.
 const CPU_REQUESTS: u32 = 100;
-/// How often CPU time is taken without and with X-Ray.
-const TURNS: u32 = 6;
 /// What is added to each call.
 const DYNAMODB_DELAY: Duration = Duration::from_millis(5);
 const S3_DELAY: Duration = Duration::from_millis(20);
 /// What a put waits for then: both reads at once, all uploads at once, the commit.
 pub(crate) const DELAYS: Duration = Duration::from_millis(5 + 20 + 5);
-/// The share of the requests, but for one a second, that X-Ray samples (AWS, "Configuring sampling rules", default).
-const SAMPLED: f64 = 0.05;
 
 /// The storage and the requests that all binaries are measured with.
 pub(crate) struct Bench {
@@ -143,13 +138,6 @@ impl Bench {
             tls_cpu = cpu;
         }
 
-        let [without, with] = self.traced_cpu(binary).await?;
-        add(
-            "CPU a request, not sampled / sampled by X-Ray, HTTP",
-            format!("{} / {}", ms(without), ms(with)),
-            1.0 + SAMPLED * (ratio(with, without) - 1.0),
-            Asked::AtMost(1.02, "x one that isn't sampled, on the average"),
-        );
         let lambda = self.start_warm(self.command(binary, plain)).await?;
         let small_cpu = cpu(&lambda, &self.small).await?;
         add(
@@ -219,24 +207,6 @@ impl Bench {
             }
         }
         Ok(times.map(median))
-    }
-
-    /// Without and with a daemon that takes subsegments, by turns.
-    async fn traced_cpu(&self, binary: &Path) -> Result<[Duration; 2], Error> {
-        let daemon = UdpSocket::bind("127.0.0.1:0").await?;
-        let address = daemon.local_addr()?.to_string();
-        tokio::spawn(async move { while daemon.recv(&mut [0; 4096]).await.is_ok() {} });
-        let command = || self.command(binary, &self.stack.endpoints);
-        let mut traced = command();
-        traced.env("AWS_XRAY_DAEMON_ADDRESS", address);
-        let without = self.start_warm(command()).await?;
-        let with = self.start_warm(traced).await?;
-        let mut total = [Duration::ZERO; 2];
-        for _ in 0..TURNS {
-            total[0] += cpu(&without, &self.large).await?;
-            total[1] += cpu(&with, &self.large).await?;
-        }
-        Ok(total.map(|total| total / TURNS))
     }
 
     /// Resident MB before the first event, at most in it, and at most in many.

@@ -1,0 +1,28 @@
+//! Characters that nobody sees in a text: callers paste or prepend them without noticing.
+
+/// Returns whether a character shows nothing: a control character, a space other than ASCII's, a byte order mark, a
+/// zero-width or direction mark, or another that Unicode has readers ignore (`Default_Ignorable_Code_Point`), or none.
+pub(crate) fn is_invisible(char: char) -> bool {
+    let is_ignorable = matches!(
+        char,
+        '\u{AD}'
+            | '\u{34F}'
+            | '\u{61C}'
+            | '\u{115F}'..='\u{1160}'
+            | '\u{17B4}'..='\u{17B5}'
+            | '\u{180B}'..='\u{180F}'
+            | '\u{200B}'..='\u{200F}'
+            | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}'
+            | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0F}'
+            | '\u{FEFF}'
+            | '\u{FFA0}'
+            | '\u{FFF0}'..='\u{FFFB}'
+            | '\u{FFFE}'..='\u{FFFF}'
+            | '\u{1BCA0}'..='\u{1BCA3}'
+            | '\u{1D173}'..='\u{1D17A}'
+            | '\u{E0000}'..='\u{E0FFF}'
+    );
+    is_ignorable || char.is_control() || (char.is_whitespace() && char != ' ')
+}

@@ -1,0 +1,359 @@
+//! What callers send by mistake: refused, with a reason that says what to change, and nothing stored.
+
+use admin::project::{NewKey, NewProject};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+use base64::prelude::Engine as _;
+use local::images;
+use local::records::{Records, Submission};
+use rstest::rstest;
+
+use crate::helpers::*;
+
+fn jpeg() -> String {
+    STANDARD.encode(images::jpeg(700, 3))
+}
+
+fn png() -> String {
+    let text = STANDARD.encode(images::png(700, 3));
+    assert!(text.contains('+') && text.contains('/'));
+    text
+}
+
+fn utf16(text: &str, mark: &[u8]) -> Vec<u8> {
+    let units = text.encode_utf16().map(u16::to_le_bytes);
+    [mark, units.collect::<Vec<_>>().concat().as_slice()].concat()
+}
+
+fn utf16_big_endian(text: &str, mark: &[u8]) -> Vec<u8> {
+    let units = text.encode_utf16().map(u16::to_be_bytes);
+    [mark, units.collect::<Vec<_>>().concat().as_slice()].concat()
+}
+
+/// The bytes as characters of Latin-1, which a program then writes as UTF-8.
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
+}
+
+const BLANK: &str = "a blank inside the Base64, perhaps a + that was encoded wrongly";
+const CUT_OFF: &str = "the Base64 is cut off";
+const DATA_WITHOUT_BASE64: &str = "the data: URL has no ;base64, before its content";
+const EMPTY_URL: &str = "the data: URL is empty";
+const ENTITY: &str = "an HTML entity such as &#43;: decode it first";
+const FILE_NAME: &str = "the name of a file, not its content";
+const HEX: &str = "hexadecimal: encode the bytes as Base64";
+const INVISIBLE: &str = "has an invisible character";
+const ITSELF: &str = "not Base64: send the image's Base64 text, not the image itself";
+const JSON: &str = "JSON or XML around the Base64";
+const LINE_BREAK: &str = "an escaped line break (\\n): decode the text first";
+const MANGLED: &str = "the image was read as text before it was encoded: read the file as bytes";
+const NO_BEGINNING: &str = "the beginning of the Base64 is missing";
+const NUMBERS: &str = "a list of numbers: encode the bytes as Base64";
+const OBJECT: &str =
+    "the name of a program's object, such as [object Object] or null, not its content";
+const OTHER: &str = "not Base64 of the standard alphabet";
+const PADDING: &str = "padding (=) inside or too much: quoted-printable, or several texts in a row";
+const PEM: &str = "PEM lines (-----BEGIN): send the Base64 between them";
+const PERCENT: &str = "percent-encoded (%2B): send a multipart form";
+const PREFIX: &str = "an incomplete data: prefix: send a whole one, or none";
+const PYTHON: &str = "a Python bytes literal (b'...'): decode it to a str";
+const QUOTED: &str = "in quotation marks";
+const SLASH: &str = "an escaped slash (\\/): decode the JSON first";
+const TWICE: &str = "encoded as Base64 twice";
+const TWO_PREFIXES: &str = "two data: prefixes: send one, or none";
+const UNICODE: &str = "an escape such as \\u003d: decode the JSON first";
+const UNKNOWN: &str = "neither a JPEG nor a PNG";
+const URL_SAFE_ALPHABET: &str = "the URL-safe alphabet (- and _): use the standard one (+ and /)";
+const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
+
+#[rstest]
+#[case::utf16_with_a_mark(utf16(&jpeg(), b"\xFF\xFE"), UTF_16)]
+#[case::utf16_without_a_mark(utf16(&png(), b""), UTF_16)]
+#[case::utf16_with_a_line_end(utf16(&(jpeg() + "\r\n"), b"\xFF\xFE"), UTF_16)]
+#[case::utf16_big_endian(utf16_big_endian(&jpeg(), b"\xFE\xFF"), UTF_16)]
+#[case::utf16_big_endian_without_a_mark(utf16_big_endian(&png(), b""), UTF_16)]
+#[case::utf16_through_a_gateway(utf16(&jpeg(), "\u{FFFD}\u{FFFD}".as_bytes()), UTF_16)]
+#[case::utf16_with_a_prefix(utf16(&format!("data:image/png;base64,{}", png()), b""), UTF_16)]
+#[case::the_jpeg_itself(images::jpeg(700, 3), ITSELF)]
+#[case::the_png_itself(images::png(700, 3), ITSELF)]
+#[case::the_jpeg_through_a_gateway(String::from_utf8_lossy(&images::jpeg(700, 3)).into_owned(), ITSELF)]
+#[case::the_png_through_a_gateway(String::from_utf8_lossy(&images::png(700, 3)).into_owned(), ITSELF)]
+#[case::the_jpeg_as_characters(latin1(&images::jpeg(700, 3)), ITSELF)]
+#[case::a_gif_itself(b"GIF89a\x01\0\x01\0".to_vec(), ITSELF)]
+#[case::byte_order_mark(format!("\u{FEFF}{}", jpeg()), INVISIBLE)]
+#[case::byte_order_mark_before_a_prefix(format!("\u{FEFF}data:image/png;base64,{}", png()), INVISIBLE)]
+#[case::byte_order_mark_encoded_twice(format!("\u{EF}\u{BB}\u{BF}{}", jpeg()), INVISIBLE)]
+#[case::zero_width_space(format!("{}\u{200B}", jpeg()), INVISIBLE)]
+#[case::no_break_space(png().replace('+', "\u{A0}"), INVISIBLE)]
+#[case::soft_hyphen(jpeg().replacen("AAAA", "AA\u{AD}AA", 1), INVISIBLE)]
+#[case::line_separator(jpeg().replacen("AAAA", "AA\u{2028}AA", 1), INVISIBLE)]
+#[case::nul(format!("{}\0", jpeg()), INVISIBLE)]
+#[case::certutil(format!("-----BEGIN CERTIFICATE-----\r\n{}\r\n-----END CERTIFICATE-----", jpeg()), PEM)]
+#[case::pem_of_a_key(format!("-----BEGIN PUBLIC KEY-----\n{}", png()), PEM)]
+#[case::object_object("[object Object]", OBJECT)]
+#[case::object_file("[object File]", OBJECT)]
+#[case::undefined("undefined", OBJECT)]
+#[case::null("null", OBJECT)]
+#[case::none("None", OBJECT)]
+#[case::nan("NaN", OBJECT)]
+#[case::byte_array_of_dotnet("System.Byte[]", OBJECT)]
+#[case::byte_array_of_java("[B@1b6d3586", OBJECT)]
+#[case::optional_of_swift(format!("Optional(\"{}\")", jpeg()), OBJECT)]
+#[case::buffer_of_node("<Buffer ff d8 ff e0 00 10 4a 46 49 46 ... 650 more bytes>", OBJECT)]
+#[case::undefined_after_a_prefix("data:image/jpeg;base64,undefined", OBJECT)]
+#[case::null_after_a_prefix("data:image/png;base64,null", OBJECT)]
+#[case::promise("[object Promise]", OBJECT)]
+#[case::file_of_python("<_io.BufferedReader name='front.jpg'>", OBJECT)]
+#[case::resource_of_php("Resource id #5", OBJECT)]
+#[case::base64_of_undefined(STANDARD.encode("undefined"), OBJECT)]
+#[case::base64_of_object_object(STANDARD.encode("[object Object]"), OBJECT)]
+#[case::numbers_of_javascript("255,216,255,224,0,16", NUMBERS)]
+#[case::numbers_of_java("[-1, -40, -1, -32, 0, 16]", NUMBERS)]
+#[case::json_of_a_buffer(r#"{"type":"Buffer","data":[255,216,255]}"#, NUMBERS)]
+#[case::escaped_slashes(jpeg().replace('/', "\\/"), SLASH)]
+#[case::escaped_slashes_in_a_prefix(format!("data:image\\/png;base64,{}", png().replace('/', "\\/")), SLASH)]
+#[case::escaped_line_breaks(jpeg().replacen("AAAA", "AAAA\\n", 1), LINE_BREAK)]
+#[case::escaped_windows_line_breaks(jpeg().replacen("AAAA", "AAAA\\r\\n", 1), LINE_BREAK)]
+#[case::escaped_line_break_at_the_end(jpeg() + "==\\n", LINE_BREAK)]
+#[case::escaped_padding(jpeg() + "\\u003d", UNICODE)]
+#[case::escaped_plus(png().replace('+', "\\u002B"), UNICODE)]
+#[case::another_backslash(png().replace('+', "\\+"), "a backslash: decode the text first")]
+#[case::double_quotes(format!("\"{}\"", jpeg()), QUOTED)]
+#[case::single_quotes(format!("'{}'", jpeg()), QUOTED)]
+#[case::typographic_quotes(format!("\u{201C}{}\u{201D}", jpeg()), QUOTED)]
+#[case::a_quote_at_the_end(format!("{}\"", png()), QUOTED)]
+#[case::quotes_around_a_prefix(format!("\"data:image/png;base64,{}\"", png()), QUOTED)]
+#[case::quotes_after_a_prefix(format!("data:image/png;base64,\"{}\"", png()), QUOTED)]
+#[case::python_bytes(format!("b'{}'", jpeg()), PYTHON)]
+#[case::python_bytes_in_double_quotes(format!("b\"{}\"", jpeg()), PYTHON)]
+#[case::hex(hex::encode(images::jpeg(700, 3)), HEX)]
+#[case::upper_case_hex_of_a_png(hex::encode_upper(images::png(700, 3)), HEX)]
+#[case::hex_of_a_database(format!("0x{}", hex::encode(images::jpeg(700, 3))), HEX)]
+#[case::hex_of_postgres(format!("\\x{}", hex::encode(images::jpeg(700, 3))), HEX)]
+#[case::hex_bytes("ff:d8:ff:e0:00:10:4a:46", HEX)]
+#[case::hex_escapes("\\xff\\xd8\\xff\\xe0\\x00", HEX)]
+#[case::hex_after_a_prefix(format!("data:image/jpeg;base64,{}", hex::encode(images::jpeg(700, 3))), HEX)]
+#[case::base64_of_hex(STANDARD.encode(hex::encode(images::jpeg(700, 3))), HEX)]
+#[case::base64_of_base64(STANDARD.encode(jpeg()), TWICE)]
+#[case::base64_of_base64_of_base64(STANDARD.encode(STANDARD.encode(png())), TWICE)]
+#[case::base64_of_wrapped_base64(STANDARD.encode(jpeg().replacen("AAAA", "AAAA\n", 1)), TWICE)]
+#[case::base64_of_a_data_url(STANDARD.encode(format!("data:image/png;base64,{}", png())), TWICE)]
+#[case::base64_of_quoted_base64(STANDARD.encode(format!("\"{}\"", jpeg())), TWICE)]
+#[case::base64_of_utf16(STANDARD.encode(utf16(&jpeg(), b"\xFF\xFE")), TWICE)]
+#[case::jpeg_with_replacement_characters("77+977+977+977+9ABBKRklG", MANGLED)]
+#[case::png_with_replacement_characters("77+9UE5HDQoaCgAAAA==", MANGLED)]
+#[case::jpeg_as_latin1("w7/DmMO/w6AAEEpGSUY=", MANGLED)]
+#[case::png_as_latin1("wolQTkcNChoKAAAA", MANGLED)]
+#[case::png_as_windows_1252("4oCwUE5HDQoaCgAAAA==", MANGLED)]
+#[case::jpeg_as_utf16(STANDARD.encode(utf16(&latin1(&images::jpeg(700, 3)), b"")), MANGLED)]
+#[case::jpeg_as_ascii("Pz8/PwAQSkZJRgAB", MANGLED)]
+#[case::png_with_other_line_ends(STANDARD.encode(b"\x89PNG\n\x1A\n\0\0\0\x0DIHDR"), MANGLED)]
+#[case::mangled_and_cut_off("w7/DmMO/w6AAEEpGSUY=A", MANGLED)]
+#[case::empty_canvas("data:,", EMPTY_URL)]
+#[case::empty_data_url("data:image/png;base64,", EMPTY_URL)]
+#[case::data_url_without_base64(format!("data:image/jpeg,{}", jpeg()), DATA_WITHOUT_BASE64)]
+#[case::data_url_with_a_semicolon_for_a_comma(format!("data:image/jpeg;base64;{}", jpeg()), DATA_WITHOUT_BASE64)]
+#[case::data_url_of_its_type_alone("data:image/jpeg", DATA_WITHOUT_BASE64)]
+#[case::two_prefixes(format!("data:image/png;base64,data:image/png;base64,{}", png()), TWO_PREFIXES)]
+#[case::two_prefixes_of_other_case(format!("data:;base64,DATA:image/png;base64,{}", png()), TWO_PREFIXES)]
+#[case::prefix_without_its_scheme(format!("image/jpeg;base64,{}", jpeg()), PREFIX)]
+#[case::prefix_of_one_word(format!("base64,{}", jpeg()), PREFIX)]
+#[case::url_safe(URL_SAFE.encode(images::png(700, 3)), URL_SAFE_ALPHABET)]
+#[case::url_safe_jpeg(URL_SAFE.encode(images::jpeg(700, 3)), URL_SAFE_ALPHABET)]
+#[case::percent_encoded(png().replace('+', "%2B"), PERCENT)]
+#[case::percent_encoded_prefix(format!("data%3Aimage%2Fpng%3Bbase64%2C{}", png()), PERCENT)]
+#[case::percent_encoded_line_breaks(jpeg().replacen("AAAA", "AAAA%0A", 1), PERCENT)]
+#[case::html_entity(png().replace('+', "&#43;"), ENTITY)]
+#[case::hexadecimal_html_entity(png().replace('/', "&#x2F;"), ENTITY)]
+#[case::file_name("front.jpg", FILE_NAME)]
+#[case::curl_s_file_name("@front.b64", FILE_NAME)]
+#[case::redirected_file_name("<front.b64", FILE_NAME)]
+#[case::path("/home/me/pictures/front.jpeg", FILE_NAME)]
+#[case::windows_path("C:\\Users\\me\\front.JPG", FILE_NAME)]
+#[case::browser_s_fake_path("C:\\fakepath\\front.png", FILE_NAME)]
+#[case::url("https://example.com/front?size=large", FILE_NAME)]
+#[case::blob_url("blob:https://example.com/1b2e", FILE_NAME)]
+#[case::content_url("content://media/external/images/17", FILE_NAME)]
+#[case::json(format!("{{\"image\":\"{}\"}}", jpeg()), JSON)]
+#[case::json_array(format!("[\"{}\"]", jpeg()), JSON)]
+#[case::xml(format!("<image>{}</image>", jpeg()), JSON)]
+#[case::error_page("<html><a href=\"https://example.com/\">not found</a></html>", JSON)]
+#[case::icon("AAABAAEAEBAAAAEAIABoBAAA", UNKNOWN)]
+#[case::zeros("AAAAAAAAAAAAAAAAAAAAAAAA", UNKNOWN)]
+#[case::blank_for_plus(png().replace('+', " "), BLANK)]
+#[case::tab_inside(png().replacen("AAAA", "AA\tAA", 1), BLANK)]
+#[case::blank_after_the_prefix(format!("data:image/png;base64, {}", png()), BLANK)]
+#[case::two_texts_in_a_row(format!("{0}{0}", STANDARD.encode(images::png(701, 3))), PADDING)]
+#[case::quoted_printable(STANDARD.encode(images::png(701, 3)).replace('=', "=3D"), PADDING)]
+#[case::too_much_padding(STANDARD.encode(images::png(701, 3)) + "==", PADDING)]
+#[case::shortened_for_a_log(format!("{}...", &jpeg()[..100]), CUT_OFF)]
+#[case::jpeg_without_its_slash(&jpeg()[1..], NO_BEGINNING)]
+#[case::png_without_its_first_letter(&png()[1..], NO_BEGINNING)]
+#[case::a_comma_at_the_end(format!("{},", jpeg()), OTHER)]
+#[case::prefix_with_a_blank(format!("data:image/png; base64,{}", png()), DATA_WITHOUT_BASE64)]
+#[case::something_else("hello, world", OTHER)]
+#[case::an_address("s3cret@example.com", OTHER)]
+#[case::a_word("hello", OTHER)]
+#[case::base64_of_a_word("aGVsbG8=", UNKNOWN)]
+#[case::one_byte("YQ==", UNKNOWN)]
+#[tokio::test]
+async fn in_an_image_field(#[case] value: impl Into<Vec<u8>>, #[case] detail: &str) {
+    let app = App::start().await;
+    let form = Form::full().with("selfieImage", value);
+    let detail = format!("selfieImage: {detail}");
+    app.assert_refused_because(&form, INVALID_PAYLOAD, &detail)
+        .await;
+}
+
+/// A text that a database column or a form limit cut, wherever it did.
+#[rstest]
+#[case::jpeg(images::jpeg(2000, 5))]
+#[case::png(images::png(2000, 5))]
+#[tokio::test]
+async fn every_cut_is_named(
+    #[case] image: Vec<u8>,
+    #[values("", "data:image/jpeg;base64,")] prefix: &str,
+) {
+    let app = App::start().await;
+    let text = STANDARD_NO_PAD.encode(&image);
+    let before = app.stored().await;
+    let named = [
+        "the Base64 is cut off",
+        "the JPEG is cut off",
+        "the PNG is cut off",
+    ];
+    for end in (1..text.len() - 1).filter(|end| *end < 200 || end % 7 == 0) {
+        let form = Form::selfie(&[]).with("selfieImage", format!("{prefix}{}", &text[..end]));
+        let answer = app.put(&form).await;
+        assert_eq!(answer.row(), INVALID_PAYLOAD);
+        let detail = answer.detail.unwrap();
+        let detail = detail.strip_prefix("selfieImage: ").unwrap();
+        assert!(named.contains(&detail), "{end}: {detail}");
+    }
+    assert_eq!(app.stored().await, before);
+}
+
+const INVISIBLE_ADMIN: &str = "admin: has an invisible character";
+const INVISIBLE_ID: &str = "submissionId: has an invisible character";
+const QUOTED_ADMIN: &str = "admin: in quotation marks";
+const QUOTED_ID: &str = "submissionId: in quotation marks";
+const NO_ADMIN: &str = "admin: not an administrator of the project";
+const NO_SUBMISSION: &str = "submissionId: no such submission in the project";
+
+#[rstest]
+#[case::id_in_double_quotes("submissionId", "\"demo-submission\"", INVALID_SUBMISSION, QUOTED_ID)]
+#[case::id_in_single_quotes("submissionId", "'demo-submission'", INVALID_SUBMISSION, QUOTED_ID)]
+#[case::id_with_a_quote("submissionId", "demo-submission\"", INVALID_SUBMISSION, QUOTED_ID)]
+#[case::id_in_typographic_quotes(
+    "submissionId",
+    "“demo-submission”",
+    INVALID_SUBMISSION,
+    QUOTED_ID
+)]
+#[case::id_with_a_byte_order_mark(
+    "submissionId",
+    "\u{FEFF}demo-submission",
+    INVALID_SUBMISSION,
+    INVISIBLE_ID
+)]
+#[case::id_with_a_zero_width_space(
+    "submissionId",
+    "demo-\u{200B}submission",
+    INVALID_SUBMISSION,
+    INVISIBLE_ID
+)]
+#[case::id_with_a_no_break_space(
+    "submissionId",
+    "demo\u{A0}submission",
+    INVALID_SUBMISSION,
+    INVISIBLE_ID
+)]
+#[case::another_id("submissionId", "demo submission", INVALID_SUBMISSION, NO_SUBMISSION)]
+#[case::account_in_quotes("admin", "\"admin@example.com\"", INVALID_ADMIN, QUOTED_ADMIN)]
+#[case::account_with_a_soft_hyphen(
+    "admin",
+    "admin@exam\u{AD}ple.com",
+    INVALID_ADMIN,
+    INVISIBLE_ADMIN
+)]
+#[case::account_with_a_direction_mark(
+    "admin",
+    "admin@example.com\u{200E}",
+    INVALID_ADMIN,
+    INVISIBLE_ADMIN
+)]
+#[case::another_account("admin", "o'neil@example.com", INVALID_ADMIN, NO_ADMIN)]
+#[case::type_in_quotes(
+    "idType",
+    "\"passport\"",
+    INVALID_ID_TYPE,
+    "idType: in quotation marks"
+)]
+#[case::type_with_a_mark(
+    "idType",
+    "passport\u{FEFF}",
+    INVALID_ID_TYPE,
+    "idType: has an invisible character"
+)]
+#[tokio::test]
+async fn in_a_text_field(
+    #[case] field: &str,
+    #[case] value: &str,
+    #[case] row: Row,
+    #[case] detail: &str,
+) {
+    let app = App::start().await;
+    let form = Form::full().with(field, value);
+    app.assert_refused_because(&form, row, detail).await;
+}
+
+/// S3 can't list a key with such an ID, or another ID's objects would be under it. That records of it exist changes
+/// nothing.
+#[rstest]
+#[case::slash("demo-project", "a/b", NO_SUBMISSION)]
+#[case::folder("demo-project", ".", NO_SUBMISSION)]
+#[case::folder_above("demo-project", "..", NO_SUBMISSION)]
+#[case::noncharacter("demo-project", "a\u{FFFE}b", INVISIBLE_ID)]
+#[case::last_noncharacter("demo-project", "a\u{FFFF}b", INVISIBLE_ID)]
+#[case::project_with_a_slash("p/a", "b", NO_SUBMISSION)]
+#[case::project_above("..", "b", NO_SUBMISSION)]
+#[tokio::test]
+async fn in_an_id_that_exists(#[case] project: &str, #[case] id: &str, #[case] detail: &str) {
+    let app = App::start().await;
+    let key = "demo-key-of-an-odd-id";
+    let is_odd_project = project != "demo-project";
+    let records = Records {
+        projects: Vec::from_iter(is_odd_project.then(|| NewProject {
+            project_id: project.to_owned(),
+            api_key: NewKey::known(key),
+            status: "active".to_owned(),
+            admins: vec![ADMIN.to_owned()],
+        })),
+        submissions: vec![Submission {
+            submission_id: id.to_owned(),
+            project_id: Some(project.to_owned()),
+        }],
+        keys_without_project: Vec::new(),
+    };
+    let tables = app.stack.endpoints.records(app.stack.config.clone());
+    records.seed(&tables).await.unwrap();
+    assert_eq!(app.record(id).await["projectId"], project);
+    let form = Form::full().with("submissionId", id);
+    let form = form.with_key(if is_odd_project { key } else { KEY });
+    app.assert_refused_because(&form, INVALID_SUBMISSION, detail)
+        .await;
+}
+
+#[rstest]
+#[case::file("idImage", "", "idImage is empty")]
+#[case::text_of_blanks("selfieImage", " \r\n", "selfieImage is empty")]
+#[case::other_fields_alone("note", "", "send idImage, idBackImage, selfieImage or addressImage")]
+#[tokio::test]
+async fn in_place_of_the_only_image(
+    #[case] field: &str,
+    #[case] value: &str,
+    #[case] detail: &str,
+) {
+    let app = App::start().await;
+    let form = Form::texts().with(field, value);
+    app.assert_refused_because(&form, NO_IMAGES, detail).await;
+}
