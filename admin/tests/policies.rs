@@ -121,7 +121,13 @@ async fn gateway(recorder: Recorder, http: SharedHttpClient) -> aws_sdk_apigatew
     let config = aws_sdk_apigateway::Config::builder()
         .behavior_version_latest()
         .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("local", "secret", None, None, "local"))
+        .credentials_provider(Credentials::new(
+            "local",
+            "local-secret",
+            None,
+            None,
+            "local",
+        ))
         .http_client(http)
         .endpoint_url(url);
     aws_sdk_apigateway::Client::from_conf(config.build())
@@ -149,7 +155,7 @@ fn allowed(job: &str) -> Calls {
 async fn run(command: &str, records: &Records, gateway: Option<aws_sdk_apigateway::Client>) {
     let arguments = ["admin"].into_iter().chain(command.split(' '));
     let Cli::Records(command) = Cli::try_parse_from(arguments).unwrap() else {
-        panic!("{command} has nothing to do with records");
+        panic!("{command} is on no record");
     };
     let _ = commands::run(command, records, gateway).await;
 }
@@ -190,9 +196,13 @@ async fn the_policy_allows_what_the_job_needs(#[case] job: &str, #[case] command
         .await
         .unwrap();
     let put = event::put("demo-submission", &[jpeg(2000, 1)]).to_string();
-    let app = stack.function();
-    let response = function::invoke(&app, put.as_bytes(), function::context(TIMEOUT));
-    assert_eq!(response.await.unwrap().response["statusCode"], 200);
+    let invoked = function::invoke(
+        &stack.function(),
+        put.as_bytes(),
+        function::context(TIMEOUT),
+    )
+    .await;
+    assert_eq!(invoked.unwrap().response["statusCode"], 200);
 
     // An object that no record names, old enough for a sweep.
     let left = "demo-project/demo-submission/idImage/00000000-0000-4000-8000-000000000001.jpg";

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::env;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -15,7 +16,7 @@ pub struct Cli {
     #[command(flatten)]
     pub serve: Serve,
     /// Folder of the tables and objects
-    #[arg(long, value_name = "DIR", default_value = DATA, global = true)]
+    #[arg(long, value_name = "DIR", default_value_os_t = default_data(), global = true)]
     pub data: PathBuf,
 }
 
@@ -73,7 +74,7 @@ pub struct Serve {
 
 /// Returns a command line of the local stack, for a data folder.
 pub(crate) fn command(arguments: &str, folder: &Path) -> String {
-    let is_default = Path::new(DATA)
+    let is_default = default_data()
         .canonicalize()
         .is_ok_and(|default| default == folder);
     let data = if is_default {
@@ -84,5 +85,17 @@ pub(crate) fn command(arguments: &str, folder: &Path) -> String {
     format!("cargo run --bin local -- {arguments}{data}")
 }
 
-/// The data folder of this checkout, whatever folder a command is run in.
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.local-stack");
+/// Returns the data folder of the checkout that a command is run in, found upwards from the working directory as cargo
+/// does, or else one among the user's own data. Not the checkout that the binary was built in: two that share a target
+/// folder would write into one's.
+fn default_data() -> PathBuf {
+    let here = env::current_dir().unwrap_or_default();
+    let is_checkout = |folder: &&Path| folder.join("local/src/cli.rs").is_file();
+    if let Some(checkout) = here.ancestors().find(is_checkout) {
+        return checkout.join(".local-stack");
+    }
+    let data = env::var_os("XDG_DATA_HOME").filter(|data| !data.is_empty());
+    let data = data.map(PathBuf::from);
+    let of_home = || env::home_dir().map(|home| home.join(".local/share"));
+    data.or_else(of_home).unwrap_or(here).join("put-image")
+}

@@ -147,12 +147,14 @@ impl Gateway {
             Some(answer) => answer.into(),
             None => self.forward(&parts, body, client).await,
         };
-        let answered = Answered::new(route, &exchange, started.elapsed());
+        let request_id = Uuid::new_v4().to_string();
+        let answered = Answered::new(request_id.clone(), route, &exchange, started.elapsed());
         if self.log {
             anstream::println!("{answered}");
         }
         self.requests.push(answered);
-        exchange.answer.into_response(&self.definition.failed)
+        let failed = &self.definition.failed;
+        exchange.answer.into_response(&request_id, failed)
     }
 
     /// Returns the response to a request that the gateway doesn't pass on, by its head.
@@ -312,10 +314,10 @@ impl Answer {
         })
     }
 
-    fn into_response(self, otherwise: &Self) -> Response<Full<Bytes>> {
+    fn into_response(self, request_id: &str, otherwise: &Self) -> Response<Full<Bytes>> {
         let mut response = Response::builder()
             .status(self.status)
-            .header("x-amzn-requestid", Uuid::new_v4().to_string());
+            .header("x-amzn-requestid", request_id);
         for (name, value) in self.headers {
             response = response.header(name, value);
         }

@@ -43,7 +43,9 @@ impl From<Answer> for Exchange {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Answered {
     /// Milliseconds since 1970.
-    time: u128,
+    time: u64,
+    /// The `x-amzn-requestid` of the response.
+    request_id: String,
     route: String,
     status: u16,
     /// The `errorCode`; `ok`, or the message of an answer that is the gateway's own.
@@ -57,7 +59,12 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    pub(crate) fn new(route: String, exchange: &Exchange, elapsed: Duration) -> Self {
+    pub(crate) fn new(
+        request_id: String,
+        route: String,
+        exchange: &Exchange,
+        elapsed: Duration,
+    ) -> Self {
         let Exchange {
             answer,
             bytes_in,
@@ -86,8 +93,10 @@ impl Answered {
             commit,
         } = *steps;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let time = now.unwrap_or_default().as_millis();
         Self {
-            time: now.unwrap_or_default().as_millis(),
+            time: time.try_into().unwrap_or_default(),
+            request_id,
             route,
             status: answer.status,
             code: code.to_owned(),
@@ -100,7 +109,7 @@ impl Answered {
     }
 }
 
-/// A line for the terminal: what it was, how it was answered, bytes in and out, and how long it took.
+/// A line for the terminal. What has a fixed width comes first, so that nothing moves the columns.
 impl fmt::Display for Answered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const DIM: Style = Style::new().dimmed();
@@ -110,18 +119,18 @@ impl fmt::Display for Answered {
             _ => AnsiColor::Red,
         };
         let style = style.on_default();
+        let seconds = self.time / 1000;
+        let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
+        write!(f, "{hours:02}:{minutes:02}:{:02}Z", seconds % 60)?;
+        write!(f, "  {DIM}{}{DIM:#}", self.request_id)?;
         write!(
             f,
-            "{:14} {style}{} {:18}{style:#} ",
-            printable(&self.route),
-            self.status,
-            self.code
-        )?;
-        write!(
-            f,
-            "{:>9} B in {:>4} B out {:>7.1} ms",
+            "  {:>8} B in {:>3} B out {:>7.1} ms",
             self.bytes_in, self.bytes_out, self.milliseconds
         )?;
+        let (status, code) = (self.status, &self.code);
+        let route = printable(&self.route);
+        write!(f, "  {route}  {style}{status} {code}{style:#}")?;
         if self.detail.is_empty() {
             return Ok(());
         }

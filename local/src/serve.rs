@@ -83,7 +83,12 @@ fn greet(url: &str, page: &str, listens: &str, stack: &Stack, folder: &Path) {
         return;
     };
     let (key, submission) = (project.api_key.reveal(), &submission.submission_id);
-    let admin = project.admins.first().map_or("", String::as_str);
+    // In lower case as in the README: any ASCII case will do.
+    let admin = project
+        .admins
+        .first()
+        .map(|admin| admin.to_ascii_lowercase());
+    let admin = admin.unwrap_or_default();
     let Config {
         projects_table,
         submissions_table,

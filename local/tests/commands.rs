@@ -49,6 +49,45 @@ fn what_was_put_is_shown_and_saved_without_variables() {
     }
 }
 
+/// Returns the data folder that the help names, without `--data`.
+fn default_data(working_directory: &Path, variable: &str, value: &Path) -> String {
+    let mut local = Command::new(env!("CARGO_BIN_EXE_local"));
+    local.arg("--help").env_clear().env(variable, value);
+    let help = succeeds(local.current_dir(working_directory).output().unwrap());
+    // Lines are wrapped.
+    let words: Vec<_> = help.split_whitespace().collect();
+    let help = words.join(" ");
+    let (_, data) = help.split_once("tables and objects [default: ").unwrap();
+    data.split_once(']').unwrap().0.to_owned()
+}
+
+#[test]
+fn data_is_in_the_checkout_around_the_working_directory() {
+    let folder = TempDir::new().unwrap();
+    let checkout = folder.path().canonicalize().unwrap();
+    let below = checkout.join("local/src");
+    fs::create_dir_all(&below).unwrap();
+    fs::write(below.join("cli.rs"), "").unwrap();
+    let data = checkout.join(".local-stack").display().to_string();
+    for working_directory in [&checkout, &below] {
+        assert_eq!(
+            default_data(working_directory, "HOME", Path::new("/home/dev")),
+            data
+        );
+    }
+}
+
+#[test]
+fn data_is_the_users_outside_of_a_checkout() {
+    let folder = TempDir::new().unwrap();
+    let data = |variable, value| default_data(folder.path(), variable, Path::new(value));
+    assert_eq!(data("XDG_DATA_HOME", "/data"), "/data/put-image");
+    assert_eq!(
+        data("HOME", "/home/dev"),
+        "/home/dev/.local/share/put-image"
+    );
+}
+
 #[test]
 fn commands_at_once_wait_for_each_other() {
     let folder = TempDir::new().unwrap();
