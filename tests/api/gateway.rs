@@ -53,10 +53,7 @@ fn form(image: &str) -> multipart::Form {
 }
 
 fn put_form(url: &str, key: &str, image: &str) -> RequestBuilder {
-    Client::new()
-        .put(url)
-        .header("x-api-key", key)
-        .multipart(form(image))
+    request(Method::PUT, url, key).multipart(form(image))
 }
 
 fn put_body(url: &str, body: Vec<u8>) -> RequestBuilder {
