@@ -141,20 +141,20 @@ impl Gateway {
         client: SocketAddr,
     ) -> Response<Full<Bytes>> {
         let started = Instant::now();
+        let id = Uuid::new_v4().to_string();
         let route = format!("{} {}", request.method(), request.uri().path());
         let (parts, body) = request.into_parts();
         let exchange = match self.refuse(&parts).await {
             Some(answer) => answer.into(),
             None => self.forward(&parts, body, client).await,
         };
-        let request_id = Uuid::new_v4().to_string();
-        let answered = Answered::new(request_id.clone(), route, &exchange, started.elapsed());
+        let answered = Answered::new(id.clone(), route, &exchange, started.elapsed());
         if self.log {
             anstream::println!("{answered}");
         }
         self.requests.push(answered);
         let failed = &self.definition.failed;
-        exchange.answer.into_response(&request_id, failed)
+        exchange.answer.into_response(&id, failed)
     }
 
     /// Returns the response to a request that the gateway doesn't pass on, by its head.
@@ -314,10 +314,10 @@ impl Answer {
         })
     }
 
-    fn into_response(self, request_id: &str, otherwise: &Self) -> Response<Full<Bytes>> {
+    fn into_response(self, id: &str, otherwise: &Self) -> Response<Full<Bytes>> {
         let mut response = Response::builder()
             .status(self.status)
-            .header("x-amzn-requestid", request_id);
+            .header("x-amzn-requestid", id);
         for (name, value) in self.headers {
             response = response.header(name, value);
         }

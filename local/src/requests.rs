@@ -42,10 +42,10 @@ impl From<Answer> for Exchange {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Answered {
-    /// Milliseconds since 1970.
-    time: u64,
     /// The `x-amzn-requestid` of the response.
-    request_id: String,
+    id: String,
+    /// Milliseconds since 1970.
+    time: u128,
     route: String,
     status: u16,
     /// The `errorCode`; `ok`, or the message of an answer that is the gateway's own.
@@ -59,12 +59,7 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    pub(crate) fn new(
-        request_id: String,
-        route: String,
-        exchange: &Exchange,
-        elapsed: Duration,
-    ) -> Self {
+    pub(crate) fn new(id: String, route: String, exchange: &Exchange, elapsed: Duration) -> Self {
         let Exchange {
             answer,
             bytes_in,
@@ -93,10 +88,9 @@ impl Answered {
             commit,
         } = *steps;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let time = now.unwrap_or_default().as_millis();
         Self {
-            time: time.try_into().unwrap_or_default(),
-            request_id,
+            id,
+            time: now.unwrap_or_default().as_millis(),
             route,
             status: answer.status,
             code: code.to_owned(),
@@ -122,7 +116,7 @@ impl fmt::Display for Answered {
         let seconds = self.time / 1000;
         let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
         write!(f, "{hours:02}:{minutes:02}:{:02}Z", seconds % 60)?;
-        write!(f, "  {DIM}{}{DIM:#}", self.request_id)?;
+        write!(f, "  {DIM}{}{DIM:#}", self.id)?;
         write!(
             f,
             "  {:>8} B in {:>3} B out {:>7.1} ms",
