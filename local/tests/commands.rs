@@ -4,9 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use put_image::domain::ImageField;
 use put_image::image::Format;
@@ -199,4 +201,39 @@ fn nobody_else_can_read_the_data() {
     }
     succeeds(local(folder.path(), "show", &[]));
     assert_eq!(readable_by_others(), ["notes"]);
+}
+
+#[test]
+fn a_requests_line_has_the_id_that_its_client_got() {
+    let folder = TempDir::new().unwrap();
+    let mut stack = Command::new(env!("CARGO_BIN_EXE_local"));
+    stack.arg("--data").arg(folder.path());
+    for port in ["--port", "--page-port", "--dynamodb-port", "--s3-port"] {
+        stack.args([port, "0"]);
+    }
+    let mut stack = stack.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(stack.stdout.take().unwrap()).lines();
+    let mut lines = lines.map_while(Result::ok);
+    let api = lines.find_map(|line| Some(line.split_once("http://")?.1.to_owned()));
+    let (host, _) = api.as_deref().unwrap().split_once('/').unwrap();
+    let mut client = TcpStream::connect(host).unwrap();
+    write!(
+        client,
+        "GET /no/route HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    let line = lines.find(|line| line.contains("/no/route")).unwrap();
+    stack.kill().unwrap();
+    stack.wait().unwrap();
+    let (_, id) = response.split_once("x-amzn-requestid: ").unwrap();
+    let (id, _) = id.split_once("\r\n").unwrap();
+    let (time, line) = line.split_once("Z  ").unwrap();
+    assert_eq!(time.len(), "23:59:59".len(), "{time}");
+    assert!(line.starts_with(id), "{line}: {id}");
+    assert!(
+        line.contains("  GET /no/route  403 Missing Authentication Token  "),
+        "{line}"
+    );
 }
