@@ -25,7 +25,19 @@ pub(super) struct Frame {
     dimensions: Dimensions,
     is_progressive: bool,
     components: Vec<Component>,
-    scanned: u64,
+    scans: Scans,
+}
+
+/// What a frame's scans are, as the first one shows.
+#[derive(Clone, Copy)]
+enum Scans {
+    None,
+    /// The only one has all of the image.
+    One,
+    /// A reader must buffer the image. The samples of its scans so far.
+    Several {
+        samples: u64,
+    },
 }
 
 /// A component of a frame: its ID, how many blocks of it are in an interleaved unit, its samples, and its quantization
@@ -69,7 +81,7 @@ impl Frame {
             dimensions,
             is_progressive,
             components: components(specifications, dimensions)?,
-            scanned: 0,
+            scans: Scans::None,
         })
     }
 
@@ -121,10 +133,19 @@ impl Frame {
         if count > 1 && used().map(|component| component.blocks).sum::<u32>() > MAX_BLOCKS_IN_UNIT {
             return Err(JpegError::Damaged);
         }
-        let scanned = self.scanned + used().map(|component| component.samples).sum::<u64>();
-        self.scanned = scanned;
-        let is_buffered = self.is_progressive || count < self.components.len();
-        if is_buffered && (scanned > MAX_SCANNED || self.buffered() > MAX_BUFFERED) {
+        let scanned = used().map(|component| component.samples).sum::<u64>();
+        let samples = match self.scans {
+            Scans::None if !self.is_progressive && count == self.components.len() => {
+                self.scans = Scans::One;
+                return Ok(());
+            }
+            // libjpeg expects the end of the image.
+            Scans::One => return Err(JpegError::Damaged),
+            Scans::None => scanned,
+            Scans::Several { samples } => samples + scanned,
+        };
+        self.scans = Scans::Several { samples };
+        if samples > MAX_SCANNED || self.buffered() > MAX_BUFFERED {
             return Err(JpegError::TooCostly);
         }
         Ok(())

@@ -45,6 +45,8 @@ pub fn check(file: &[u8]) -> Result<Dimensions, JpegError> {
             EOI => break,
             // Readers pass over a restart outside a scan.
             0xD0..=0xD7 => continue,
+            // Pillow looks only up to the first scan, and libjpeg passes over TEM, too.
+            0x01 if scans > 0 => continue,
             _ => {}
         }
         let (segment, after) = segment::split(marker, rest)?;

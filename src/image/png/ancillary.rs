@@ -33,7 +33,13 @@ impl Ancillary {
             (b"cHRM", _) => 32,
             _ => 0,
         };
-        if data.len() < shortest {
+        // OpenCV gives up on a background of another length.
+        let background = match header.color {
+            Color::Indexed => 1,
+            Color::Gray | Color::GrayAlpha => 2,
+            Color::Rgb | Color::RgbAlpha => 6,
+        };
+        if data.len() < shortest || &kind == b"bKGD" && data.len() != background {
             return Err(PngError::Damaged);
         }
         match &kind {

@@ -1,5 +1,11 @@
-//! Inflates zlib streams (RFC 1950 and 1951) by zlib-rs, within a budget.
+//! Inflates zlib streams (RFC 1950 and 1951) within a budget.
+//!
+//! zlib-rs does it, the fastest crate whose block headers are cheap. It doesn't keep references within a window that the
+//! header declares to be smaller than 32 KiB, which libpng insists on: for these few streams miniz_oxide does it, in a
+//! buffer of that size.
 
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 use zlib_rs::{Inflate, InflateError, InflateFlush, Status};
 
 use super::PngError;
@@ -14,9 +20,6 @@ pub const MAX_STEPS: u32 = 1 << 17;
 
 /// Room for what a step inflates.
 const BUFFER: usize = 128 << 10;
-
-/// The steps, at most, in which a small window is watched.
-const WINDOW_STEPS: u64 = 1 << 16;
 
 /// What the PNGs of one request may still cost.
 #[derive(Debug)]
@@ -52,27 +55,54 @@ impl Budget {
 
 /// A zlib stream that arrives in pieces.
 pub(super) struct Stream {
-    inflate: Inflate,
+    inflater: Inflater,
     buffer: Vec<u8>,
     is_complete: bool,
 }
 
+enum Inflater {
+    Zlib(Inflate),
+    /// The buffer is the window: references reach no further. Where the next byte goes, and whether it is full.
+    Window {
+        state: Box<DecompressorOxide>,
+        at: usize,
+        is_full: bool,
+    },
+}
+
+/// What a step did: bytes read, the part of the buffer that was written, and what comes next.
+struct Step {
+    read: usize,
+    start: usize,
+    end: usize,
+    next: Next,
+}
+
+#[derive(PartialEq, Eq)]
+enum Next {
+    Step,
+    Piece,
+    End,
+}
+
 impl Stream {
-    /// Starts a stream of `length` bytes inflated, whose first bytes are here.
-    ///
-    /// zlib lets a reference reach beyond the window that the header declares, by as much as the step has written before
-    /// it; libpng's steps are rows. So steps are small where the window is.
+    /// Starts a stream of at most `length` bytes inflated, whose first bytes are here.
     pub(super) fn new(start: &[u8], length: u64) -> Self {
-        let has_largest_window = start.first().is_none_or(|method| method >> 4 == 7);
-        let step = if has_largest_window {
-            BUFFER
+        let window = start.first().map_or(15, |method| 8 + (method >> 4));
+        let is_small = window < 15 && length > 1 << window;
+        let (inflater, buffer) = if is_small {
+            let window = Inflater::Window {
+                state: Box::default(),
+                at: 0,
+                is_full: false,
+            };
+            (window, vec![0; 1 << (8 + (start[0] >> 4))])
         } else {
-            usize::try_from(length.div_ceil(WINDOW_STEPS))
-                .map_or(BUFFER, |step| step.clamp(1, BUFFER))
+            (Inflater::Zlib(Inflate::new(true, 15)), vec![0; BUFFER])
         };
         Self {
-            inflate: Inflate::new(true, 0),
-            buffer: vec![0; step],
+            inflater,
+            buffer,
             is_complete: false,
         }
     }
@@ -86,19 +116,13 @@ impl Stream {
     ) -> Result<(), PngError> {
         while !self.is_complete {
             budget.spend_step()?;
-            let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
-            let status = self
-                .inflate
-                .decompress(piece, &mut self.buffer, InflateFlush::Block)?;
-            let read = usize::try_from(self.inflate.total_in() - read).unwrap_or(usize::MAX);
-            let written = usize::try_from(self.inflate.total_out() - written).unwrap_or(usize::MAX);
-            piece = piece.get(read..).unwrap_or_default();
-            sink(self.buffer.get(..written).unwrap_or_default())?;
-            match status {
-                Status::StreamEnd => self.is_complete = true,
-                // More may come out although nothing is left to go in.
-                Status::Ok if !piece.is_empty() || written == self.buffer.len() => {}
-                Status::Ok | Status::BufError => break,
+            let step = self.inflater.step(piece, &mut self.buffer)?;
+            piece = &piece[step.read..];
+            sink(&self.buffer[step.start..step.end])?;
+            match step.next {
+                Next::Step => {}
+                Next::Piece => break,
+                Next::End => self.is_complete = true,
             }
         }
         Ok(())
@@ -107,6 +131,59 @@ impl Stream {
     /// Returns whether the stream ended, with the right checksum.
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete
+    }
+}
+
+impl Inflater {
+    fn step(&mut self, piece: &[u8], buffer: &mut [u8]) -> Result<Step, PngError> {
+        match self {
+            Self::Zlib(inflate) => {
+                let (read, written) = (inflate.total_in(), inflate.total_out());
+                let status = inflate.decompress(piece, buffer, InflateFlush::Block)?;
+                let read = usize::try_from(inflate.total_in() - read).unwrap_or(piece.len());
+                let end = usize::try_from(inflate.total_out() - written).unwrap_or(buffer.len());
+                // More may come out although nothing is left to go in.
+                let has_more = read < piece.len() || end == buffer.len();
+                let next = match status {
+                    Status::StreamEnd => Next::End,
+                    Status::Ok if has_more => Next::Step,
+                    Status::Ok | Status::BufError => Next::Piece,
+                };
+                Ok(Step {
+                    read,
+                    start: 0,
+                    end,
+                    next,
+                })
+            }
+            Self::Window { state, at, is_full } => {
+                let mut flags = inflate_flags::TINFL_FLAG_PARSE_ZLIB_HEADER
+                    | inflate_flags::TINFL_FLAG_COMPUTE_ADLER32
+                    | inflate_flags::TINFL_FLAG_STOP_ON_BLOCK_BOUNDARY
+                    | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
+                if !*is_full {
+                    // References don't reach back before the start.
+                    flags |= inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+                }
+                let start = *at;
+                let (status, read, written) = decompress(state, piece, buffer, start, flags);
+                let end = start + written;
+                *is_full |= end == buffer.len();
+                *at = end % buffer.len();
+                let next = match status {
+                    TINFLStatus::Done => Next::End,
+                    TINFLStatus::HasMoreOutput | TINFLStatus::BlockBoundary => Next::Step,
+                    TINFLStatus::NeedsMoreInput => Next::Piece,
+                    _ => return Err(PngError::Damaged),
+                };
+                Ok(Step {
+                    read,
+                    start,
+                    end,
+                    next,
+                })
+            }
+        }
     }
 }
 

@@ -50,13 +50,12 @@ pub fn check(file: &[u8], budget: &mut Budget) -> Result<Dimensions, PngError> {
                 continue;
             }
             b"PLTE" => {
-                let is_late = has_palette || image.is_some();
-                if is_late || !is_palette(chunk.data, header.color) {
+                if has_palette || image.is_none() && !is_palette(chunk.data, header.color) {
                     return Err(PngError::Damaged);
                 }
                 has_palette = true;
             }
-            b"IEND" if chunk.data.is_empty() => break,
+            b"IEND" => break,
             _ if chunk.is_critical() => return Err(PngError::Damaged),
             _ => ancillary.check(chunk, &header, budget)?,
         }
@@ -83,7 +82,9 @@ impl<'a> Chunk<'a> {
         let (length, file) = file.split_first_chunk().ok_or(PngError::Cut)?;
         let (kind, data) = file.split_first_chunk().ok_or(PngError::Cut)?;
         let length = u32::from_be_bytes(*length);
-        if length > i32::MAX as u32 || !kind.iter().all(u8::is_ascii_alphabetic) {
+        // libpng 1.6.58 refuses a type whose third letter is lowercase, too, which is reserved.
+        let is_type = kind.iter().all(u8::is_ascii_alphabetic) && kind[2].is_ascii_uppercase();
+        if !is_type || length > i32::MAX as u32 {
             return Err(PngError::Damaged);
         }
         let (data, rest) = data
@@ -135,10 +136,13 @@ impl Image {
     }
 }
 
-/// Returns whether this can be the palette of such an image (section 11.2.2).
+/// Returns whether libpng takes this for a palette (section 11.2.2), or passes over it.
 fn is_palette(data: &[u8], color: Color) -> bool {
-    let can_have_one = !matches!(color, Color::Gray | Color::GrayAlpha);
-    can_have_one && data.len().is_multiple_of(3) && (3..=768).contains(&data.len())
+    match color {
+        Color::Indexed => data.len().is_multiple_of(3) && (3..=768).contains(&data.len()),
+        Color::Rgb | Color::RgbAlpha => !data.is_empty(),
+        Color::Gray | Color::GrayAlpha => true,
+    }
 }
 
 /// Why a PNG is not accepted.
