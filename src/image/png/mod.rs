@@ -12,9 +12,12 @@ pub use self::inflate::{Budget, MAX_INFLATED, MAX_STEPS};
 use self::rows::Rows;
 use super::dimensions::{Dimensions, DimensionsError};
 
-/// Returns whether a file claims to be a PNG (section 5.2).
+/// What a file begins with (section 5.2).
+const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1A\n";
+
+/// Returns whether a file claims to be a PNG.
 pub(super) fn is_png(file: &[u8]) -> bool {
-    file.starts_with(b"\x89PNG\r\n\x1A\n")
+    file.starts_with(SIGNATURE)
 }
 
 /// Checks a file from its signature to `IEND`; what follows is no part of the image.
@@ -23,8 +26,8 @@ pub(super) fn is_png(file: &[u8]) -> bool {
 ///
 /// [`PngError`] says why it doesn't decode, or which limit it passes.
 pub fn check(file: &[u8], budget: &mut Budget) -> Result<Dimensions, PngError> {
-    let (_, file) = file.split_at_checked(8).ok_or(PngError::Cut)?;
-    let (first, mut rest) = Chunk::split(file)?;
+    let chunks = file.strip_prefix(SIGNATURE).ok_or(PngError::Damaged)?;
+    let (first, mut rest) = Chunk::split(chunks)?;
     let header = match &first.kind {
         b"IHDR" => Header::parse(first.data)?,
         b"CgBI" => return Err(PngError::Apple),
