@@ -18,6 +18,9 @@ pub const MAX_INFLATED: u64 = 256 << 20;
 /// An encoder that writes blocks of fewer than 36 bytes for 4.7 MB is not known.
 pub const MAX_STEPS: u32 = 1 << 17;
 
+/// What a step into a small window counts for, since it takes that much longer for a byte.
+const WINDOW_STEP: u32 = 4;
+
 /// Room for what a step inflates.
 const BUFFER: usize = 128 << 10;
 
@@ -47,8 +50,11 @@ impl Budget {
         Ok(())
     }
 
-    fn spend_step(&mut self) -> Result<(), PngError> {
-        self.steps = self.steps.checked_sub(1).ok_or(PngError::TooManyBlocks)?;
+    fn spend_steps(&mut self, steps: u32) -> Result<(), PngError> {
+        self.steps = self
+            .steps
+            .checked_sub(steps)
+            .ok_or(PngError::TooManyBlocks)?;
         Ok(())
     }
 }
@@ -115,7 +121,10 @@ impl Stream {
         mut sink: impl FnMut(&[u8]) -> Result<(), PngError>,
     ) -> Result<(), PngError> {
         while !self.is_complete {
-            budget.spend_step()?;
+            budget.spend_steps(match self.inflater {
+                Inflater::Zlib(_) => 1,
+                Inflater::Window { .. } => WINDOW_STEP,
+            })?;
             let step = self.inflater.step(piece, &mut self.buffer)?;
             piece = &piece[step.read..];
             sink(&self.buffer[step.start..step.end])?;
