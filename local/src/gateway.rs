@@ -30,7 +30,7 @@ use crate::definition::{Answer, Definition};
 use crate::event;
 use crate::function::{self, Invoked};
 use crate::requests::{Answered, Exchange, Requests};
-use crate::{Error, server};
+use crate::{Error, curl, server};
 
 /// The largest body that API Gateway takes (its quota "Payload size").
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -144,11 +144,13 @@ impl Gateway {
         let id = Uuid::new_v4().to_string();
         let route = format!("{} {}", request.method(), request.uri().path());
         let (parts, body) = request.into_parts();
-        let exchange = match self.refuse(&parts).await {
+        let mut curl = curl::head(&parts, self.definition.key_header.as_str());
+        let mut exchange = match self.refuse(&parts).await {
             Some(answer) => answer.into(),
-            None => self.forward(&parts, body, client).await,
+            None => self.forward(&id, &parts, body, client).await,
         };
-        let answered = Answered::new(id.clone(), route, &exchange, started.elapsed());
+        curl.append(&mut exchange.form);
+        let answered = Answered::new(id.clone(), route, curl, &exchange, started.elapsed());
         if self.log {
             anstream::println!("{answered}");
         }
@@ -176,12 +178,14 @@ impl Gateway {
     }
 
     /// Passes a request on to the function, unless its body can't be.
-    async fn forward(&self, parts: &Parts, body: Body, client: SocketAddr) -> Exchange {
+    async fn forward(&self, id: &str, parts: &Parts, body: Body, client: SocketAddr) -> Exchange {
         let definition = &self.definition;
         let body = Received::read(body).await;
         let bytes_in = body.size;
+        let form = curl::body(parts, &body.bytes);
         let refused = |answer: &Answer| Exchange {
             bytes_in,
+            form: form.clone(),
             ..answer.clone().into()
         };
         if !body.is_complete {
@@ -196,7 +200,9 @@ impl Gateway {
             return refused(&definition.too_large);
         }
         let app = Arc::clone(&self.function);
-        let context = function::context(self.function_timeout);
+        let mut context = function::context(self.function_timeout);
+        // One ID here, so that a response leads to the function's line in the log.
+        id.clone_into(&mut context.request_id);
         // In its own task: like Lambda, it goes on when time is up.
         let invocation = tokio::spawn(async move {
             let invoked = function::invoke(&app, event.as_bytes(), context).await;
@@ -212,6 +218,7 @@ impl Gateway {
         Exchange {
             answer: answer.unwrap_or_else(|| definition.failed.clone()),
             bytes_in,
+            form,
             steps,
         }
     }

@@ -5,6 +5,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -192,4 +193,36 @@ fn a_requests_line_has_the_id_that_its_client_got() {
         line.contains("  GET /no/route  403 Missing Authentication Token  "),
         "{line}"
     );
+}
+
+#[test]
+fn nobody_else_can_read_the_data() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let readable_by_others = || {
+        let entries = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap());
+        let mut readable: Vec<_> = entries
+            .filter(|entry| entry.metadata().unwrap().permissions().mode() & 0o077 != 0)
+            .map(|entry| entry.file_name())
+            .collect();
+        readable.sort();
+        readable
+    };
+    succeeds(local(folder.path(), "invoke", &[EVENT]));
+    assert_eq!(
+        fs::metadata(&data).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+    assert!(
+        readable_by_others().is_empty(),
+        "{:?}",
+        readable_by_others()
+    );
+    // As earlier versions left them, beside a file that isn't the stack's.
+    fs::write(data.join("notes"), "").unwrap();
+    for (name, mode) in [("s3", 0o755), ("dynamodb.sqlite", 0o644), ("notes", 0o644)] {
+        fs::set_permissions(data.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    succeeds(local(folder.path(), "show", &[]));
+    assert_eq!(readable_by_others(), ["notes"]);
 }

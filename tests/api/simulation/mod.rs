@@ -1,145 +1,141 @@
-//! A deterministic simulation: the real function and the real SDK over a wire in this process, on a paused clock in one
-//! thread. Delays, faults, lost and late answers, doubled calls and crashes of the process follow from the seed, and so
-//! does the order of all calls: the same seed is the same run.
+//! No request is lost or mixed with another, whatever the wire does: a deterministic simulation of the real function and
+//! the real SDK over a wire in this process, on a paused clock in one thread. Delays, faults, lost and late responses,
+//! doubled calls and crashes of the process follow from the seed, and so does the order of all calls.
 //!
 //! `MODEL_SEED=7 cargo test --test api model -- --nocapture` runs one seed again and prints the digest of its trace (and
-//! the trace itself with `MODEL_TRACE=1`). `MODEL_PUTS=100000` makes so many puts instead of the default.
+//! the trace itself with `MODEL_TRACE=1`). `MODEL_REQUESTS=100000` makes so many requests instead of the default.
 
 mod tables;
 mod wire;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use admin::project::{NewKey, SetKey};
-use aws_sdk_s3::config::retry::RetryPartition;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
+use aws_sdk_s3::config::StalledStreamProtectionConfig;
+use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition};
 use futures_util::future::join_all;
 use lambda_http::Context;
+use local::clients::Endpoints;
 use local::faults::Operation;
 use local::images;
-use put_image::deadline::TIMEOUT;
-use put_image::domain::ApiKey;
+use put_image::deadline::{RESERVE, TIMEOUT};
+use put_image::domain::{ApiKey, ImageField};
 use put_image::handler::App as Function;
 use put_image::storage::{Limits, Storage};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio::time::{advance, sleep};
 
 use self::tables::Tables;
 use self::wire::{Fate, Wire};
-use self::world::{Commit, OPERATIONS, World};
+use self::world::{Commit, OPERATIONS, State, World};
 use crate::helpers::*;
 
 const PROCESSES: usize = 4;
-const PUTS_PER_PROCESS: usize = 50;
-/// The puts of a test run.
-const PUTS: u64 = 2000;
-const FIELDS: [&str; 4] = ["idImage", "idBackImage", "selfieImage", "addressImage"];
+const REQUESTS_PER_PROCESS: usize = 50;
+/// The requests of a test run.
+const REQUESTS: u64 = 2000;
 const SUBMISSIONS: [&str; 2] = ["S-1", "S-2"];
 /// The process of whoever administers.
 const OPERATOR: usize = PROCESSES;
 
-/// A put that was made.
+/// A request that was made.
 #[derive(Clone, Debug)]
-struct Put {
+struct Sent {
     submission: &'static str,
-    fields: Vec<usize>,
-    is_spoilt: bool,
+    fields: Vec<ImageField>,
+    is_bad: bool,
     start: Duration,
     end: Duration,
-    /// `None` if the process died before it answered.
+    /// `None` if the process died before it responded.
     answer: Option<Answer>,
 }
 
-/// What a run has to tell.
+/// What happened in a run.
 #[derive(Debug, Default)]
 struct Report {
     trace: Vec<String>,
     coverage: BTreeMap<(Operation, Fate), u64>,
-    answers: BTreeMap<&'static str, u64>,
-    puts: u64,
+    outcomes: BTreeMap<&'static str, u64>,
+    requests: u64,
     calls: u64,
     left_over: u64,
 }
 
+fn variable(name: &str) -> Option<u64> {
+    Some(env::var(name).ok()?.parse().unwrap())
+}
+
 #[test]
-fn model_puts_are_neither_lost_nor_mixed() {
-    let variable = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .map(|value| value.parse::<u64>().unwrap())
-    };
+fn model_requests_are_neither_lost_nor_mixed() {
     if let Some(seed) = variable("MODEL_SEED") {
         let report = run(seed);
         if variable("MODEL_TRACE").is_some() {
             println!("{}", report.trace.join("\n"));
         }
-        println!("trace {}", digest(&report.trace));
+        println!("trace {}", digest(&report));
         return;
     }
-    let puts_per_run = (PROCESSES * PUTS_PER_PROCESS) as u64;
-    let runs = variable("MODEL_PUTS")
-        .unwrap_or(PUTS)
-        .div_ceil(puts_per_run);
-    let total = run_all(runs);
+    let requests_per_run = (PROCESSES * REQUESTS_PER_PROCESS) as u64;
+    let requests = variable("MODEL_REQUESTS").unwrap_or(REQUESTS);
+    let total = run_all(requests.div_ceil(requests_per_run));
     println!(
-        "{} puts, {} calls, {} objects left over",
-        total.puts, total.calls, total.left_over
+        "{} requests, {} calls, {} objects left over",
+        total.requests, total.calls, total.left_over
     );
-    println!("{:?}", total.answers);
+    println!("{:?}", total.outcomes);
     print_coverage(&total.coverage);
-    for operation in OPERATIONS {
-        for fate in Fate::FAULTS {
-            let struck = total.coverage.get(&(operation, fate));
-            assert!(struck.is_some(), "{fate:?} has never struck {operation:?}");
-        }
-    }
+    let pairs = OPERATIONS
+        .iter()
+        .flat_map(|call| Fate::FAULTS.map(|fate| (*call, fate)));
+    let missing: Vec<_> = pairs
+        .filter(|pair| !total.coverage.contains_key(pair))
+        .collect();
+    assert!(missing.is_empty(), "faults that never struck: {missing:?}");
 }
 
 #[test]
 fn model_runs_are_the_same_for_the_same_seed() {
     let (first, second) = (run(7), run(7));
-    for (first, second) in first.trace.iter().zip(&second.trace) {
-        assert_eq!(first, second);
-    }
-    assert_eq!(digest(&first.trace), digest(&second.trace));
-    assert_ne!(digest(&first.trace), digest(&run(8).trace));
+    assert_eq!(first.trace, second.trace);
+    assert_ne!(digest(&first), digest(&run(8)));
 }
 
-fn digest(trace: &[String]) -> String {
-    hex::encode(Sha256::digest(trace.join("\n")))
+fn digest(report: &Report) -> String {
+    sha256(report.trace.join("\n").as_bytes())
 }
 
 /// Runs seeds from 0 on, one at a time on each processor.
 fn run_all(runs: u64) -> Report {
     let (next, total) = (AtomicU64::new(0), Mutex::new(Report::default()));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let run_some = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::SeqCst);
+            if seed >= runs {
+                break;
+            }
+            let report = run(seed);
+            let mut total = total.lock().unwrap();
+            total.requests += report.requests;
+            total.calls += report.calls;
+            total.left_over += report.left_over;
+            for (key, count) in report.coverage {
+                *total.coverage.entry(key).or_default() += count;
+            }
+            for (key, count) in report.outcomes {
+                *total.outcomes.entry(key).or_default() += count;
+            }
+        }
+    };
     std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::SeqCst);
-                    if seed >= runs {
-                        break;
-                    }
-                    let report = run(seed);
-                    let mut total = total.lock().unwrap();
-                    total.puts += report.puts;
-                    total.calls += report.calls;
-                    total.left_over += report.left_over;
-                    for (key, count) in report.coverage {
-                        *total.coverage.entry(key).or_default() += count;
-                    }
-                    for (key, count) in report.answers {
-                        *total.answers.entry(key).or_default() += count;
-                    }
-                }
-            });
+        for _ in 0..available_parallelism().map_or(1, usize::from) {
+            scope.spawn(run_some);
         }
     });
     total.into_inner().unwrap()
@@ -156,12 +152,7 @@ fn print_coverage(coverage: &BTreeMap<(Operation, Fate), u64>) {
         OPERATIONS.map(|operation| format!("{operation:?}")),
     );
     for fate in [Fate::Fine].into_iter().chain(Fate::FAULTS) {
-        let count = |operation| {
-            coverage
-                .get(&(operation, fate))
-                .copied()
-                .unwrap_or_default()
-        };
+        let count = |operation| coverage.get(&(operation, fate)).map_or(0, |count| *count);
         row(
             format!("{fate:?}"),
             OPERATIONS.map(|operation| count(operation).to_string()),
@@ -197,11 +188,11 @@ async fn simulate(seed: u64) -> Report {
     }
     let simulation = Simulation {
         seed,
-        world: world.clone(),
+        world,
         key: Mutex::new(first_key),
-        puts: Mutex::new(BTreeMap::new()),
-        away: Mutex::new(Vec::new()),
-        rotations: Mutex::new(Vec::new()),
+        requests: Mutex::default(),
+        away: Mutex::default(),
+        rotations: Mutex::default(),
     };
     let processes = join_all((0..PROCESSES).map(|process| simulation.process(process)));
     tokio::select! {
@@ -209,7 +200,7 @@ async fn simulate(seed: u64) -> Report {
         _ = processes => {}
         () = simulation.operate() => {}
     }
-    world.end_faults();
+    simulation.world.end_faults();
     // What is late arrives.
     sleep(Duration::from_mins(5)).await;
     simulation.check()
@@ -220,7 +211,7 @@ struct Simulation {
     world: World,
     /// The project's API key.
     key: Mutex<String>,
-    puts: Mutex<BTreeMap<usize, Put>>,
+    requests: Mutex<BTreeMap<usize, Sent>>,
     /// When a submission was gone, or another project's.
     away: Mutex<Vec<(&'static str, Duration, Option<Duration>)>>,
     /// When the key was being changed.
@@ -228,79 +219,82 @@ struct Simulation {
 }
 
 impl Simulation {
-    /// A process with connections of its own.
-    fn start(&self, process: usize) -> (Function, Arc<Notify>) {
-        let crash = Arc::new(Notify::new());
-        let wire = Wire {
+    fn wire(&self, process: usize) -> Wire {
+        Wire {
             world: self.world.clone(),
             process,
-            crash: Arc::clone(&crash),
-        };
-        (function_over(storage(&wire)), crash)
+            crash: Arc::default(),
+        }
     }
 
-    /// Processes one after the other, each until it dies, that make puts.
+    /// A process with connections of its own.
+    fn start(&self, process: usize) -> (Function, Arc<Notify>) {
+        let wire = self.wire(process);
+        (function_over(storage(&wire)), wire.crash)
+    }
+
+    /// Runs processes one after the other, each until it dies, that make requests.
     async fn process(&self, process: usize) {
         let (mut function, mut crash) = self.start(process);
-        for i in 0..PUTS_PER_PROCESS {
+        for i in 0..REQUESTS_PER_PROCESS {
             sleep(Duration::from_millis(self.world.below(400))).await;
-            let id = process * PUTS_PER_PROCESS + i;
+            let id = process * REQUESTS_PER_PROCESS + i;
             self.world.begin(process, id);
             tokio::select! {
                 biased;
                 () = crash.notified() => (function, crash) = self.start(process),
-                () = self.put(&function, id) => {}
+                () = self.send(&function, id) => {}
             }
         }
     }
 
-    async fn put(&self, function: &Function, id: usize) {
+    async fn send(&self, function: &Function, id: usize) {
         let world = &self.world;
         let submission = SUBMISSIONS[usize::from(world.unit() < 0.3)];
-        let mut fields: Vec<usize> = (0..4).filter(|_| world.unit() < 0.6).collect();
+        let all = ImageField::ALL.into_iter();
+        let mut fields: Vec<ImageField> = all.filter(|_| world.unit() < 0.6).collect();
         if fields.is_empty() {
-            fields.push(id % 4);
+            fields.push(ImageField::ALL[id % ImageField::ALL.len()]);
         }
-        let is_spoilt = world.unit() < 0.03;
-        let mut form = Form::texts()
-            .with("submissionId", submission)
-            .with_key(&self.key.lock().unwrap());
-        for &field in &fields {
-            form = form.with_image(FIELDS[field], &self.image(id, field));
+        let is_bad = world.unit() < 0.03;
+        let texts = Form::texts().with("submissionId", submission);
+        let texts = texts.with_key(&self.key.lock().unwrap());
+        let mut form = fields.iter().fold(texts, |form, field| {
+            form.with_image(field.name(), &self.image(id, *field))
+        });
+        if is_bad {
+            form = form.with(fields[0].name(), "aGVsbG8=");
         }
-        if is_spoilt {
-            form = form.with(FIELDS[fields[0]], "aGVsbG8=");
-        }
-        let start = world.now();
-        let put = Put {
+        let sent = Sent {
             submission,
             fields,
-            is_spoilt,
-            start,
+            is_bad,
+            start: world.now(),
             end: Duration::MAX,
             answer: None,
         };
-        self.puts.lock().unwrap().insert(id, put);
+        self.requests.lock().unwrap().insert(id, sent);
         // Without a deadline, as `cargo lambda watch` has it: the function's own follows the simulated clock.
         let event = form.event().to_string();
-        let invoked = local::function::respond(function, event.as_bytes(), Context::default())
-            .await
-            .unwrap();
+        let responded = local::function::respond(function, event.as_bytes(), Context::default());
+        let answer = Answer::from_response(&responded.await.unwrap().response);
         {
-            let mut puts = self.puts.lock().unwrap();
-            let put = puts.get_mut(&id).unwrap();
-            put.end = world.now();
-            put.answer = Some(Answer::from_response(&invoked.response));
+            let mut requests = self.requests.lock().unwrap();
+            let sent = requests.get_mut(&id).unwrap();
+            (sent.end, sent.answer) = (world.now(), Some(answer));
         }
         function.empty_trash().await;
     }
 
-    fn image(&self, put: usize, field: usize) -> Vec<u8> {
-        images::png(200, (self.seed * 1_000 + put as u64) * 4 + field as u64)
+    fn image(&self, request: usize, field: ImageField) -> Vec<u8> {
+        images::png(
+            200,
+            (self.seed * 1_000 + request as u64) * 10 + field as u64,
+        )
     }
 
-    /// Whoever administers: submissions go, come back and change hands, keys are rotated, and time jumps, as it does when
-    /// Lambda freezes a process.
+    /// Administers: submissions go, come back and change hands, keys are rotated, and time jumps, as it does when Lambda
+    /// freezes a process.
     async fn operate(&self) {
         let world = &self.world;
         world.begin(OPERATOR, usize::MAX);
@@ -339,229 +333,165 @@ impl Simulation {
         self.away.lock().unwrap()[away].2 = Some(self.world.now());
     }
 
-    /// Two rotations of the project's key at once.
+    /// Rotates the project's key twice at once.
     async fn rotate(&self) {
-        self.rotations
-            .lock()
-            .unwrap()
-            .push((self.world.now(), None));
-        let wire = Wire {
-            world: self.world.clone(),
-            process: OPERATOR,
-            crash: Arc::new(Notify::new()),
-        };
-        let records = records(&wire);
-        let keys = [0, 1].map(|n| {
-            let key = format!("key-{}-{}-{n}", self.seed, self.world.below(u64::MAX));
-            (NewKey::known(&key), key)
-        });
-        let rotations = keys
+        let start = self.world.now();
+        self.rotations.lock().unwrap().push((start, None));
+        let records = records(&self.wire(OPERATOR));
+        let keys = [0, 1].map(|n| format!("key-{}-{}-{n}", self.seed, self.world.below(u64::MAX)));
+        let new = keys.each_ref().map(|key| NewKey::known(key));
+        let rotations = new.iter().map(|new| records.set_key("project", new, None));
+        let outcomes = join_all(rotations).await;
+        if outcomes
             .iter()
-            .map(|(new, _)| records.set_key("project", new, None));
-        let ended = join_all(rotations).await;
-        if ended
-            .iter()
-            .any(|ended| matches!(ended, SetKey::Unknown(_)))
+            .any(|outcome| matches!(outcome, SetKey::Unknown(_)))
         {
             // It may still arrive.
             sleep(Duration::from_mins(1)).await;
         }
         let hash = self.world.api_key_hash("project");
-        let mut known = keys.iter().map(|(_, key)| key.clone()).collect::<Vec<_>>();
-        known.push(self.key.lock().unwrap().clone());
-        let now = known
-            .into_iter()
-            .find(|key| ApiKey::parse(key).unwrap().hash().to_string() == hash);
-        let now = now.expect("the project has one of the keys");
-        for ((_, key), ended) in keys.iter().zip(&ended) {
-            // Of the two, the later may follow on the earlier.
-            if matches!(ended, SetKey::Done) && *key != now {
-                let other = keys.iter().any(|(_, other)| *other == now);
-                assert!(
-                    other,
-                    "seed {}: a key that was set is not the project's",
-                    self.seed
-                );
-            }
+        let is_current = |key: &String| ApiKey::parse(key).unwrap().hash().to_string() == hash;
+        if let Some(key) = keys.into_iter().find(is_current) {
+            *self.key.lock().unwrap() = key;
+        } else {
+            let seed = self.seed;
+            let lost = outcomes
+                .iter()
+                .any(|outcome| matches!(outcome, SetKey::Done));
+            assert!(
+                !lost,
+                "seed {seed}: a key that was set is not the project's"
+            );
+            assert!(
+                is_current(&self.key.lock().unwrap()),
+                "seed {seed}: a foreign key"
+            );
         }
-        *self.key.lock().unwrap() = now;
-        self.rotations.lock().unwrap().last_mut().unwrap().1 = Some(self.world.now());
+        let end = Some(self.world.now());
+        self.rotations.lock().unwrap().last_mut().unwrap().1 = end;
     }
 
-    /// Holds what happened against what may happen.
+    /// Compares what happened with what may happen.
     fn check(&self) -> Report {
+        let seed = self.seed;
         let mut state = self.world.state();
+        let requests = self.requests.lock().unwrap();
         let mut report = Report {
             trace: std::mem::take(&mut state.trace),
             coverage: std::mem::take(&mut state.coverage),
             calls: state.calls,
+            requests: requests.len() as u64,
             ..Report::default()
         };
         assert!(
             state.violations.is_empty(),
-            "seed {}: {:?}",
-            self.seed,
+            "seed {seed}: {:?}",
             state.violations
         );
-        let puts = self.puts.lock().unwrap();
-        report.puts = puts.len() as u64;
-        for (id, put) in puts.iter() {
-            let commits: Vec<&Commit> = state
-                .commits
-                .iter()
-                .filter(|commit| commit.put == *id)
-                .collect();
-            let looked = state.looked.contains(id);
-            let ended =
-                self.check_put(*id, put, &commits, state.read_back.get(id).copied(), looked);
-            *report.answers.entry(ended).or_default() += 1;
+        for (id, sent) in requests.iter() {
+            let outcome = self.check_request(*id, sent, &state);
+            *report.outcomes.entry(outcome).or_default() += 1;
         }
+        let mut named = BTreeSet::new();
         for (submission, images) in &state.named {
             for (field, key) in images {
+                let at = format!("seed {seed}: {submission}'s {field} {key}");
                 let object = state.objects.get(key);
-                let object =
-                    object.unwrap_or_else(|| panic!("seed {}: {key} is named and gone", self.seed));
-                let commit = state
-                    .commits
-                    .iter()
-                    .find(|commit| commit.images.values().any(|named| named == key));
-                let put = commit.unwrap().put;
-                let index = FIELDS.iter().position(|name| name == field).unwrap();
-                assert_eq!(
-                    *object,
-                    self.image(put, index),
-                    "seed {}: {submission}'s {field}",
-                    self.seed
-                );
-                assert_eq!(
-                    puts[&put].submission, submission,
-                    "seed {}: {key}",
-                    self.seed
-                );
+                let object = object.unwrap_or_else(|| panic!("{at} is named and gone"));
+                let mut commits = state.commits.iter();
+                let commit = commits.find(|commit| commit.images.get(field) == Some(key));
+                let request = commit.unwrap().request;
+                let field = ImageField::parse(field).unwrap();
+                assert_eq!(*object, self.image(request, field), "{at}");
+                assert_eq!(requests[&request].submission, submission, "{at}");
+                named.insert(key);
             }
         }
-        let named: BTreeSet<&String> = state.named.values().flat_map(BTreeMap::values).collect();
         for key in state.objects.keys().filter(|key| !named.contains(key)) {
             report.left_over += 1;
+            let is_explained = explains(key, &state, &requests);
             assert!(
-                explains(key, &state, &puts),
-                "seed {}: {key} is left over without a reason",
-                self.seed
+                is_explained,
+                "seed {seed}: {key} is left over without a reason"
             );
         }
         report
     }
 
-    /// Checks a put's answer against its commits, and says how it ended.
-    fn check_put(
-        &self,
-        id: usize,
-        put: &Put,
-        commits: &[&Commit],
-        read_back: Option<bool>,
-        looked: bool,
-    ) -> &'static str {
-        let seed = self.seed;
-        // A commit is of all of the put's images, and to its submission.
-        let fields: BTreeSet<&str> = put.fields.iter().map(|field| FIELDS[*field]).collect();
-        for commit in commits {
+    /// Checks a request's response against its commits. Returns its outcome.
+    fn check_request(&self, id: usize, sent: &Sent, state: &State) -> &'static str {
+        let at = format!("seed {}, request {id}", self.seed);
+        let commits = state.commits.iter().filter(|commit| commit.request == id);
+        let commits: Vec<&Commit> = commits.collect();
+        // A commit is of all of the request's images, and to its submission.
+        let fields: BTreeSet<&str> = sent.fields.iter().map(|field| field.name()).collect();
+        for commit in &commits {
             let committed: BTreeSet<&str> = commit.images.keys().map(String::as_str).collect();
-            assert_eq!(committed, fields, "seed {seed}, put {id}");
-            assert_eq!(commit.submission, put.submission, "seed {seed}, put {id}");
+            assert_eq!(committed, fields, "{at}");
+            assert_eq!(commit.submission, sent.submission, "{at}");
         }
-        // It takes effect once, unless its submission was made anew in between.
-        for (first, second) in commits.iter().zip(commits.iter().skip(1)) {
-            assert!(
-                first.epoch < second.epoch,
-                "seed {seed}, put {id}: took effect twice"
-            );
-        }
-        let Some(answer) = &put.answer else {
+        // It takes effect once, unless its submission was recreated in between.
+        let is_once = commits.is_sorted_by(|first, second| first.epoch < second.epoch);
+        assert!(is_once, "{at}: took effect twice");
+        let Some(answer) = &sent.answer else {
             return "died";
         };
         let overlaps = |from: Duration, to: Option<Duration>| {
-            from <= put.end && to.is_none_or(|to| to >= put.start)
+            from <= sent.end && to.is_none_or(|to| to >= sent.start)
         };
-        if put.is_spoilt {
-            assert_eq!(answer.row(), INVALID_PAYLOAD, "seed {seed}, put {id}");
-        }
+        let rotations = self.rotations.lock().unwrap();
+        let away = self.away.lock().unwrap();
         match answer.row() {
             SUCCESS => {
-                let in_time = |commit: &&&Commit| put.start <= commit.at && commit.at <= put.end;
-                assert_eq!(
-                    commits.iter().filter(in_time).count(),
-                    1,
-                    "seed {seed}, put {id}: success without commit"
-                );
+                let in_time = |commit: &&&Commit| (sent.start..=sent.end).contains(&commit.at);
+                let count = commits.iter().filter(in_time).count();
+                assert_eq!(count, 1, "{at}: success without commit");
+                assert!(!sent.is_bad, "{at}: a bad image was stored");
                 return "success";
             }
             PROCESSING_ERROR => {
-                // If it took effect before the answer, it was looked for, unless the time was up, and not found.
-                let reserve = put_image::deadline::RESERVE;
-                let committed = commits.iter().any(|commit| commit.at < put.end);
-                let too_late = put.end + reserve >= put.start + TIMEOUT;
+                // If it took effect before the response, it was looked for, unless the time was up, and not found.
+                let committed = commits.iter().any(|commit| commit.at < sent.end);
+                let too_late = sent.end + RESERVE >= sent.start + TIMEOUT;
                 if committed && !too_late {
-                    assert_ne!(
-                        read_back,
-                        Some(true),
-                        "seed {seed}, put {id}: its images were there"
-                    );
+                    let found = state.read_back.get(&id) == Some(&true);
+                    assert!(!found, "{at}: its images were there");
                     assert!(
-                        looked,
-                        "seed {seed}, put {id}: nobody looked whether its images are there"
+                        state.looked.contains(&id),
+                        "{at}: nobody looked for its images"
                     );
                 }
                 return "processing_error";
             }
-            INVALID_PAYLOAD => assert!(put.is_spoilt, "seed {seed}, put {id}: {answer:?}"),
+            INVALID_PAYLOAD => assert!(sent.is_bad, "{at}: {answer:?}"),
             UNKNOWN_PROJECT => {
-                let rotations = self.rotations.lock().unwrap();
                 let rotated = rotations.iter().any(|(from, to)| overlaps(*from, *to));
-                assert!(rotated, "seed {seed}, put {id}: {answer:?}");
+                assert!(rotated, "{at}: {answer:?}");
             }
             INVALID_SUBMISSION => {
-                let away = self.away.lock().unwrap();
-                let away = away
-                    .iter()
-                    .any(|(id, from, to)| *id == put.submission && overlaps(*from, *to));
-                assert!(away, "seed {seed}, put {id}: {answer:?}");
+                let mut away = away.iter().filter(|(id, ..)| *id == sent.submission);
+                let was_away = away.any(|(_, from, to)| overlaps(*from, *to));
+                assert!(was_away, "{at}: {answer:?}");
             }
-            _ => panic!("seed {seed}, put {id}: {answer:?}"),
+            _ => panic!("{at}: {answer:?}"),
         }
-        assert!(
-            commits.is_empty(),
-            "seed {seed}, put {id}: refused, and took effect"
-        );
+        assert!(commits.is_empty(), "{at}: refused, and took effect");
         "refused"
     }
 }
 
-/// Whether an object that no record names may be left over.
-fn explains(key: &str, state: &world::State, puts: &BTreeMap<usize, Put>) -> bool {
-    if state.explained.contains(key) {
-        return true;
-    }
-    let is_uncertain = |put: usize| {
-        let answer = puts[&put].answer.as_ref();
-        answer.is_none_or(|answer| answer.status == 500)
+/// Whether an object that no record names may be left over: a fault has hit its calls, or the request that uploaded it
+/// or replaced it died or didn't learn its outcome.
+fn explains(key: &str, state: &State, requests: &BTreeMap<usize, Sent>) -> bool {
+    let is_uncertain = |request: &usize| {
+        let answer = requests[request].answer.as_ref();
+        answer.is_none_or(|answer| answer.status == 500) || state.crashed.contains(request)
     };
-    // Of a put that died or whose outcome stayed unknown, or replaced by one.
-    let uploaded = puts
-        .keys()
-        .any(|put| is_uncertain(*put) && state.uploads.get(key) == Some(put));
-    let replaced = state
-        .commits
-        .iter()
-        .any(|commit| commit.replaced.iter().any(|old| old == key) && is_uncertain(commit.put));
-    // Or by one that died after its answer, before it had cleaned up.
-    let died = state.crashed.iter().any(|put| {
-        state.uploads.get(key) == Some(put)
-            || state
-                .commits
-                .iter()
-                .any(|commit| commit.put == *put && commit.replaced.iter().any(|old| old == key))
-    });
-    uploaded || replaced || died
+    let replaces = |commit: &&Commit| commit.replaced.iter().any(|old| old == key);
+    let mut replacing = state.commits.iter().filter(replaces);
+    state.explained.contains(key)
+        || state.uploads.get(key).is_some_and(is_uncertain)
+        || replacing.any(|commit| is_uncertain(&commit.request))
 }
 
 /// The function's storage over a wire.
@@ -577,12 +507,10 @@ fn storage(wire: &Wire) -> Storage {
 
 fn records(wire: &Wire) -> admin::Records {
     let (dynamodb, s3) = builders(wire);
-    let retries =
-        aws_sdk_s3::config::retry::RetryConfig::standard().with_initial_backoff(Duration::ZERO);
+    let retries = RetryConfig::standard().with_initial_backoff(Duration::ZERO);
+    let dynamodb = dynamodb.retry_config(retries.clone()).build();
     admin::Records {
-        dynamodb: aws_sdk_dynamodb::Client::from_conf(
-            dynamodb.retry_config(retries.clone()).build(),
-        ),
+        dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
         s3: aws_sdk_s3::Client::from_conf(s3.retry_config(retries).build()),
         config: wire.world.config(),
     }
@@ -594,23 +522,19 @@ fn builders(
     aws_sdk_dynamodb::config::Builder,
     aws_sdk_s3::config::Builder,
 ) {
-    let credentials = Credentials::new("local", "local-secret", None, None, "simulation");
-    // The SDK's budget of retries is else one for all clients of the test's process.
+    let endpoints = Endpoints {
+        dynamodb: "http://dynamodb.sim".to_owned(),
+        s3: "http://s3.sim".to_owned(),
+    };
+    // Otherwise all clients of the test's process share one budget of retries.
     let partition = RetryPartition::custom("simulation").build();
-    let dynamodb = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(credentials.clone())
-        .endpoint_url("http://dynamodb.sim")
+    let dynamodb = endpoints.dynamodb().config().to_builder();
+    let s3 = endpoints.s3().config().to_builder();
+    let dynamodb = dynamodb
         .retry_partition(partition.clone())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .http_client(wire.clone());
-    let s3 = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(credentials)
-        .endpoint_url("http://s3.sim")
-        .force_path_style(true)
+    let s3 = s3
         .retry_partition(partition)
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .http_client(wire.clone());

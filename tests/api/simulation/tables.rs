@@ -1,5 +1,5 @@
 //! The tables of a simulation: dynoxide in this process, or those of the server that `TEST_DYNAMODB_ENDPOINT` names.
-//! Either way a call blocks, so simulated time stands still meanwhile.
+//! Either way a call blocks, so simulated time stops meanwhile.
 
 use std::sync::LazyLock;
 
@@ -27,7 +27,7 @@ struct Server {
     client: reqwest::Client,
 }
 
-/// Runs the calls to servers, on a clock that isn't paused.
+/// Runs the calls to servers, on a clock that is not paused.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 impl Tables {
@@ -70,7 +70,7 @@ impl Tables {
         tables
     }
 
-    /// Makes a call. Returns the status and the body of its answer.
+    /// Makes a call. Returns the status and the body of its response.
     pub fn call(&self, operation: &str, request: &Value) -> (u16, Value) {
         match &self.database {
             Engine::InProcess(database) => dynoxide(database, operation, request),

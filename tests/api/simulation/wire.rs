@@ -18,32 +18,32 @@ use tokio::time::sleep;
 
 use super::world::{Call, Reply, World};
 
-/// What becomes of a call.
+/// How a call ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
-    /// It is answered.
+    /// It gets a response.
     Fine,
-    /// It is answered after a second or so.
+    /// It gets a response after a second or so.
     Slow,
-    /// It is answered with a refusal or a fault of the service's, and not applied.
+    /// It gets a refusal or a fault of the service's, and is not applied.
     Error,
-    /// It is applied, and answered with a fault of the service's.
+    /// It is applied, and gets a fault of the service's.
     AppliedError,
     /// The connection breaks before it arrives.
     Lost,
-    /// The connection breaks before its answer arrives.
+    /// The connection breaks before its response arrives.
     AppliedLost,
-    /// It never arrives, and nobody hears of that.
+    /// It never arrives, and nobody learns of that.
     Silent,
-    /// It is applied, and its answer never arrives.
+    /// It is applied, and its response never arrives.
     AppliedSilent,
-    /// It arrives and is applied, seconds after everybody has given it up.
+    /// It arrives and is applied, seconds after everybody has given up.
     Late,
     /// The same, twice.
     LateTwice,
     /// Its process dies before it is sent.
     CrashBefore,
-    /// Its process dies before its answer arrives.
+    /// Its process dies before its response arrives.
     CrashAfter,
 }
 
@@ -85,7 +85,7 @@ impl HttpClient for Wire {
 
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let call = Call::of(&request, self.world.put_of(self.process));
+        let call = Call::of(&request, self.world.request_of(self.process));
         let (answer, answered) = oneshot::channel();
         // In a task of its own: what is under way goes on when whoever waits for it has given up.
         tokio::spawn(self.clone().carry(call, answer));
@@ -152,7 +152,7 @@ impl Wire {
     }
 }
 
-/// Keeps a connection open without an answer for longer than anybody waits.
+/// Keeps a connection open without a response for longer than anybody waits.
 async fn silence(answer: oneshot::Sender<Reply>) {
     sleep(Duration::from_mins(2)).await;
     drop(answer);

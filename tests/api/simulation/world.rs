@@ -1,7 +1,8 @@
-//! The world of a simulation: the storage, which applies one call at a time, and all that is known of what happened.
+//! The world of a simulation: the storage, which applies one call at a time, and the history of what happened.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use local::faults::Operation;
 use local::images::random;
 use put_image::config::Config;
+use put_image::domain::ImageField;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
@@ -20,7 +22,7 @@ use super::wire::Fate;
 /// How many of the calls are hit by a fault.
 const FAULTS: f64 = 0.06;
 
-/// How many of the puts have a storm, and how many of an operation's calls are hit in it.
+/// How many of the requests have a storm, and how many of an operation's calls are hit in it.
 const STORMS: f64 = 0.15;
 const STORM: f64 = 0.7;
 
@@ -37,8 +39,8 @@ pub const OPERATIONS: [Operation; 5] = [
 #[derive(Debug)]
 pub struct Call {
     pub operation: Operation,
-    /// The put that it belongs to.
-    put: usize,
+    /// The request that it belongs to.
+    request: usize,
     /// The object's key.
     key: String,
     checksum: Option<String>,
@@ -46,16 +48,13 @@ pub struct Call {
 }
 
 impl Call {
-    pub fn of(request: &HttpRequest, put: usize) -> Self {
-        let header = |name: &str| request.headers().get(name).map(str::to_owned);
-        let path = request
-            .uri()
-            .split_once("sim/")
-            .map_or("", |(_, path)| path);
+    pub fn of(call: &HttpRequest, request: usize) -> Self {
+        let header = |name: &str| call.headers().get(name).map(str::to_owned);
+        let path = call.uri().split_once("sim/").map_or("", |(_, path)| path);
         let path = path.split('?').next().unwrap_or_default();
         let target = header("x-amz-target");
         let target = target.as_deref().and_then(|target| target.split_once('.'));
-        let operation = match (request.method(), target) {
+        let operation = match (call.method(), target) {
             ("POST", Some((_, "Query"))) => Operation::Query,
             ("POST", Some((_, "GetItem"))) => Operation::GetItem,
             ("POST", Some((_, "UpdateItem"))) => Operation::UpdateItem,
@@ -72,11 +71,11 @@ impl Call {
         };
         Self {
             operation,
-            put,
-            // Behind the bucket's name.
+            request,
+            // After the bucket's name.
             key: path.split_once('/').map_or("", |(_, key)| key).to_owned(),
             checksum: header("x-amz-checksum-sha256"),
-            body: request.body().bytes().expect("a body in memory").to_vec(),
+            body: call.body().bytes().expect("a body in memory").to_vec(),
         }
     }
 }
@@ -87,7 +86,7 @@ fn unit(state: &mut u64) -> f64 {
     f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
 }
 
-/// An answer of the storage's.
+/// A response of the storage's.
 #[derive(Debug)]
 pub struct Reply {
     pub operation: Operation,
@@ -120,10 +119,10 @@ impl Reply {
 /// A commit that took effect.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    pub put: usize,
+    pub request: usize,
     pub at: Duration,
     pub submission: String,
-    /// How often the submission had been made by then.
+    /// How often the submission had been created by then.
     pub epoch: usize,
     /// The field and the key of each image.
     pub images: BTreeMap<String, String>,
@@ -139,35 +138,56 @@ pub struct State {
     random: u64,
     started: Instant,
     tables: Tables,
+    has_faults: bool,
+    history: History,
+}
+
+/// What has happened so far.
+#[derive(Default)]
+pub struct History {
     pub objects: BTreeMap<String, Vec<u8>>,
     /// What each submission's record names: field and key.
     pub named: BTreeMap<String, BTreeMap<String, String>>,
     epochs: BTreeMap<String, usize>,
     pub commits: Vec<Commit>,
-    /// The puts whose commit was looked for, and whether that showed one of their images.
+    /// The requests whose commit was looked for, and whether that showed one of their images.
     pub read_back: BTreeMap<usize, bool>,
-    /// Puts that have sent a commit, and those that have read the record after it.
+    /// Requests that have sent a commit, and those that have read the record after it.
     committing: BTreeSet<usize>,
     pub looked: BTreeSet<usize>,
-    /// Of some puts, an operation whose calls are mostly hit.
+    /// For some requests, an operation whose calls are mostly hit.
     storms: BTreeMap<usize, Operation>,
-    /// The put that each object was uploaded by.
+    /// The request that uploaded each object.
     pub uploads: BTreeMap<String, usize>,
-    /// Puts during which, or after whose answer, the process died.
+    /// Requests during which, or after whose response, the process died.
     pub crashed: BTreeSet<usize>,
     /// Keys of calls that a fault has hit, and of the records that were deleted.
     pub explained: BTreeSet<String>,
-    puts: HashMap<usize, usize>,
+    /// The request that each process is at.
+    requests: HashMap<usize, usize>,
     pub violations: Vec<String>,
     pub coverage: BTreeMap<(Operation, Fate), u64>,
     pub calls: u64,
     names: HashMap<String, usize>,
     pub trace: Vec<String>,
-    faults: bool,
 }
 
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Deref for State {
+    type Target = History;
+
+    fn deref(&self) -> &History {
+        &self.history
+    }
+}
+
+impl DerefMut for State {
+    fn deref_mut(&mut self) -> &mut History {
+        &mut self.history
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("State")
     }
 }
@@ -178,24 +198,8 @@ impl World {
             random: seed.wrapping_mul(1_000_003),
             started: Instant::now(),
             tables,
-            objects: BTreeMap::new(),
-            named: BTreeMap::new(),
-            epochs: BTreeMap::new(),
-            commits: Vec::new(),
-            read_back: BTreeMap::new(),
-            committing: BTreeSet::new(),
-            looked: BTreeSet::new(),
-            storms: BTreeMap::new(),
-            uploads: BTreeMap::new(),
-            crashed: BTreeSet::new(),
-            explained: BTreeSet::new(),
-            puts: HashMap::new(),
-            violations: Vec::new(),
-            coverage: BTreeMap::new(),
-            calls: 0,
-            names: HashMap::new(),
-            trace: Vec::new(),
-            faults: true,
+            has_faults: true,
+            history: History::default(),
         })))
     }
 
@@ -222,25 +226,25 @@ impl World {
     }
 
     pub fn end_faults(&self) {
-        self.state().faults = false;
+        self.state().has_faults = false;
     }
 
-    /// Notes which put a process is at. Over some of them, one operation's storm breaks.
-    pub fn begin(&self, process: usize, put: usize) {
+    /// Notes which request a process is at. Some of them have a storm of faults on one operation.
+    pub fn begin(&self, process: usize, request: usize) {
         let storm = self.unit() < STORMS;
         let operation = OPERATIONS[usize::try_from(self.below(5)).unwrap()];
         let mut state = self.state();
-        state.puts.insert(process, put);
+        state.requests.insert(process, request);
         if storm {
-            state.storms.insert(put, operation);
+            state.storms.insert(request, operation);
         }
     }
 
-    pub fn put_of(&self, process: usize) -> usize {
-        self.state().puts[&process]
+    pub fn request_of(&self, process: usize) -> usize {
+        self.state().requests[&process]
     }
 
-    /// Draws what becomes of a call, and how long it takes there and back.
+    /// Draws the fate of a call, and how long it takes there and back.
     pub fn draw(&self, call: &Call) -> (Fate, Duration, Duration) {
         let chance = self.state().chance(call);
         let fate = if self.unit() < chance {
@@ -262,14 +266,14 @@ impl World {
             state.explain(call);
         }
         if matches!(fate, Fate::CrashBefore | Fate::CrashAfter) {
-            state.crashed.insert(call.put);
+            state.crashed.insert(call.request);
         }
         match call.operation {
             Operation::UpdateItem => {
-                state.committing.insert(call.put);
+                state.committing.insert(call.request);
             }
-            Operation::GetItem if state.committing.contains(&call.put) => {
-                state.looked.insert(call.put);
+            Operation::GetItem if state.committing.contains(&call.request) => {
+                state.looked.insert(call.request);
             }
             _ => {}
         }
@@ -281,20 +285,23 @@ impl World {
         )
     }
 
-    /// Notes that a put has heard an answer: whether a read after its commit showed one of its images.
+    /// Notes that a request has got a response: whether a read after its commit showed one of its images.
     pub fn hear(&self, call: &Call, body: &[u8]) {
         let mut state = self.state();
         if call.operation != Operation::GetItem {
             return;
         }
-        let commits = state.commits.iter().filter(|commit| commit.put == call.put);
+        let commits = state
+            .commits
+            .iter()
+            .filter(|commit| commit.request == call.request);
         let keys: Vec<String> = commits
             .flat_map(|commit| commit.images.values().cloned())
             .collect();
         if !keys.is_empty() {
             let text = String::from_utf8_lossy(body);
             let shown = keys.iter().any(|key| text.contains(key.as_str()));
-            state.read_back.insert(call.put, shown);
+            state.read_back.insert(call.request, shown);
         }
     }
 
@@ -354,7 +361,7 @@ impl World {
         state.trace.push(format!("delete {id}"));
     }
 
-    /// Makes a submission anew.
+    /// Creates a submission, perhaps again.
     pub fn create_submission(&self, id: &str, project: &str) {
         let mut state = self.state();
         let table = state.tables.config.submissions_table.clone();
@@ -386,9 +393,9 @@ impl World {
 impl State {
     /// The chance that a fault hits a call.
     fn chance(&self, call: &Call) -> f64 {
-        if !self.faults {
+        if !self.has_faults {
             0.0
-        } else if self.storms.get(&call.put) == Some(&call.operation) {
+        } else if self.storms.get(&call.request) == Some(&call.operation) {
             STORM
         } else {
             FAULTS
@@ -402,7 +409,7 @@ impl State {
             "{} {:?} {}",
             self.started.elapsed().as_millis(),
             call.operation,
-            call.put
+            call.request
         );
         if !call.key.is_empty() {
             let name = self.names.entry(call.key.clone()).or_insert(next);
@@ -452,7 +459,7 @@ impl State {
             .unwrap()
             .to_owned();
         let mut images = BTreeMap::new();
-        for field in ["idImage", "idBackImage", "selfieImage", "addressImage"] {
+        for field in ImageField::ALL.map(ImageField::name) {
             let image = &request["ExpressionAttributeValues"][format!(":{field}")]["M"];
             let Some(key) = image["key"]["S"].as_str() else {
                 continue;
@@ -462,10 +469,10 @@ impl State {
                 .get(key)
                 .map(|object| hex::encode(Sha256::digest(object)));
             if sha256.as_deref() != image["sha256"]["S"].as_str() {
-                let put = call.put;
-                self.violations.push(format!(
-                    "put {put} commits {key}, which is not there, or is another image"
-                ));
+                let request = call.request;
+                let what = "which is not there, or is another image";
+                let violation = format!("request {request} commits {key}, {what}");
+                self.violations.push(violation);
             }
             images.insert(field.to_owned(), key.to_owned());
         }
@@ -474,14 +481,15 @@ impl State {
             .iter()
             .filter_map(|(field, key)| named.insert(field.clone(), key.clone()));
         let replaced = replaced.collect();
-        self.commits.push(Commit {
-            put: call.put,
+        let commit = Commit {
+            request: call.request,
             at: self.started.elapsed(),
             epoch: self.epochs[&submission],
             submission,
             images,
             replaced,
-        });
+        };
+        self.commits.push(commit);
         reply
     }
 
@@ -496,7 +504,7 @@ impl State {
             "an upload without its checksum"
         );
         self.objects.insert(call.key.clone(), call.body.clone());
-        self.uploads.insert(call.key.clone(), call.put);
+        self.uploads.insert(call.key.clone(), call.request);
         Reply {
             operation: call.operation,
             status: 200,
@@ -510,9 +518,9 @@ impl State {
             .values()
             .any(|images| images.values().any(|key| *key == call.key))
         {
-            let (put, key) = (call.put, &call.key);
-            self.violations
-                .push(format!("put {put} deletes {key}, which a record names"));
+            let (request, key) = (call.request, &call.key);
+            let violation = format!("request {request} deletes {key}, which a record names");
+            self.violations.push(violation);
         }
         self.objects.remove(&call.key);
         Reply {
@@ -523,7 +531,7 @@ impl State {
     }
 }
 
-/// The error code of an answer, for the trace: what else is in it may come in any order.
+/// The error code of a response, for the trace: what else is in it may come in any order.
 fn error_code(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let code = text
