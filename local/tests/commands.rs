@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,6 +10,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use put_image::domain::ImageField;
+use put_image::image::Format;
 use put_image::records::attribute::{API_KEY_HASH, SUBMISSION_ID};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -33,22 +36,30 @@ fn succeeds(output: Output) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The contents of a folder's files.
+fn contents(folder: &Path) -> BTreeSet<Vec<u8>> {
+    let files = fs::read_dir(folder).unwrap();
+    let contents = files.map(|file| fs::read(file.unwrap().path()).unwrap());
+    contents.collect()
+}
+
 #[test]
-fn what_was_put_is_shown_and_saved_without_variables() {
+fn stored_images_are_shown_and_saved_without_variables() {
     let folder = TempDir::new().unwrap();
     succeeds(local(folder.path(), "invoke", &[EVENT]));
     let shown = local(folder.path(), "show", &["--json", "--save", "images"]);
     let shown: Value = serde_json::from_str(&succeeds(shown)).unwrap();
     assert_eq!(shown[SUBMISSION_ID], "demo-submission");
-    for (image, drawing) in [
-        ("idImage.jpg", "front.jpg"),
-        ("idBackImage.png", "back.png"),
-        ("selfieImage.jpg", "selfie.jpg"),
-        ("addressImage.png", "address.png"),
-    ] {
-        let drawings = Path::new(EVENT).parent().unwrap().join("images");
-        let saved = fs::read(folder.path().join("images").join(image)).unwrap();
-        assert_eq!(saved, fs::read(drawings.join(drawing)).unwrap(), "{image}");
+    let saved = folder.path().join("images");
+    let drawings = Path::new(EVENT).parent().unwrap().join("images");
+    assert!(contents(&saved) == contents(&drawings));
+    for field in ImageField::ALL.map(ImageField::name) {
+        let names = Format::ALL.map(|format| format!("{field}.{}", format.extension()));
+        let count = names
+            .iter()
+            .filter(|name| saved.join(name).exists())
+            .count();
+        assert_eq!(count, 1, "{field}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Properties over many generated inputs.
+//! What is no whole image is never stored, and an image comes back as it was: properties over many generated inputs.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use futures_util::FutureExt as _;
@@ -10,7 +10,7 @@ use put_image::form::Form as Parsed;
 use crate::helpers::*;
 use local::images;
 
-/// Runs a property over one app, in whose bucket there must be nothing in the end.
+/// Runs a property over one app, whose bucket must be empty in the end.
 fn never_stored<S: Strategy>(strategy: &S, form: impl Fn(S::Value) -> Form) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -42,7 +42,7 @@ fn image() -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
-fn base64_with_one_blank_or_foreign_character_inside_is_never_stored() {
+fn base64_with_whitespace_or_a_foreign_character_inside_is_never_stored() {
     let foreign = prop_oneof![
         Just(" ".to_owned()),
         Just("\t".to_owned()),
@@ -60,7 +60,7 @@ fn base64_with_one_blank_or_foreign_character_inside_is_never_stored() {
         ),
         |(image, at, foreign, replace)| {
             let text = BASE64_STANDARD.encode(image);
-            // Inside: a blank before the first or behind the last character is around it.
+            // Whitespace before the first or after the last character is not inside.
             let at = 1 + at.index(text.len() - 2);
             let rest = &text[at + usize::from(replace)..];
             Form::selfie(&[]).with("selfieImage", format!("{}{foreign}{rest}", &text[..at]))
@@ -69,16 +69,16 @@ fn base64_with_one_blank_or_foreign_character_inside_is_never_stored() {
 }
 
 #[test]
-fn an_image_cut_anywhere_before_its_end_is_never_stored() {
+fn a_truncated_image_is_never_stored() {
     never_stored(&(image(), any::<prop::sample::Index>()), |(image, at)| {
         Form::selfie(&image[..=at.index(image.len() - 1)])
     });
 }
 
 #[test]
-fn a_base64_text_cut_anywhere_is_never_stored() {
+fn truncated_base64_is_never_stored() {
     never_stored(&(image(), any::<prop::sample::Index>()), |(image, at)| {
-        // What is cut off stands for at least one byte.
+        // What is cut off encodes at least one byte.
         let text = BASE64_STANDARD
             .encode(&image)
             .trim_end_matches('=')

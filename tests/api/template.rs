@@ -216,6 +216,9 @@ fn attributes(calls: &[String]) -> BTreeSet<String> {
     attributes
 }
 
+/// Attributes that only the previous release's code names: while requests shift, one role serves both.
+const LEAVING: [&str; 0] = [];
+
 /// IAM denies a call that names any other attribute.
 #[rstest]
 #[case::query("FindProject", Operation::Query)]
@@ -233,7 +236,8 @@ async fn the_role_may_access_the_attributes_that_the_function_names(
     let unknown = Form::full().with_key(KEY_WITHOUT_PROJECT);
     assert_eq!(app.put(&unknown).await.row(), UNKNOWN_PROJECT);
     let calls = app.faults.hits().into_iter().map(|hit| hit.call);
-    let named = attributes(&calls.collect::<Vec<_>>());
+    let mut named = attributes(&calls.collect::<Vec<_>>());
+    named.extend(LEAVING.map(str::to_owned));
 
     let template = template();
     let policy = &template["Resources"]["PutImagePolicy"]["Properties"]["PolicyDocument"];
