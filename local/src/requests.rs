@@ -48,7 +48,7 @@ pub(crate) struct Answered {
     /// The `x-amzn-requestid` of the response.
     id: String,
     /// Milliseconds since 1970.
-    time: u64,
+    time: u128,
     route: String,
     status: u16,
     /// The `errorCode`; `ok`, or the message of an answer that is the gateway's own.
@@ -110,10 +110,9 @@ impl Answered {
         let steps = steps.into_iter();
         let steps = steps.filter_map(|(step, taken)| Some((step, milliseconds(taken?))));
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let time = now.unwrap_or_default().as_millis();
         Self {
             id,
-            time: time.try_into().unwrap_or_default(),
+            time: now.unwrap_or_default().as_millis(),
             route,
             status: answer.status,
             code: code.to_owned(),
