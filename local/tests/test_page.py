@@ -289,7 +289,7 @@ def test_an_image_that_the_browser_cannot_open_is_no_broken_picture(page):
     choose(page, "idBackImage", "half.png", LETTER[:40])
     choose(page, "selfieImage", "notes.txt", b"Buy milk.")
     button(page, "Leave out: Address").click()
-    for label, text in zip(LABELS, ["previewed (HEIC)", "previewed (PNG)", "previewed (no image)", "Choose, drop or paste"]):
+    for label, text in zip(LABELS, ["previewed (HEIC)", "previewed (PNG)", "previewed (no JPEG or PNG)", "Choose, drop or paste"]):
         expect(page.locator(".slot", has_text=label)).to_contain_text(text)
     expect(page.locator(".slot img")).to_have_count(0)
 
@@ -302,6 +302,14 @@ def test_a_file_that_is_gone_is_said_to_be(page, tmp_path):
     file.unlink()
     send(page)
     responded(page, "gone.jpg can't be read: choose it again.")
+
+
+@pytest.mark.parametrize("name", ["Send", "Send two at once"])
+def test_a_key_that_no_header_can_carry_is_not_sent(page, name):
+    page.get_by_label("API key").fill("ключ")
+    button(page, name).click()
+    expect(page.get_by_label("API key")).to_be_focused()
+    expect(page.locator("#response")).to_have_text("The response appears here.")
 
 
 def test_takes_a_file_that_is_dropped_also_when_it_has_changed(page, site, tmp_path):
