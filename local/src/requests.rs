@@ -91,7 +91,7 @@ impl Answered {
             (Some((_, detail)), _) => detail,
             (None, "Forbidden") => "no x-api-key, or one that the gateway doesn't know",
             (None, "Missing Authentication Token") => "not the method and path of the API",
-            (None, "Bad Request") => "the body ended early",
+            (None, "Bad Request") => "the client went away before the end of the body",
             (None, _) => "",
         };
         let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;

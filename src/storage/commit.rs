@@ -192,10 +192,10 @@ fn image_attribute(object: &NewObject, now: &str, admin: &Admin) -> AttributeVal
     let members = [
         (KEY, text(key.as_str())),
         (CONTENT_TYPE, text(format.content_type())),
-        (SIZE, number(image.bytes().len())),
+        (SIZE, number(&image.bytes().len())),
         (SHA256, text(&hex::encode(image.sha256()))),
-        (WIDTH, number(dimensions.width())),
-        (HEIGHT, number(dimensions.height())),
+        (WIDTH, number(&dimensions.width())),
+        (HEIGHT, number(&dimensions.height())),
         (UPDATED_AT, text(now)),
         (UPDATED_BY, text(admin.as_str())),
     ];
@@ -209,6 +209,6 @@ fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-fn number(number: impl ToString) -> AttributeValue {
+fn number(number: &impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
