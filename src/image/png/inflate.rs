@@ -1,7 +1,7 @@
 //! Inflates zlib streams (RFC 1950 and 1951) within a budget.
 //!
 //! zlib-rs does it, the fastest crate whose block headers are cheap. It doesn't keep references within a window that the
-//! header declares to be smaller than 32 KiB, which libpng insists on: for these few streams miniz_oxide does it, in a
+//! header declares to be smaller than 32 KiB, which libpng insists on: for these few streams `miniz_oxide` does it, in a
 //! buffer of that size.
 
 use miniz_oxide::inflate::TINFLStatus;
