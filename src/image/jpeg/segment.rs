@@ -6,8 +6,8 @@ use super::{DQT, JpegError, SOS};
 pub(super) fn next_marker(mut file: &[u8]) -> Result<(u8, &[u8]), JpegError> {
     loop {
         let at = memchr::memchr(0xFF, file).ok_or(JpegError::Cut)?;
-        let fill = file[at..].iter().take_while(|&&byte| byte == 0xFF).count();
-        let (&marker, rest) = file[at + fill..].split_first().ok_or(JpegError::Cut)?;
+        let ones = file[at..].iter().take_while(|&&byte| byte == 0xFF).count();
+        let (&marker, rest) = file[at + ones..].split_first().ok_or(JpegError::Cut)?;
         if marker != 0 {
             return Ok((marker, rest));
         }

@@ -64,11 +64,11 @@ impl Tables {
     }
 
     pub(super) fn check_dc(&self, slot: u8) -> Result<(), JpegError> {
-        check(&self.dc, slot)
+        check(self.dc, slot)
     }
 
     pub(super) fn check_ac(&self, slot: u8) -> Result<(), JpegError> {
-        check(&self.ac, slot)
+        check(self.ac, slot)
     }
 }
 
@@ -76,7 +76,7 @@ fn slot<T>(slots: &mut [T; 4], slot: u8) -> Result<&mut T, JpegError> {
     slots.get_mut(usize::from(slot)).ok_or(JpegError::Damaged)
 }
 
-fn check(tables: &[Huffman; 4], slot: u8) -> Result<(), JpegError> {
+fn check(tables: [Huffman; 4], slot: u8) -> Result<(), JpegError> {
     match tables.get(usize::from(slot)) {
         Some(Huffman::Usable) => Ok(()),
         Some(Huffman::Unusable) => Err(JpegError::Damaged),

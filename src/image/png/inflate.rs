@@ -1,7 +1,7 @@
 //! Inflates zlib streams (RFC 1950 and 1951) within a budget.
 //!
 //! zlib-rs does it, the fastest crate whose block headers are cheap. It doesn't keep references within a window that the
-//! header declares to be smaller than 32 KiB, which libpng insists on: for these few streams miniz_oxide does it, in a
+//! header declares to be smaller than 32 KiB, which libpng insists on: for these few streams `miniz_oxide` does it, in a
 //! buffer of that size.
 
 use miniz_oxide::inflate::TINFLStatus;
@@ -14,8 +14,8 @@ use super::PngError;
 pub const MAX_INFLATED: u64 = 256 << 20;
 
 /// The most steps in which the PNGs of one request may be inflated. A step inflates a block, or as much as the buffer
-/// holds. An empty block costs about 1 µs, in 13 bytes: this allows a request about four times the CPU of an honest one.
-/// An encoder that writes blocks of fewer than 36 bytes for 4.7 MB is not known.
+/// holds, and costs at least 1 µs, however empty its block is: in 13 bytes, empty blocks would cost 58 times the CPU of an
+/// honest event of their size. No encoder is known that writes blocks of fewer than 36 bytes, as 4.7 MB would need.
 pub const MAX_STEPS: u32 = 1 << 17;
 
 /// What a step into a small window counts for, since it takes that much longer for a byte.
