@@ -98,11 +98,8 @@ mod tests {
     }
 
     fn form(parts: &[&str]) -> Vec<u8> {
-        let parts: String = parts
-            .iter()
-            .map(|part| format!("--b\r\n{part}\r\n"))
-            .collect();
-        format!("{parts}--b--\r\n").into_bytes()
+        let parts = parts.join("\r\n--b\r\n");
+        format!("--b\r\n{parts}\r\n--b--\r\n").into_bytes()
     }
 
     #[test]
