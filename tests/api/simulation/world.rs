@@ -403,9 +403,14 @@ impl World {
 impl State {
     /// The chance that a fault hits a call.
     fn chance(&self, call: &Call) -> f64 {
+        // The storm of a commit is also over reading it back.
+        let operation = match call.operation {
+            Operation::GetItem if self.committing.contains(&call.request) => Operation::UpdateItem,
+            operation => operation,
+        };
         if !self.has_faults {
             0.0
-        } else if self.storms.get(&call.request) == Some(&call.operation) {
+        } else if self.storms.get(&call.request) == Some(&operation) {
             STORM
         } else {
             FAULTS
