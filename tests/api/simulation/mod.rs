@@ -299,20 +299,23 @@ impl Simulation {
         let world = &self.world;
         world.begin(OPERATOR, usize::MAX);
         loop {
-            sleep(Duration::from_millis(1_000 + world.below(8_000))).await;
+            sleep(Duration::from_millis(1_000 + world.below(5_000))).await;
+            if world.unit() < 0.5 {
+                world.commit_sent().await;
+            }
             let submission = SUBMISSIONS[usize::try_from(world.below(2)).unwrap()];
             match world.below(8) {
                 0 | 1 => {
                     let away = self.leave(submission);
                     world.delete_submission(submission);
-                    sleep(Duration::from_millis(world.below(3_000))).await;
+                    sleep(Duration::from_millis(world.below(600))).await;
                     world.create_submission(submission, "project");
                     self.come_back(away);
                 }
                 2 => {
                     let away = self.leave(submission);
                     world.move_submission(submission, "other");
-                    sleep(Duration::from_millis(world.below(3_000))).await;
+                    sleep(Duration::from_millis(world.below(600))).await;
                     world.move_submission(submission, "project");
                     self.come_back(away);
                 }

@@ -14,6 +14,7 @@ use put_image::config::Config;
 use put_image::domain::ImageField;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::tables::Tables;
@@ -139,6 +140,7 @@ pub struct State {
     started: Instant,
     tables: Tables,
     has_faults: bool,
+    commit_sent: Arc<Notify>,
     history: History,
 }
 
@@ -199,6 +201,7 @@ impl World {
             started: Instant::now(),
             tables,
             has_faults: true,
+            commit_sent: Arc::default(),
             history: History::default(),
         })))
     }
@@ -223,6 +226,12 @@ impl World {
 
     pub fn now(&self) -> Duration {
         self.state().started.elapsed()
+    }
+
+    /// Waits until a commit is on its way.
+    pub async fn commit_sent(&self) {
+        let sent = Arc::clone(&self.state().commit_sent);
+        sent.notified().await;
     }
 
     pub fn end_faults(&self) {
@@ -271,6 +280,7 @@ impl World {
         match call.operation {
             Operation::UpdateItem => {
                 state.committing.insert(call.request);
+                state.commit_sent.notify_waiters();
             }
             Operation::GetItem if state.committing.contains(&call.request) => {
                 state.looked.insert(call.request);
@@ -393,9 +403,14 @@ impl World {
 impl State {
     /// The chance that a fault hits a call.
     fn chance(&self, call: &Call) -> f64 {
+        // The storm of a commit is also over reading it back.
+        let operation = match call.operation {
+            Operation::GetItem if self.committing.contains(&call.request) => Operation::UpdateItem,
+            operation => operation,
+        };
         if !self.has_faults {
             0.0
-        } else if self.storms.get(&call.request) == Some(&call.operation) {
+        } else if self.storms.get(&call.request) == Some(&operation) {
             STORM
         } else {
             FAULTS
@@ -458,6 +473,10 @@ impl State {
             .as_str()
             .unwrap()
             .to_owned();
+        if self.owner(&submission) != "project" {
+            let violation = format!("request {} commits to a foreign {submission}", call.request);
+            self.violations.push(violation);
+        }
         let mut images = BTreeMap::new();
         for field in ImageField::ALL.map(ImageField::name) {
             let image = &request["ExpressionAttributeValues"][format!(":{field}")]["M"];
@@ -491,6 +510,16 @@ impl State {
         };
         self.commits.push(commit);
         reply
+    }
+
+    /// The project that a submission belongs to.
+    fn owner(&self, submission: &str) -> String {
+        let table = &self.tables.config.submissions_table;
+        let key = json!({ "submissionId": { "S": submission } });
+        let found = self
+            .tables
+            .must("GetItem", &json!({ "TableName": table, "Key": key }));
+        found["Item"]["projectId"]["S"].as_str().unwrap().to_owned()
     }
 
     fn put_object(&mut self, call: &Call) -> Reply {
