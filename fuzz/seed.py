@@ -16,6 +16,11 @@ def chunk(kind, data):
 
 HEADER = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
 PNG = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", HEADER) + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
+# In a window of 512 bytes, of more than that, and in two pieces.
+STREAM = zlib.compressobj(9, zlib.DEFLATED, 9)
+PIECES = STREAM.compress((b"\4" + bytes(range(30))) * 40) + STREAM.flush()
+WINDOW = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 30, 40, 8, 0, 0, 0, 0)) + chunk(b"zTXt", b"a\0\0" + zlib.compress(b"hello"))
+WINDOW += chunk(b"IDAT", PIECES[:9]) + chunk(b"IDAT", PIECES[9:]) + chunk(b"IEND", b"")
 QUANTIZATION = b"\xff\xdb\x00\x43\x00" + b"\x01" * 64
 HUFFMAN = b"".join(b"\xff\xc4\x00\x14" + bytes([slot, 1]) + bytes(16) for slot in (0x00, 0x10))
 FRAME = b"\xff\xc0\x00\x0b\x08\x00\x01\x00\x01\x01\x01\x11\x00"
@@ -36,6 +41,7 @@ HTTP = {"version": "2.0", "requestContext": {"http": {"method": "PUT"}}}
 
 INPUTS = {
     "image/png": b"\0" + PNG,
+    "image/window": b"\0" + WINDOW,
     "image/jpeg": b"\0" + JPEG,
     "image/text": b"\1data:image/png;base64," + TEXT.encode(),
     "image/wrapped": b"\1" + "\r\n".join(TEXT[i : i + 20] for i in range(0, len(TEXT), 20)).encode(),

@@ -25,7 +25,7 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] names the variable that is missing.
+    /// [`ConfigError`] names the variable that is missing, or empty.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let storage = Storage::from_env(Config::from_env()?).await;
         Ok(Self::new(storage, Telemetry::from_env()))
@@ -48,7 +48,7 @@ impl App {
     ///
     /// # Errors
     ///
-    /// None: Lambda wants a `Result`.
+    /// It never fails; Lambda's runtime expects a `Result`.
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
         let mut log = RequestLog::start(&request);
         let put = AssertUnwindSafe(Box::pin(self.put(request, &mut log)));
@@ -61,6 +61,10 @@ impl App {
     }
 
     /// Stores a request's images, all or none.
+    ///
+    /// `uploads` owns the new objects. However this function ends, by a refusal, a fault, the deadline or a panic,
+    /// dropping `uploads` decides: objects that no record names go to the trash; after a commit, those that they replaced
+    /// do; and if a commit's outcome is unknown, nothing does.
     async fn put(&self, request: Request, log: &mut RequestLog) -> Result<(), Error> {
         let (head, body) = request.into_parts();
         let form = log.step(Step::Decode, http::form(&head, body)).await?;
@@ -77,6 +81,7 @@ impl App {
             let submission = self.storage.submission(submission_id);
             Ok::<_, Fault>(tokio::join!(project, submission))
         };
+        // Both are read at once, and checked in the order of the contract's rows.
         let (project, submission) = log.step(Step::Read, reads).await?;
         let project = checks::project(project?)?;
         log.project = Some(project.id.clone());
@@ -98,8 +103,7 @@ impl App {
         log.step(Step::Commit, commit).await
     }
 
-    /// Deletes the objects that requests have left without a record that names them. To be called after the response is
-    /// sent.
+    /// Deletes what requests have put into the trash, once the response is sent.
     pub async fn empty_trash(&self) {
         let left_over = self.storage.empty_trash().await;
         if left_over > 0 {

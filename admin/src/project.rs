@@ -17,8 +17,7 @@ use crate::{Error, Records};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewProject {
-    #[serde(rename = "projectId")]
-    pub id: String,
+    pub project_id: String,
     pub api_key: NewKey,
     /// [`put_image::records::ACTIVE`], or anything else, which is out of service.
     pub status: String,
@@ -178,7 +177,7 @@ impl Records {
         if !admins.is_empty() {
             item.push((ADMINS, set(&admins)));
         }
-        self.projects().create(&project.id, item).await
+        self.projects().create(&project.project_id, item).await
     }
 
     /// Gives a project another key, whichever it has now. Until `keep_old`, a second of Unix time, the previous one opens

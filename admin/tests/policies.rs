@@ -182,6 +182,7 @@ async fn run(command: &str, records: &Records, gateway: Option<aws_sdk_apigatewa
 ])]
 #[case::sweep("sweep", &["sweep", "sweep --delete 9"])]
 #[case::erase("erase", &[
+    "submission list --project demo-project",
     "submission show demo-submission",
     "submission erase demo-submission --yes --wait 0",
     "submission erase demo-submission --project demo-project --yes --wait 0",

@@ -6,11 +6,11 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use libfuzzer_sys::fuzz_target;
-use put_image::image::png::MAX_INFLATED;
+use put_image::image::png::Budget;
 use put_image::image::{DecodeError, Image};
 
 fn decode(text: &[u8]) -> Result<Image, DecodeError> {
-    Image::decode(text, MAX_INFLATED)
+    Image::decode(text, &mut Budget::default())
 }
 
 fuzz_target!(|input: &[u8]| {

@@ -53,7 +53,8 @@ pub fn rest(head: &Parts, source: IpAddr, body: &[u8]) -> Value {
             "domainPrefix": "127",
             "httpMethod": "PUT",
             "identity": {
-                "apiKey": header.get("x-api-key"),
+                // The gateway checks the first one and reports that one, whatever the headers say.
+                "apiKey": headers.get("x-api-key").and_then(|keys| keys.first()),
                 "sourceIp": source,
                 "userAgent": header.get("user-agent"),
             },

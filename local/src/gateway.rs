@@ -30,7 +30,7 @@ use crate::definition::{Answer, Definition};
 use crate::event;
 use crate::function::{self, Invoked};
 use crate::requests::{Answered, Exchange, Requests};
-use crate::{Error, server};
+use crate::{Error, curl, server};
 
 /// The largest body that API Gateway takes (its quota "Payload size").
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -141,20 +141,22 @@ impl Gateway {
         client: SocketAddr,
     ) -> Response<Full<Bytes>> {
         let started = Instant::now();
+        let id = Uuid::new_v4().to_string();
         let route = format!("{} {}", request.method(), request.uri().path());
         let (parts, body) = request.into_parts();
-        let exchange = match self.refuse(&parts).await {
+        let mut curl = curl::head(&parts, self.definition.key_header.as_str());
+        let mut exchange = match self.refuse(&parts).await {
             Some(answer) => answer.into(),
-            None => self.forward(&parts, body, client).await,
+            None => self.forward(&id, &parts, body, client).await,
         };
-        let request_id = Uuid::new_v4().to_string();
-        let answered = Answered::new(request_id.clone(), route, &exchange, started.elapsed());
+        curl.append(&mut exchange.form);
+        let answered = Answered::new(id.clone(), route, curl, &exchange, started.elapsed());
         if self.log {
             anstream::println!("{answered}");
         }
         self.requests.push(answered);
         let failed = &self.definition.failed;
-        exchange.answer.into_response(&request_id, failed)
+        exchange.answer.into_response(&id, failed)
     }
 
     /// Returns the response to a request that the gateway doesn't pass on, by its head.
@@ -176,12 +178,14 @@ impl Gateway {
     }
 
     /// Passes a request on to the function, unless its body can't be.
-    async fn forward(&self, parts: &Parts, body: Body, client: SocketAddr) -> Exchange {
+    async fn forward(&self, id: &str, parts: &Parts, body: Body, client: SocketAddr) -> Exchange {
         let definition = &self.definition;
         let body = Received::read(body).await;
         let bytes_in = body.size;
+        let form = curl::body(parts, &body.bytes);
         let refused = |answer: &Answer| Exchange {
             bytes_in,
+            form: form.clone(),
             ..answer.clone().into()
         };
         if !body.is_complete {
@@ -196,7 +200,9 @@ impl Gateway {
             return refused(&definition.too_large);
         }
         let app = Arc::clone(&self.function);
-        let context = function::context(self.function_timeout);
+        let mut context = function::context(self.function_timeout);
+        // One ID here, so that a response leads to the function's line in the log.
+        id.clone_into(&mut context.request_id);
         // In its own task: like Lambda, it goes on when time is up.
         let invocation = tokio::spawn(async move {
             let invoked = function::invoke(&app, event.as_bytes(), context).await;
@@ -212,6 +218,7 @@ impl Gateway {
         Exchange {
             answer: answer.unwrap_or_else(|| definition.failed.clone()),
             bytes_in,
+            form,
             steps,
         }
     }
@@ -314,10 +321,10 @@ impl Answer {
         })
     }
 
-    fn into_response(self, request_id: &str, otherwise: &Self) -> Response<Full<Bytes>> {
+    fn into_response(self, id: &str, otherwise: &Self) -> Response<Full<Bytes>> {
         let mut response = Response::builder()
             .status(self.status)
-            .header("x-amzn-requestid", request_id);
+            .header("x-amzn-requestid", id);
         for (name, value) in self.headers {
             response = response.header(name, value);
         }

@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod clients;
+mod curl;
 pub mod definition;
 mod docker;
 pub mod event;

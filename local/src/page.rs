@@ -73,7 +73,12 @@ pub async fn serve(
         "idTypes": IdType::ALL.map(IdType::name),
     });
     let requests = gateway.requests().clone();
+    let cleared = requests.clone();
     let events = async move || Sse::new(requests.watch().map(Ok::<_, Infallible>));
+    let clear = async move || {
+        cleared.clear();
+        StatusCode::NO_CONTENT
+    };
     let put_image = async move |ConnectInfo(client): ConnectInfo<SocketAddr>, request: Request| {
         let answer = Arc::clone(&gateway).handle(request, client).await;
         answer.map_err(|_panicked| StatusCode::INTERNAL_SERVER_ERROR)
@@ -85,7 +90,7 @@ pub async fn serve(
         .route("/samples/{file}", get(sample))
         .route("/submission", get(submission))
         .route("/image", get(image))
-        .route("/events", get(events))
+        .route("/events", get(events).delete(clear))
         .route("/{*path}", put(put_image))
         .layer(from_fn(move |request, next| guard(port, request, next)))
         .with_state(Arc::new(stack.endpoints.records(stack.config.clone())));

@@ -69,7 +69,10 @@ impl Records {
     /// If the table can't be written.
     pub async fn restore_keys(&self, tables: &admin::Records) -> Result<(), Error> {
         for project in &self.projects {
-            match tables.set_key(&project.id, &project.api_key, None).await {
+            match tables
+                .set_key(&project.project_id, &project.api_key, None)
+                .await
+            {
                 SetKey::Done => {}
                 SetKey::Refused(error) | SetKey::Unknown(error) => return Err(error),
             }

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::definition::Answer;
 
 /// How many requests are kept.
-const KEPT: usize = 100;
+const KEPT: usize = 50;
 
 /// A response, and what is known of its request.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct Exchange {
     pub(crate) answer: Answer,
     /// The size of the request's body, as far as it was read.
     pub(crate) bytes_in: usize,
+    /// The body as arguments of curl.
+    pub(crate) form: Vec<String>,
     pub(crate) steps: Steps,
 }
 
@@ -33,6 +35,7 @@ impl From<Answer> for Exchange {
         Self {
             answer,
             bytes_in: 0,
+            form: Vec::new(),
             steps: Steps::default(),
         }
     }
@@ -42,32 +45,37 @@ impl From<Answer> for Exchange {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Answered {
-    /// Milliseconds since 1970.
-    time: u64,
     /// The `x-amzn-requestid` of the response.
-    request_id: String,
+    id: String,
+    /// Milliseconds since 1970.
+    time: u128,
     route: String,
     status: u16,
     /// The `errorCode`; `ok`, or the message of an answer that is the gateway's own.
     code: String,
     detail: String,
+    is_gateways: bool,
     bytes_in: usize,
     bytes_out: usize,
     milliseconds: f64,
-    /// Milliseconds of decode, read, upload and commit, of those that the request came to.
-    steps: [Option<f64>; 4],
+    /// The steps that the request came to, and their milliseconds.
+    steps: Vec<(&'static str, f64)>,
+    /// Arguments of the curl command that repeats it, the method and the path first.
+    curl: Vec<String>,
 }
 
 impl Answered {
     pub(crate) fn new(
-        request_id: String,
+        id: String,
         route: String,
+        curl: Vec<String>,
         exchange: &Exchange,
         elapsed: Duration,
     ) -> Self {
         let Exchange {
             answer,
             bytes_in,
+            form: _,
             steps,
         } = exchange;
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -83,6 +91,7 @@ impl Answered {
             (Some((_, detail)), _) => detail,
             (None, "Forbidden") => "no x-api-key, or one that the gateway doesn't know",
             (None, "Missing Authentication Token") => "not the method and path of the API",
+            (None, "Bad Request") => "the client went away before the end of the body",
             (None, _) => "",
         };
         let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
@@ -92,19 +101,29 @@ impl Answered {
             upload,
             commit,
         } = *steps;
+        let steps = [
+            ("decode", decode),
+            ("read", read),
+            ("upload", upload),
+            ("commit", commit),
+        ];
+        let steps = steps.into_iter();
+        let steps = steps.filter_map(|(step, taken)| Some((step, milliseconds(taken?))));
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let time = now.unwrap_or_default().as_millis();
         Self {
-            time: time.try_into().unwrap_or_default(),
-            request_id,
+            id,
+            time: now.unwrap_or_default().as_millis(),
             route,
             status: answer.status,
             code: code.to_owned(),
             detail: detail.to_owned(),
+            // The function's own statuses; its errors have a code.
+            is_gateways: !matches!(answer.status, 200 | 400 | 500) || code == "Bad Request",
             bytes_in: *bytes_in,
             bytes_out: answer.body.len(),
             milliseconds: milliseconds(elapsed),
-            steps: [decode, read, upload, commit].map(|step| step.map(milliseconds)),
+            steps: steps.collect(),
+            curl,
         }
     }
 }
@@ -122,7 +141,7 @@ impl fmt::Display for Answered {
         let seconds = self.time / 1000;
         let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
         write!(f, "{hours:02}:{minutes:02}:{:02}Z", seconds % 60)?;
-        write!(f, "  {DIM}{}{DIM:#}", self.request_id)?;
+        write!(f, "  {DIM}{}{DIM:#}", self.id)?;
         write!(
             f,
             "  {:>8} B in {:>3} B out {:>7.1} ms",
@@ -148,6 +167,10 @@ impl Requests {
             last.truncate(KEPT - 1);
             last.push_front(answered);
         });
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.send_modify(VecDeque::clear);
     }
 
     /// Returns the last requests as they are now and whenever one has come: server-sent events of JSON.

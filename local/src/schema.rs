@@ -13,7 +13,7 @@ use put_image::records::{API_KEY_INDEX, PREVIOUS_API_KEY_INDEX};
 use crate::Error;
 use crate::clients::Endpoints;
 
-/// Names for the local stack, after a prefix. (A deployed stack's are CloudFormation's.)
+/// Names for the local stack, after a prefix. (A deployed stack's are generated.)
 #[must_use]
 pub fn config(prefix: &str) -> Config {
     Config {

@@ -100,7 +100,7 @@ fn greet(url: &str, page: &str, listens: &str, stack: &Stack, folder: &Path) {
         "{BOLD}PUT /Image{BOLD:#} on this machine; Ctrl-C ends it
 
   API       {LINK}{url}{LINK:#}
-  page      {LINK}{page}{LINK:#}  put images and look at them
+  page      {LINK}{page}{LINK:#}  send images and see what is stored
   DynamoDB  {LINK}{dynamodb}{LINK:#}  tables {projects_table}, {submissions_table}
   S3        {LINK}{s3}{LINK:#}  bucket {images_bucket}
   listens   {listens}

@@ -1,8 +1,9 @@
 //! The stack put together: servers over one data folder, filled with the sample records.
 
-use std::fs::{File, TryLockError};
-use std::io::{ErrorKind, stderr};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError, set_permissions};
+use std::io::{self, ErrorKind, Write as _, stderr};
 use std::net::Ipv4Addr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -80,9 +81,13 @@ impl Data {
     }
 
     async fn try_take(folder: &Path) -> Result<Taken, Error> {
-        std::fs::create_dir_all(folder)?;
+        // One that exists may be anybody's, so its own permissions stay as they are.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
         let folder = folder.canonicalize()?;
-        let lock = File::create(folder.join("lock"))?;
+        let lock = private_file(&folder.join("lock"))?;
         let endpoints = folder.join(ENDPOINTS);
         let started = Instant::now();
         while let Err(error) = lock.try_lock() {
@@ -116,21 +121,57 @@ impl Data {
         self.folder.join("s3")
     }
 
+    /// Makes the tables' file and the objects' folder. Nobody else can read them, whatever an earlier version allowed.
+    fn make(&self) -> io::Result<()> {
+        std::fs::create_dir_all(self.objects())?;
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.tables())?;
+        for path in self.content()? {
+            let mode = if path.is_dir() { 0o700 } else { 0o600 };
+            set_permissions(path, Permissions::from_mode(mode))?;
+        }
+        Ok(())
+    }
+
     /// Deletes the tables and the objects, and nothing else that may be in the folder.
-    fn clear(&self) -> std::io::Result<()> {
-        for entry in std::fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            if path == self.objects() {
+    fn clear(&self) -> io::Result<()> {
+        for path in self.content()? {
+            if path.is_dir() {
                 std::fs::remove_dir_all(path)?;
-            } else if path
-                .to_string_lossy()
-                .starts_with(&*self.tables().to_string_lossy())
-            {
+            } else {
                 std::fs::remove_file(path)?;
             }
         }
         Ok(())
     }
+
+    /// Returns the objects' folder and the files of the tables.
+    fn content(&self) -> io::Result<Vec<PathBuf>> {
+        let (objects, tables) = (self.objects(), self.tables());
+        let mut content = Vec::new();
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let is_tables = path
+                .to_string_lossy()
+                .starts_with(&*tables.to_string_lossy());
+            if is_tables || path == objects {
+                content.push(path);
+            }
+        }
+        Ok(content)
+    }
+}
+
+/// Opens an empty file that only its owner can read.
+fn private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 impl Stack {
@@ -154,7 +195,7 @@ impl Stack {
             if fresh {
                 data.clear()?;
             }
-            std::fs::create_dir_all(data.objects())?;
+            data.make()?;
             let endpoints = Endpoints {
                 dynamodb: server::dynamodb(dynamodb, Some(&data.tables()))?,
                 s3: server::s3(s3, &data.objects())?,
@@ -186,7 +227,7 @@ impl Stack {
                 data.folder.join(ENDPOINTS),
                 data.folder.join("endpoints.new"),
             );
-            std::fs::write(&new, serde_json::to_vec(&self.endpoints)?)?;
+            private_file(&new)?.write_all(&serde_json::to_vec(&self.endpoints)?)?;
             std::fs::rename(new, path)?;
         }
         Ok(())

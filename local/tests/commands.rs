@@ -4,8 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use put_image::domain::ImageField;
 use put_image::image::Format;
@@ -49,7 +52,8 @@ fn stored_images_are_shown_and_saved_without_variables() {
     assert_eq!(shown[SUBMISSION_ID], "demo-submission");
     let saved = folder.path().join("images");
     let drawings = Path::new(EVENT).parent().unwrap().join("images");
-    assert!(contents(&saved) == contents(&drawings));
+    // Next to `submission.json`.
+    assert!(contents(&drawings).is_subset(&contents(&saved)));
     for field in ImageField::ALL.map(ImageField::name) {
         let names = Format::ALL.map(|format| format!("{field}.{}", format.extension()));
         let count = names
@@ -163,4 +167,71 @@ fn damaged_data_is_said_in_a_sentence_and_can_be_started_over() {
         "{said}"
     );
     succeeds(local(folder.path(), "invoke", &["--fresh", EVENT]));
+}
+
+#[test]
+fn nobody_else_can_read_the_data() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let readable_by_others = || {
+        let entries = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap());
+        let mut readable: Vec<_> = entries
+            .filter(|entry| entry.metadata().unwrap().permissions().mode() & 0o077 != 0)
+            .map(|entry| entry.file_name())
+            .collect();
+        readable.sort();
+        readable
+    };
+    succeeds(local(folder.path(), "invoke", &[EVENT]));
+    assert_eq!(
+        fs::metadata(&data).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+    assert!(
+        readable_by_others().is_empty(),
+        "{:?}",
+        readable_by_others()
+    );
+    // As earlier versions left them, beside a file that isn't the stack's.
+    fs::write(data.join("notes"), "").unwrap();
+    for (name, mode) in [("s3", 0o755), ("dynamodb.sqlite", 0o644), ("notes", 0o644)] {
+        fs::set_permissions(data.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    succeeds(local(folder.path(), "show", &[]));
+    assert_eq!(readable_by_others(), ["notes"]);
+}
+
+#[test]
+fn a_requests_line_has_the_id_that_its_client_got() {
+    let folder = TempDir::new().unwrap();
+    let mut stack = Command::new(env!("CARGO_BIN_EXE_local"));
+    stack.arg("--data").arg(folder.path());
+    for port in ["--port", "--page-port", "--dynamodb-port", "--s3-port"] {
+        stack.args([port, "0"]);
+    }
+    let mut stack = stack.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(stack.stdout.take().unwrap()).lines();
+    let mut lines = lines.map_while(Result::ok);
+    let api = lines.find_map(|line| Some(line.split_once("http://")?.1.to_owned()));
+    let (host, _) = api.as_deref().unwrap().split_once('/').unwrap();
+    let mut client = TcpStream::connect(host).unwrap();
+    write!(
+        client,
+        "GET /no/route HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut response = String::new();
+    client.read_to_string(&mut response).unwrap();
+    let line = lines.find(|line| line.contains("/no/route")).unwrap();
+    stack.kill().unwrap();
+    stack.wait().unwrap();
+    let (_, id) = response.split_once("x-amzn-requestid: ").unwrap();
+    let (id, _) = id.split_once("\r\n").unwrap();
+    let (time, line) = line.split_once("Z  ").unwrap();
+    assert_eq!(time.len(), "23:59:59".len(), "{time}");
+    assert!(line.starts_with(id), "{line}: {id}");
+    assert!(
+        line.contains("  GET /no/route  403 Missing Authentication Token  "),
+        "{line}"
+    );
 }

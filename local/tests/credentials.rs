@@ -79,7 +79,7 @@ async fn a_presigned_url_is_accepted() {
         .send()
         .await
         .unwrap();
-    let hour = PresigningConfig::expires_in(Duration::from_secs(3600)).unwrap();
+    let hour = PresigningConfig::expires_in(Duration::from_hours(1)).unwrap();
     let get = client.get_object().bucket("bucket").key("key");
     let url = get.presigned(hour).await.unwrap().uri().parse().unwrap();
     let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new());

@@ -15,7 +15,7 @@ use multer::Multipart;
 use self::guard::MAX_PART_HEADERS;
 pub use self::guard::{MAX_BOUNDARY, MAX_PARTS};
 use crate::domain::{Admin, Field, ImageField, SubmissionId, Text, TextError};
-use crate::image::png::MAX_INFLATED;
+use crate::image::png::Budget;
 use crate::image::{DecodeError, Image};
 
 /// The images of a request, in the contract's order.
@@ -57,6 +57,7 @@ impl Form {
         let mut parts = Multipart::new(stream::once(ready(Ok::<_, Infallible>(body))), boundary);
         let mut form = Self::default();
         let mut seen = HashSet::new();
+        let mut budget = Budget::default();
         while let Some(mut part) = parts.next_field().await? {
             // The body is in memory, so the first chunk is all of the part, and not a copy.
             let content = part.chunk().await?.unwrap_or_default();
@@ -75,14 +76,14 @@ impl Form {
             } else if !seen.insert(field) {
                 Err(FieldError::Repeated)
             } else {
-                form.set(field, content.trim_ascii())
+                form.set(field, content.trim_ascii(), &mut budget)
             };
             set.map_err(|problem| FormError::Field { field, problem })?;
         }
         Ok(form)
     }
 
-    fn set(&mut self, field: Field, content: &[u8]) -> Result<(), FieldError> {
+    fn set(&mut self, field: Field, content: &[u8], budget: &mut Budget) -> Result<(), FieldError> {
         match field {
             Field::SubmissionId => self.submission_id = Text::parse(content)?.map(Into::into),
             Field::Admin => self.admin = Text::parse(content)?.map(Into::into),
@@ -91,8 +92,7 @@ impl Form {
                 self.empty_image.get_or_insert(field);
             }
             Field::Image(field) => {
-                let inflated: u64 = self.images.values().map(Image::inflated).sum();
-                let image = Image::decode(content, MAX_INFLATED - inflated)?;
+                let image = Image::decode(content, budget)?;
                 self.images.insert(field, image);
             }
         }

@@ -1,8 +1,7 @@
 //! The size of an image.
 
-/// The most pixels that an image may have (the contract's section on images): 100 megapixels, more than any phone's
-/// camera writes, and little enough for a reader with ordinary limits.
-const MAX_PIXELS: u64 = 100_000_000;
+/// The most pixels that an image may have: beyond, Pillow warns of a decompression bomb (`Image.MAX_IMAGE_PIXELS`).
+const MAX_PIXELS: u64 = 89_478_485;
 
 /// Width and height in pixels, both above zero and together at most [`MAX_PIXELS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,8 +11,11 @@ pub struct Dimensions {
 }
 
 impl Dimensions {
-    /// Makes dimensions of a width and a height in pixels.
-    pub(super) fn new(width: u32, height: u32) -> Result<Self, DimensionsError> {
+    /// Makes dimensions of a width and a height in pixels, of which each may be up to `max_side`.
+    pub(super) fn new(width: u32, height: u32, max_side: u32) -> Result<Self, DimensionsError> {
+        if width.max(height) > max_side {
+            return Err(DimensionsError::TooLong(max_side));
+        }
         match u64::from(width) * u64::from(height) {
             0 => Err(DimensionsError::Empty),
             1..=MAX_PIXELS => Ok(Self { width, height }),
@@ -40,7 +42,10 @@ pub enum DimensionsError {
     /// Width or height is zero.
     #[error("the image has no pixels")]
     Empty,
+    /// A side is longer than readers open, which is this many pixels.
+    #[error("the image is more than {0} pixels wide or high")]
+    TooLong(u32),
     /// There are more pixels than [`MAX_PIXELS`].
-    #[error("the image has more than {} megapixels", MAX_PIXELS / 1_000_000)]
+    #[error("the image has more than {MAX_PIXELS} pixels")]
     TooLarge,
 }

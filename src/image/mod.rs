@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use self::base64::NotBase64;
 pub use self::dimensions::{Dimensions, DimensionsError};
 use self::jpeg::JpegError;
-use self::png::PngError;
+use self::png::{Budget, PngError};
 
 /// A format that is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,23 +54,22 @@ pub struct Image {
     sha256: [u8; 32],
     format: Format,
     dimensions: Dimensions,
-    inflated: u64,
 }
 
 impl Image {
-    /// Decodes an image field's text, which has no blanks around it. A PNG may inflate to `max_inflated` bytes.
+    /// Decodes an image field's text, which has no whitespace around it. A PNG's cost is taken out of the request's
+    /// `budget`.
     ///
     /// # Errors
     ///
     /// [`DecodeError`] if it is not Base64, or not an acceptable JPEG or PNG.
-    pub fn decode(text: &[u8], max_inflated: u64) -> Result<Self, DecodeError> {
+    pub fn decode(text: &[u8], budget: &mut Budget) -> Result<Self, DecodeError> {
         let bytes = base64::decode(text)
             .map_err(|error| hint::find(text).map_or(error.into(), DecodeError::Mistake))?;
-        let (format, dimensions, inflated) = if jpeg::is_jpeg(&bytes) {
-            (Format::Jpeg, jpeg::check(&bytes)?, 0)
+        let (format, dimensions) = if jpeg::is_jpeg(&bytes) {
+            (Format::Jpeg, jpeg::check(&bytes)?)
         } else if png::is_png(&bytes) {
-            let (dimensions, inflated) = png::check(&bytes, max_inflated)?;
-            (Format::Png, dimensions, inflated)
+            (Format::Png, png::check(&bytes, budget)?)
         } else {
             let unknown = || hint::find(text).map_or(DecodeError::Unknown, DecodeError::Mistake);
             return Err(foreign::name(&bytes).map_or_else(unknown, DecodeError::Foreign));
@@ -80,7 +79,6 @@ impl Image {
             bytes: bytes.into(),
             format,
             dimensions,
-            inflated,
         })
     }
 
@@ -100,11 +98,6 @@ impl Image {
     #[must_use]
     pub const fn dimensions(&self) -> Dimensions {
         self.dimensions
-    }
-
-    /// Returns the bytes that a PNG was inflated to; 0 for a JPEG.
-    pub(crate) const fn inflated(&self) -> u64 {
-        self.inflated
     }
 
     /// Returns the SHA-256 of the content.

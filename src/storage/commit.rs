@@ -132,30 +132,31 @@ impl Storage {
             .expression_attribute_values(":project", text(project.as_str()))
             .expression_attribute_values(":now", text(&now))
             .expression_attribute_values(":admin", text(admin.as_str()));
-        let mut set = format!("SET {UPDATED_AT} = :now, {UPDATED_BY} = :admin");
-        let mut condition =
-            format!("attribute_exists({SUBMISSION_ID}) AND {PROJECT_ID} = :project");
+        let mut set = vec![format!("{UPDATED_AT} = :now, {UPDATED_BY} = :admin")];
+        let mut conditions = vec![format!(
+            "attribute_exists({SUBMISSION_ID}) AND {PROJECT_ID} = :project"
+        )];
         if let Some(id_type) = id_type {
-            set += &format!(", {ID_TYPE} = :idType");
+            set.push(format!("{ID_TYPE} = :idType"));
             update = update.expression_attribute_values(":idType", text(id_type.name()));
         }
         for object in objects {
             let field = object.field.name();
-            set += &format!(", {field} = :{field}");
+            set.push(format!("{field} = :{field}"));
             let image = image_attribute(object, &now, admin);
             update = update.expression_attribute_values(format!(":{field}"), image);
             match current.image(object.field) {
-                None => condition += &format!(" AND attribute_not_exists({field})"),
+                None => conditions.push(format!("attribute_not_exists({field})")),
                 Some(image) => {
                     let value = format!(":current_{field}");
-                    condition += &format!(" AND {field} = {value}");
+                    conditions.push(format!("{field} = {value}"));
                     update = update.expression_attribute_values(value, image.clone());
                 }
             }
         }
         update
-            .update_expression(set)
-            .condition_expression(condition)
+            .update_expression(format!("SET {}", set.join(", ")))
+            .condition_expression(conditions.join(" AND "))
     }
 }
 
@@ -191,10 +192,10 @@ fn image_attribute(object: &NewObject, now: &str, admin: &Admin) -> AttributeVal
     let members = [
         (KEY, text(key.as_str())),
         (CONTENT_TYPE, text(format.content_type())),
-        (SIZE, number(image.bytes().len())),
+        (SIZE, number(&image.bytes().len())),
         (SHA256, text(&hex::encode(image.sha256()))),
-        (WIDTH, number(dimensions.width())),
-        (HEIGHT, number(dimensions.height())),
+        (WIDTH, number(&dimensions.width())),
+        (HEIGHT, number(&dimensions.height())),
         (UPDATED_AT, text(now)),
         (UPDATED_BY, text(admin.as_str())),
     ];
@@ -208,6 +209,6 @@ fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-fn number(number: impl ToString) -> AttributeValue {
+fn number(number: &impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }

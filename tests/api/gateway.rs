@@ -45,12 +45,15 @@ fn request(method: Method, url: &str, key: &str) -> RequestBuilder {
     request.header("x-api-key", key)
 }
 
-fn put_form(url: &str, key: &str, image: &str) -> RequestBuilder {
-    let form = multipart::Form::new()
+fn form(image: &str) -> multipart::Form {
+    multipart::Form::new()
         .text("submissionId", SUBMISSION)
         .text("admin", ADMIN)
-        .text("selfieImage", image.to_owned());
-    request(Method::PUT, url, key).multipart(form)
+        .text("selfieImage", image.to_owned())
+}
+
+fn put_form(url: &str, key: &str, image: &str) -> RequestBuilder {
+    request(Method::PUT, url, key).multipart(form(image))
 }
 
 fn put_body(url: &str, body: Vec<u8>) -> RequestBuilder {
@@ -229,4 +232,26 @@ async fn a_function_that_is_out_of_time_responds() {
         same(PROCESSING_ERROR)
     );
     assert!(app.objects().await.is_empty());
+}
+
+/// The gateway reports the key that it checked, and the function accepts no other.
+#[rstest]
+#[case::the_first_is_unknown(&["unknown", KEY], 403, r#"{"message":"Forbidden"}"#)]
+#[case::the_second_is_unknown(&[KEY, "unknown"], 400, UNKNOWN_PROJECT.1)]
+#[case::the_second_is_another_projects(&[KEY, CLOSED_KEY], 400, UNKNOWN_PROJECT.1)]
+#[tokio::test]
+async fn only_the_api_key_that_was_checked_opens_a_project(
+    #[case] keys: &[&str],
+    #[case] status: u16,
+    #[case] body: &str,
+) {
+    let app = App::start().await;
+    let url = serve(&app, default_rate()).await;
+    let before = app.stored().await;
+    let mut put = Client::new().put(&url).multipart(form(&small_image()));
+    for key in keys {
+        put = put.header("x-api-key", *key);
+    }
+    assert_eq!(send(put).await, (status, body.to_owned()));
+    assert_eq!(app.stored().await, before);
 }

@@ -323,7 +323,7 @@ async fn in_an_id_that_exists(#[case] project: &str, #[case] id: &str, #[case] d
     let is_odd_project = project != "demo-project";
     let records = Records {
         projects: Vec::from_iter(is_odd_project.then(|| NewProject {
-            id: project.to_owned(),
+            project_id: project.to_owned(),
             api_key: NewKey::known(key),
             status: "active".to_owned(),
             admins: vec![ADMIN.to_owned()],

@@ -38,9 +38,7 @@ const DEFECTS: [Defect; 13] = [
 
 fn without_images(form: Form) -> Form {
     let names = ImageField::ALL.map(ImageField::name);
-    names
-        .into_iter()
-        .fold(form, |form, name| form.without(name))
+    names.into_iter().fold(form, Form::without)
 }
 
 /// Both orders of two defects that can occur together.

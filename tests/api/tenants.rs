@@ -23,7 +23,7 @@ async fn a_foreign_submission_looks_missing() {
 async fn two_projects() -> App {
     let app = App::start().await;
     let project = |name: &str| NewProject {
-        id: format!("project-{name}"),
+        project_id: format!("project-{name}"),
         api_key: NewKey::known(&format!("demo-key-{name}")),
         status: "active".to_owned(),
         admins: vec![format!("{name}@example.com")],

@@ -118,12 +118,12 @@ async fn create(
     plan: Option<UsagePlan>,
 ) -> Result<(), Error> {
     let project = NewProject {
-        id,
+        project_id: id,
         api_key: NewKey::generate()?,
         status: ACTIVE.to_owned(),
         admins,
     };
-    let NewProject { id, api_key, .. } = &project;
+    let (id, api_key) = (&project.project_id, &project.api_key);
     if !records.create_project(&project).await? {
         bail!("there is a project {id:?} already: `project key rotate` gives it a new key");
     }

@@ -101,7 +101,7 @@ async fn nothing_that_is_printed_controls_a_terminal() {
 async fn no_id_forges_a_line() {
     let app = App::start().await;
     let project = NewProject {
-        id: "odd\nactive    forged".to_owned(),
+        project_id: "odd\nactive    forged".to_owned(),
         api_key: NewKey::generate().unwrap(),
         status: ACTIVE.to_owned(),
         admins: Vec::new(),

@@ -193,7 +193,7 @@ async fn a_lost_response_does_not_hide_what_was_created() {
         end: End::Cut,
     });
     let project = NewProject {
-        id: "acme".to_owned(),
+        project_id: "acme".to_owned(),
         api_key: NewKey::generate().unwrap(),
         status: ACTIVE.to_owned(),
         admins: vec!["b@acme.example".to_owned(), "a@acme.example".to_owned()],
@@ -205,7 +205,7 @@ async fn a_lost_response_does_not_hide_what_was_created() {
     };
     assert!(!records.create_project(&again).await.unwrap());
     let without_key = NewProject {
-        id: "x".to_owned(),
+        project_id: "x".to_owned(),
         api_key: NewKey::known(" "),
         ..again
     };

@@ -1,8 +1,7 @@
 //! The rows of a PNG as they are inflated (PNG specification, sections 7 to 9): how many there are, and how long.
 
-use png::Info;
-
 use super::PngError;
+use super::header::Header;
 
 /// First column, first row, and the steps between columns and rows, of each pass of Adam7 (section 8.1).
 const ADAM7: [(u32, u32, u32, u32); 7] = [
@@ -25,34 +24,39 @@ pub(super) struct Rows {
     passes: Vec<(u64, u64)>,
     /// The bytes of the current row that are still expected; 0 at its start.
     row: u64,
+    /// The bytes of all rows.
+    bytes: u64,
 }
 
 impl Rows {
     /// Returns the rows that an image of this header has.
-    pub(super) fn expected(info: &Info<'_>) -> Self {
-        let bits = info.bits_per_pixel() as u64;
-        let passes = if info.interlaced {
+    pub(super) fn expected(header: &Header) -> Self {
+        let passes = if header.interlaced {
             &ADAM7[..]
         } else {
             &[(0, 0, 1, 1)]
         };
+        let (width, height) = (header.dimensions.width(), header.dimensions.height());
         let count = |size: u32, first, step| u64::from(size.saturating_sub(first).div_ceil(step));
         let sizes = passes
             .iter()
-            .map(|&(x, y, dx, dy)| (count(info.width, x, dx), count(info.height, y, dy)));
+            .map(|&(x, y, dx, dy)| (count(width, x, dx), count(height, y, dy)));
         // A pass without columns has no rows either, not even their filter types.
-        let rows = sizes
+        let passes: Vec<_> = sizes
             .filter(|&(columns, rows)| columns > 0 && rows > 0)
-            .map(|(columns, rows)| (rows, 1 + (columns * bits).div_ceil(8)));
+            .map(|(columns, rows)| (rows, 1 + (columns * header.bits_per_pixel).div_ceil(8)))
+            .rev()
+            .collect();
         Self {
-            passes: rows.rev().collect(),
+            bytes: passes.iter().map(|(rows, length)| rows * length).sum(),
+            passes,
             row: 0,
         }
     }
 
-    /// Returns the bytes of all that is expected, before the first is taken.
+    /// Returns the bytes of all rows, taken or not.
     pub(super) fn bytes(&self) -> u64 {
-        self.passes.iter().map(|(rows, length)| rows * length).sum()
+        self.bytes
     }
 
     /// Takes inflated data.

@@ -1,0 +1,122 @@
+//! JPEG (ITU-T T.81, annex B), checked from its first marker to its last for what the readers of ID images open. No
+//! pixel is decoded, so damage inside the entropy-coded data is not seen.
+
+mod frame;
+mod segment;
+mod tables;
+
+use self::frame::Frame;
+use self::tables::Tables;
+use super::dimensions::{Dimensions, DimensionsError};
+
+/// The most scans that a JPEG may have. libjpeg's own progression has 10; each costs a reader a pass over all pixels.
+const MAX_SCANS: u32 = 100;
+
+const SOI: u8 = 0xD8;
+const EOI: u8 = 0xD9;
+const SOS: u8 = 0xDA;
+const DHT: u8 = 0xC4;
+const DQT: u8 = 0xDB;
+const DRI: u8 = 0xDD;
+
+/// Returns whether a file claims to be a JPEG.
+pub(super) fn is_jpeg(file: &[u8]) -> bool {
+    file.starts_with(&[0xFF, SOI])
+}
+
+/// Checks a file from its start of image to its end of image. What follows is allowed: cameras append previews.
+///
+/// # Errors
+///
+/// [`JpegError`] says what a reader would stumble over.
+pub fn check(file: &[u8]) -> Result<Dimensions, JpegError> {
+    let mut rest = file.strip_prefix(&[0xFF, SOI]).ok_or(JpegError::Damaged)?;
+    // Pillow knows a JPEG by its first three bytes.
+    if rest.first().is_some_and(|&byte| byte != 0xFF) {
+        return Err(JpegError::Damaged);
+    }
+    let mut tables = Tables::default();
+    let mut frame: Option<Frame> = None;
+    let mut scans = 0;
+    loop {
+        let (marker, after) = segment::next_marker(rest)?;
+        rest = after;
+        match marker {
+            EOI => break,
+            // Readers pass over a restart outside a scan.
+            0xD0..=0xD7 => continue,
+            // Pillow looks only up to the first scan, and libjpeg passes over TEM, too.
+            0x01 if scans > 0 => continue,
+            _ => {}
+        }
+        let (segment, after) = segment::split(marker, rest)?;
+        rest = after;
+        match marker {
+            DQT => tables.define_quantization(segment)?,
+            DHT => tables.define_huffman(segment)?,
+            SOS => {
+                scans += 1;
+                if scans > MAX_SCANS {
+                    return Err(JpegError::TooManyScans);
+                }
+                let frame = frame.as_mut().ok_or(JpegError::Damaged)?;
+                frame.check_scan(segment, &tables)?;
+                rest = segment::skip_entropy_coded(rest)?;
+            }
+            // The frames; DAC, which comes among their markers; DHP of a hierarchical JPEG; JPEG-LS.
+            0xC0..=0xC7 | 0xC9..=0xCF | 0xDE | 0xF7 => {
+                let next = Frame::parse(marker, segment)?;
+                if frame.replace(next).is_some() {
+                    return Err(JpegError::Damaged);
+                }
+            }
+            DRI if segment.len() != 2 => return Err(JpegError::Damaged),
+            _ if scans == 0 => segment::check_application(marker, segment)?,
+            _ => {}
+        }
+    }
+    match frame {
+        Some(frame) if scans > 0 => Ok(frame.dimensions()),
+        _ => Err(JpegError::Damaged),
+    }
+}
+
+/// Why a JPEG is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JpegError {
+    /// The file ends before its end-of-image marker.
+    #[error("the JPEG is cut off")]
+    Cut,
+    /// A marker, a segment or a scan is not what it must be.
+    #[error("the JPEG is damaged")]
+    Damaged,
+    /// It is coded by a process that readers don't open, by its name and article.
+    #[error("{0}; send a baseline or progressive one")]
+    Process(&'static str),
+    /// It has more or fewer than 8 bits a sample.
+    #[error("the JPEG doesn't have 8 bits a sample")]
+    Precision,
+    /// It has none, two, or more than four components.
+    #[error("the JPEG doesn't have 1, 3 or 4 components")]
+    Components,
+    /// A sampling factor is out of range.
+    #[error("the JPEG has a sampling factor that is not 1 to 4")]
+    Sampling,
+    /// A sampling factor doesn't divide the largest one.
+    #[error("the JPEG has a sampling factor that doesn't divide the largest one")]
+    UnevenSampling,
+    /// A reader must buffer the whole image, which takes too much memory or time.
+    #[error(
+        "the JPEG is progressive, and has too many pixels or scans for that; send a baseline one"
+    )]
+    TooCostly,
+    /// A scan uses a table that is not there.
+    #[error("the JPEG lacks a table that it uses")]
+    MissingTable,
+    /// It has more scans than [`MAX_SCANS`].
+    #[error("the JPEG has more than {MAX_SCANS} scans")]
+    TooManyScans,
+    /// Its dimensions are out of range.
+    #[error(transparent)]
+    Dimensions(#[from] DimensionsError),
+}
