@@ -40,12 +40,12 @@ async fn row_1_invalid_payload(#[case] form: Form, #[case] detail: &str) {
 #[rstest]
 #[case::no_key(full().without_key(), "x-api-key: missing")]
 #[case::empty_key(full().with_key(""), "x-api-key: missing")]
-#[case::blank_key(full().with_key(" "), "x-api-key: missing")]
+#[case::whitespace_for_a_key(full().with_key(" "), "x-api-key: missing")]
 #[case::no_submission(full().without("submissionId"), "submissionId: missing")]
 #[case::empty_submission(full().with("submissionId", ""), "submissionId: missing")]
-#[case::blank_submission(full().with("submissionId", " \t\r\n"), "submissionId: missing")]
+#[case::whitespace_for_a_submission(full().with("submissionId", " \t\r\n"), "submissionId: missing")]
 #[case::no_admin(full().without("admin"), "admin: missing")]
-#[case::blank_admin(full().with("admin", "\u{3000}"), "admin: missing")]
+#[case::whitespace_for_an_admin(full().with("admin", "\u{3000}"), "admin: missing")]
 #[tokio::test]
 async fn row_2_missing_data(#[case] form: Form, #[case] detail: &str) {
     let app = App::with_images().await;
@@ -102,7 +102,7 @@ async fn row_6_invalid_submission(#[case] id: &str) {
     "send idImage, idBackImage, selfieImage or addressImage"
 )]
 #[case::empty(Form::texts().with("selfieImage", ""), "selfieImage is empty")]
-#[case::blank(Form::texts().with("selfieImage", " \r\n"), "selfieImage is empty")]
+#[case::whitespace(Form::texts().with("selfieImage", " \r\n"), "selfieImage is empty")]
 #[case::undocumented(
     Form::texts().with("unknown", "aGVsbG8="),
     "send idImage, idBackImage, selfieImage or addressImage"
@@ -115,7 +115,7 @@ async fn row_7_no_images(#[case] form: Form, #[case] detail: &str) {
 
 #[rstest]
 #[case::of_the_id(full().without("idType"))]
-#[case::blank(full().with("idType", " "))]
+#[case::whitespace(full().with("idType", " "))]
 #[case::of_the_ids_back(full().without("idType").without("idImage"))]
 #[tokio::test]
 async fn row_8_missing_id_type(#[case] form: Form) {

@@ -7,77 +7,75 @@ use std::time::Duration;
 use local::clients::Endpoints;
 use local::faults::{End, Operation, When};
 use local::gateway::MAX_EVENT;
+use put_image::config::Config;
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
 
 pub fn template() -> Value {
-    // Tags such as `!Sub` are left out: what stands behind them is compared.
+    // Without tags such as `!Sub`: what follows them is compared.
     serde_saphyr::from_str(&std::fs::read_to_string("template.yaml").unwrap()).unwrap()
 }
 
+#[rstest]
+#[case::projects("ProjectsTable", |config: &Config| config.projects_table.clone())]
+#[case::submissions("SubmissionsTable", |config: &Config| config.submissions_table.clone())]
 #[tokio::test]
-async fn tables_have_the_declared_keys_and_indexes() {
+async fn a_table_has_the_declared_keys_and_indexes(
+    #[case] resource: &str,
+    #[case] table: fn(&Config) -> String,
+) {
     let app = App::start().await;
     let template = template();
-    let config = &app.stack.config;
-    for (resource, table) in [
-        ("ProjectsTable", &config.projects_table),
-        ("SubmissionsTable", &config.submissions_table),
-    ] {
-        let declared = &template["Resources"][resource]["Properties"];
-        let made = app
-            .stack
-            .endpoints
-            .dynamodb()
-            .describe_table()
-            .table_name(table)
-            .send()
-            .await
-            .unwrap()
-            .table
-            .unwrap();
-        let keys = |keys: &[aws_sdk_dynamodb::types::KeySchemaElement]| -> Value {
-            keys.iter()
+    let table = table(&app.stack.config);
+    let declared = &template["Resources"][resource]["Properties"];
+    let made = app
+        .stack
+        .endpoints
+        .dynamodb()
+        .describe_table()
+        .table_name(table);
+    let made = made.send().await.unwrap().table.unwrap();
+    let keys = |keys: &[aws_sdk_dynamodb::types::KeySchemaElement]| -> Value {
+        keys.iter()
                 .map(|key| json!({ "AttributeName": key.attribute_name, "KeyType": key.key_type.as_str() }))
                 .collect()
-        };
-        assert_eq!(keys(made.key_schema()), declared["KeySchema"]);
-        let attributes = made.attribute_definitions().iter();
-        let attributes = attributes
+    };
+    assert_eq!(keys(made.key_schema()), declared["KeySchema"]);
+    let attributes = made.attribute_definitions().iter();
+    let attributes = attributes
             .map(|a| json!({ "AttributeName": a.attribute_name, "AttributeType": a.attribute_type.as_str() }));
-        assert_eq!(
-            attributes.collect::<Value>(),
-            declared["AttributeDefinitions"]
-        );
-        let indexes = made.global_secondary_indexes().iter().map(|index| {
-            let projection = index
-                .projection()
-                .unwrap()
-                .projection_type()
-                .unwrap()
-                .as_str();
-            json!({
-                "IndexName": index.index_name,
-                "KeySchema": keys(index.key_schema()),
-                "Projection": { "ProjectionType": projection },
-            })
-        });
-        let declared_indexes = declared
-            .get("GlobalSecondaryIndexes")
-            .cloned()
-            .unwrap_or_else(|| json!([]));
-        assert_eq!(indexes.collect::<Value>(), declared_indexes);
-        assert_eq!(
-            made.billing_mode_summary()
-                .unwrap()
-                .billing_mode()
-                .unwrap()
-                .as_str(),
-            declared["BillingMode"]
-        );
-    }
+    assert_eq!(
+        attributes.collect::<Value>(),
+        declared["AttributeDefinitions"]
+    );
+    let indexes = made.global_secondary_indexes().iter().map(|index| {
+        let projection = index
+            .projection()
+            .unwrap()
+            .projection_type()
+            .unwrap()
+            .as_str();
+        json!({
+            "IndexName": index.index_name,
+            "KeySchema": keys(index.key_schema()),
+            "Projection": { "ProjectionType": projection },
+        })
+    });
+    let declared_indexes = declared
+        .get("GlobalSecondaryIndexes")
+        .cloned()
+        .unwrap_or_else(|| json!([]));
+    assert_eq!(indexes.collect::<Value>(), declared_indexes);
+    assert_eq!(
+        made.billing_mode_summary()
+            .unwrap()
+            .billing_mode()
+            .unwrap()
+            .as_str(),
+        declared["BillingMode"]
+    );
 }
 
 #[test]
@@ -92,20 +90,17 @@ fn the_gateway_and_the_function_have_the_declared_numbers() {
     assert_eq!(put_image::deadline::TIMEOUT.as_secs(), function["Timeout"]);
 }
 
-#[test]
-fn every_copy_of_the_largest_events_size_is_the_same() {
-    for (file, copies) in [
-        ("template.yaml", 1),
-        ("openapi.yaml", 3),
-        ("docs/api.md", 2),
-    ] {
-        let text = std::fs::read_to_string(file).unwrap().replace(',', "");
-        let numbers = text.split(|c: char| !c.is_ascii_digit());
-        let sizes: Vec<_> = numbers
-            .filter(|number| number.starts_with("6291"))
-            .collect();
-        assert_eq!(sizes, vec![MAX_EVENT.to_string(); copies], "{file}");
-    }
+#[rstest]
+#[case::template("template.yaml", 1)]
+#[case::definition("openapi.yaml", 3)]
+#[case::documentation("docs/api.md", 2)]
+fn each_copy_of_the_largest_events_size_is_the_codes(#[case] file: &str, #[case] copies: usize) {
+    let text = std::fs::read_to_string(file).unwrap().replace(',', "");
+    let numbers = text.split(|c: char| !c.is_ascii_digit());
+    let sizes: Vec<_> = numbers
+        .filter(|number| number.starts_with("6291"))
+        .collect();
+    assert_eq!(sizes, vec![MAX_EVENT.to_string(); copies]);
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Server {
             // The server checks no signature, but asks for one.
             let authorization = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
                                  SignedHeaders=host, Signature=0";
-            let answer = self
+            let response = self
                 .client
                 .post(&self.endpoint)
                 .header("authorization", authorization)
@@ -115,7 +115,7 @@ impl Server {
                 .send()
                 .await
                 .unwrap();
-            (answer.status().as_u16(), answer.json().await.unwrap())
+            (response.status().as_u16(), response.json().await.unwrap())
         };
         // A runtime can't be entered from within another one, and the simulation's thread is in one.
         std::thread::scope(|scope| scope.spawn(|| RUNTIME.block_on(call)).join().unwrap())

@@ -86,22 +86,22 @@ impl HttpClient for Wire {
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let call = Call::of(&request, self.world.request_of(self.process));
-        let (answer, answered) = oneshot::channel();
+        let (caller, reply) = oneshot::channel();
         // In a task of its own: what is under way goes on when whoever waits for it has given up.
-        tokio::spawn(self.clone().carry(call, answer));
+        tokio::spawn(self.clone().carry(call, caller));
         HttpConnectorFuture::new(async move {
             let cut = |_| ConnectorError::io("the connection was cut".into());
-            answered.await.map_err(cut).map(response)
+            reply.await.map_err(cut).map(response)
         })
     }
 }
 
 impl Wire {
-    async fn carry(self, call: Call, answer: oneshot::Sender<Reply>) {
+    async fn carry(self, call: Call, caller: oneshot::Sender<Reply>) {
         let (fate, there, back) = self.world.draw(&call);
         if fate == Fate::CrashBefore {
             self.crash.notify_one();
-            return silence(answer).await;
+            return silence(caller).await;
         }
         sleep(there).await;
         match fate {
@@ -109,30 +109,30 @@ impl Wire {
                 let reply = self.world.apply(&call);
                 sleep(back).await;
                 let body = reply.body.clone();
-                if answer.send(reply).is_ok() {
+                if caller.send(reply).is_ok() {
                     self.world.hear(&call, &body);
                 }
             }
             Fate::Error => {
                 let reply = self.world.refuse(&call);
                 sleep(back).await;
-                let _ = answer.send(reply);
+                let _ = caller.send(reply);
             }
             Fate::AppliedError => {
                 self.world.apply(&call);
                 sleep(back).await;
-                let _ = answer.send(Reply::fault(call.operation));
+                let _ = caller.send(Reply::fault(call.operation));
             }
-            Fate::Lost => drop(answer),
+            Fate::Lost => drop(caller),
             Fate::AppliedLost => {
                 self.world.apply(&call);
                 sleep(back).await;
-                drop(answer);
+                drop(caller);
             }
-            Fate::Silent => silence(answer).await,
+            Fate::Silent => silence(caller).await,
             Fate::AppliedSilent => {
                 self.world.apply(&call);
-                silence(answer).await;
+                silence(caller).await;
             }
             Fate::Late | Fate::LateTwice => {
                 self.world.apply(&call);
@@ -140,12 +140,12 @@ impl Wire {
                     sleep(back).await;
                     self.world.apply(&call);
                 }
-                silence(answer).await;
+                silence(caller).await;
             }
             Fate::CrashAfter => {
                 self.world.apply(&call);
                 self.crash.notify_one();
-                silence(answer).await;
+                silence(caller).await;
             }
             Fate::CrashBefore => {}
         }
@@ -153,9 +153,9 @@ impl Wire {
 }
 
 /// Keeps a connection open without a response for longer than anybody waits.
-async fn silence(answer: oneshot::Sender<Reply>) {
+async fn silence(caller: oneshot::Sender<Reply>) {
     sleep(Duration::from_mins(2)).await;
-    drop(answer);
+    drop(caller);
 }
 
 fn response(reply: Reply) -> HttpResponse {
