@@ -145,7 +145,7 @@ pub enum Fault {
         source: Box<dyn StdError + Send + Sync>,
     },
     /// The request's deadline passed before this was done, or had begun.
-    #[error("{0}: the deadline before the function's timeout has passed")]
+    #[error("{0}: ran past the deadline, which is before the function's timeout")]
     DeadlinePassed(&'static str),
     /// A project's record lacks an attribute, or has it in another type.
     #[error("the record's attribute {0} is missing or of another type")]

@@ -389,7 +389,7 @@ fn chunks_that_inflate_far_are_refused(#[case] kind: &[u8; 4], #[case] head: &[u
     assert!(with_chunk(*kind, &chunk(1 << 20)).is_ok());
     let large = chunk((1 << 20) + 1);
     let error = with_chunk(*kind, &large).unwrap_err();
-    let expected = "a text or colour-profile chunk of the PNG inflates beyond 1 MiB";
+    let expected = "a text or color-profile chunk of the PNG inflates beyond 1 MiB";
     assert_eq!(error.to_string(), expected);
     let after = [data(ROWS), png_chunk(*kind, &large)].concat();
     assert_eq!(with_data(after), Err(PngError::LargeChunk));

@@ -107,7 +107,7 @@ pub enum JpegError {
     UnevenSampling,
     /// A reader must buffer the whole image, which takes too much memory or time.
     #[error(
-        "the JPEG is progressive, and has too many pixels or scans for that; send a baseline one"
+        "the JPEG has too many pixels or scans for one that a reader must buffer; send a baseline one with a single scan"
     )]
     TooCostly,
     /// A scan uses a table that is not there.

@@ -5,7 +5,7 @@ use super::header::{Color, Header};
 use super::inflate::{Budget, Stream};
 use super::{Chunk, PngError};
 
-/// The most bytes that a text or colour-profile chunk may inflate to (the contract's section on images).
+/// The most bytes that a text or color-profile chunk may inflate to (the contract's section on images).
 const MAX_INFLATED_CHUNK: usize = 1 << 20;
 
 /// The most bytes that the text chunks of a file may have together (Pillow's `MAX_TEXT_MEMORY`).
@@ -74,7 +74,7 @@ impl Ancillary {
     }
 }
 
-/// Inflates a text or a colour profile for its size alone. Readers pass over one that doesn't decode, but not over one
+/// Inflates a text or a color profile for its size alone. Readers pass over one that doesn't decode, but not over one
 /// that fills their memory.
 fn inflate(data: &[u8], budget: &mut Budget) -> Result<usize, PngError> {
     let mut length = 0;

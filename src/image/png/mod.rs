@@ -163,8 +163,8 @@ pub enum PngError {
     /// It is a PNG as Xcode packs it into apps, which only Apple's software opens.
     #[error("an Apple CgBI file; convert it with pngcrush -revert-iphone-optimizations")]
     Apple,
-    /// A text or colour-profile chunk inflates too far.
-    #[error("a text or colour-profile chunk of the PNG inflates beyond 1 MiB")]
+    /// A text or color-profile chunk inflates too far.
+    #[error("a text or color-profile chunk of the PNG inflates beyond 1 MiB")]
     LargeChunk,
     /// Its text chunks inflate too far together.
     #[error("the text chunks of the PNG inflate beyond 64 MiB together")]
