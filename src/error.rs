@@ -136,6 +136,9 @@ pub enum Fault {
         /// The service's error code.
         code: String,
     },
+    /// DynamoDB finds the call invalid, which no retry changes: an update that would make a record too large, for one.
+    #[error("{operation}: 400 ValidationException, which is permanent: is the record near 400 KB?")]
+    Invalid { operation: &'static str },
     /// A service gave no response that could be understood.
     #[error("{operation}: {}", Chain(source.as_ref()))]
     NoResponse {

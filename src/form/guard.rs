@@ -132,7 +132,7 @@ pub(super) fn name<'a>(part: &'a Part<'_>) -> Result<&'a [u8], FormError> {
     let disposition = disposition.ok_or(FormError::UnnamedPart)?;
     let is_form_data = disposition.value.eq_ignore_ascii_case(b"form-data");
     match disposition.the("name") {
-        Some(name) if is_form_data => Ok(name),
+        Some(name) if is_form_data && !name.is_empty() => Ok(name),
         _ => Err(FormError::UnnamedPart),
     }
 }

@@ -229,6 +229,9 @@ where
 {
     if let (Some(service), Some(response)) = (error.as_service_error(), error.raw_response()) {
         let (status, code) = (response.status().as_u16(), service.code());
+        if code == Some("ValidationException") {
+            return Fault::Invalid { operation };
+        }
         return Fault::Refused {
             operation,
             status,

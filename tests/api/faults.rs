@@ -16,6 +16,7 @@ use put_image::storage::Storage;
 use rstest::rstest;
 
 use crate::helpers::*;
+use crate::log::LOG;
 
 /// A commit that gets no response, or a 5xx, may have taken effect: that is in `commit.rs`.
 #[rstest]
@@ -45,6 +46,17 @@ async fn a_transient_fault_is_retried(#[case] operation: Operation, #[case] end:
     app.faults.fail(operation, When::Always, end);
     app.assert_refused_because(&Form::seeded(2), PROCESSING_ERROR, FAULT)
         .await;
+}
+
+#[tokio::test]
+async fn a_record_that_would_be_too_large_is_logged_as_permanent() {
+    let app = App::with_images().await;
+    let invalid = Error(400, "ValidationException");
+    app.faults.fail(UpdateItem, When::Always, invalid);
+    app.assert_refused_because(&Form::seeded(1), PROCESSING_ERROR, FAULT)
+        .await;
+    let permanent = "UpdateItem: 400 ValidationException, which is permanent";
+    assert!(!LOG.lines_with(permanent).is_empty());
 }
 
 #[rstest]

@@ -237,8 +237,9 @@ fn a_stream_with_something_else_is_refused(#[case] change: fn(&mut Vec<u8>)) {
     );
 }
 
-/// Rows of a byte that repeat after this many rows, compressed, with a window that is declared in bits.
-fn with_window(rows: usize, bits: u8) -> Result {
+/// Checks rows of a byte that repeat after this many rows, compressed, with a window that is declared in bits, after
+/// other chunks.
+fn with_window(rows: usize, bits: u8, before: &[u8]) -> Result {
     let mut seed = 1;
     let random = |_| [0, local::images::random(&mut seed).to_le_bytes()[0]];
     let block: Vec<u8> = (0..rows).flat_map(random).collect();
@@ -247,17 +248,22 @@ fn with_window(rows: usize, bits: u8) -> Result {
     stream[1] = 0;
     stream[1] = 31 - u8::try_from(u16::from_be_bytes([stream[0], 0]) % 31).unwrap();
     let height = u32::try_from(3 * rows).unwrap();
-    checked(&[header(1, height, GRAY), png_chunk(*b"IDAT", &stream), end()])
+    let data = png_chunk(*b"IDAT", &stream);
+    checked(&[header(1, height, GRAY), before.to_vec(), data, end()])
 }
 
 #[rstest]
 #[case::of_256_bytes(128, 8)]
 #[case::of_1_kib(512, 10)]
 #[case::of_16_kib(8192, 14)]
-fn references_reach_as_far_as_the_declared_window(#[case] rows: usize, #[case] bits: u8) {
-    assert!(with_window(rows, bits).is_ok());
-    assert!(with_window(rows + 1, bits + 1).is_ok());
-    assert_eq!(with_window(rows + 1, bits), Err(PngError::Damaged));
+fn references_reach_as_far_as_the_declared_window(
+    #[case] rows: usize,
+    #[case] bits: u8,
+    #[values(vec![], png_chunk(*b"IDAT", b""))] before: Vec<u8>,
+) {
+    assert!(with_window(rows, bits, &before).is_ok());
+    assert!(with_window(rows + 1, bits + 1, &before).is_ok());
+    assert_eq!(with_window(rows + 1, bits, &before), Err(PngError::Damaged));
 }
 
 #[rstest]

@@ -47,7 +47,7 @@ pub fn check(file: &[u8], budget: &mut Budget) -> Result<Dimensions, PngError> {
             b"IDAT" => {
                 let image = match &mut image {
                     Some(image) => image,
-                    None => image.insert(Image::new(&header, chunk.data, budget)?),
+                    None => image.insert(Image::new(&header, budget)?),
                 };
                 image.take(chunk.data, budget)?;
                 continue;
@@ -111,31 +111,39 @@ impl<'a> Chunk<'a> {
 
 /// The image data, which comes in chunks that follow each other.
 struct Image {
-    stream: Stream,
+    /// Known from the first byte on, which an empty first chunk doesn't have.
+    stream: Option<Stream>,
+    /// The size inflated, in bytes.
+    length: u64,
     rows: Rows,
     is_over: bool,
 }
 
 impl Image {
-    /// Starts the image, of whose data the start is here.
-    fn new(header: &Header, start: &[u8], budget: &mut Budget) -> Result<Self, PngError> {
+    fn new(header: &Header, budget: &mut Budget) -> Result<Self, PngError> {
         let rows = Rows::expected(header);
         budget.spend(rows.bytes())?;
         Ok(Self {
-            stream: Stream::new(start, rows.bytes()),
+            stream: None,
+            length: rows.bytes(),
             rows,
             is_over: false,
         })
     }
 
     fn take(&mut self, data: &[u8], budget: &mut Budget) -> Result<(), PngError> {
+        if data.is_empty() {
+            return Ok(());
+        }
         let rows = &mut self.rows;
         self.stream
+            .get_or_insert_with(|| Stream::new(data, self.length))
             .take(data, budget, |inflated| rows.take(inflated))
     }
 
     fn is_complete(&self) -> bool {
-        self.stream.is_complete() && self.rows.is_complete()
+        let is_inflated = self.stream.as_ref().is_some_and(Stream::is_complete);
+        is_inflated && self.rows.is_complete()
     }
 }
 
