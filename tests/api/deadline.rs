@@ -1,14 +1,18 @@
 //! No request outlives its deadline, whatever storage does: the caller gets a response, and no upload is left over that
 //! could have been deleted.
 
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
 use local::faults::End::Never;
 use local::faults::Operation::{self, DeleteObject, GetItem, PutObject, Query, UpdateItem};
 use local::faults::When::{self, Always, Nth};
 use put_image::deadline::{RESERVE, TIMEOUT};
 use put_image::domain::ImageField;
-use put_image::storage::Limits;
+use put_image::storage::{Limits, Storage};
 use rstest::rstest;
 
 use crate::helpers::*;
@@ -48,6 +52,49 @@ async fn a_call_without_a_response_ends_at_the_deadline(
     let is_unchanged = app.record(SUBMISSION).await == record;
     assert_eq!(is_unchanged, row == PROCESSING_ERROR);
     assert_eq!(app.objects().await.len(), objects);
+}
+
+/// Finds DynamoDB, until it is stuck: then a call is never sent.
+#[derive(Debug)]
+struct Resolver {
+    url: String,
+    is_stuck: Arc<AtomicBool>,
+}
+
+impl ResolveEndpoint for Resolver {
+    fn resolve_endpoint<'a>(&'a self, _: &'a Params) -> EndpointFuture<'a> {
+        let endpoint = Endpoint::builder().url(self.url.clone()).build();
+        if self.is_stuck.load(Ordering::SeqCst) {
+            EndpointFuture::new(pending())
+        } else {
+            EndpointFuture::ready(Ok(endpoint))
+        }
+    }
+}
+
+#[tokio::test]
+async fn uploads_whose_commit_was_never_sent_are_deleted() {
+    let app = App::start().await;
+    let is_stuck = Arc::new(AtomicBool::new(false));
+    let resolver = Resolver {
+        url: app.behind_faults.dynamodb.clone(),
+        is_stuck: Arc::clone(&is_stuck),
+    };
+    let dynamodb = app.behind_faults.dynamodb().config().to_builder();
+    let dynamodb = dynamodb.endpoint_resolver(resolver);
+    let s3 = app.behind_faults.s3().config().to_builder();
+    let storage = Storage::new(app.stack.config.clone(), ENDLESS, dynamodb, s3);
+    let (function, event) = (function_over(storage), Form::full().event());
+    let upload = app.faults.hold(PutObject, 1);
+    let response = invoke(&function, &event, Duration::from_secs(2));
+    let (response, ()) = tokio::join!(soon("a response", response), async {
+        upload.arrived().await;
+        is_stuck.store(true, Ordering::SeqCst);
+        upload.open();
+    });
+    assert_eq!(response.row(), PROCESSING_ERROR);
+    assert!(!app.faults.calls().contains(&UpdateItem));
+    assert!(app.objects().await.is_empty());
 }
 
 #[test]
