@@ -42,8 +42,10 @@ def check(what, is_right, said):
 def started(command, says):
     """Starts a command, waits until it says that it is ready, and ends it as Ctrl-C does."""
     log = FOLDER / "command.log"
+    # A shell has its background commands ignore Ctrl-C, and so would this one.
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     with log.open("w") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, preexec_fn=heed)
     try:
         while says not in log.read_text():
             if process.poll() is not None:
@@ -52,7 +54,11 @@ def started(command, says):
         yield
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait()
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def documented(event):
