@@ -682,6 +682,7 @@ def test_a_browser_without_the_newest_functions_will_do(browser, site):
         context.add_init_script("delete Uint8Array.prototype.toBase64; delete Blob.prototype.bytes;")
         page = context.new_page()
         page.goto(site.page)
+        expect_ready(page)
         expect(page.locator("#older")).to_be_hidden()
         send(page)
         responded(page, "200 in ")
