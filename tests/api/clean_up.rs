@@ -1,6 +1,8 @@
 //! An object that can't be deleted, or whose upload may still arrive, is named by a warning.
 
-use local::faults::End::{self, Cut, Error, Never};
+use std::time::Duration;
+
+use local::faults::End::{self, Cut, Error, Late, Never};
 use local::faults::Operation::{DeleteObject, PutObject};
 use local::faults::When;
 use local::images;
@@ -53,4 +55,22 @@ async fn an_upload_that_got_no_response() {
         key,
         "an upload got no response: its object may be left over",
     );
+}
+
+#[tokio::test]
+async fn an_upload_that_got_a_response_is_deleted_without_a_warning() {
+    let app = App::start_with(SHORT).await;
+    let denied = Error(403, "AccessDenied");
+    app.faults.fail(PutObject, When::Nth(1), denied);
+    let no_delay = Late(Duration::ZERO);
+    app.faults.fail(DeleteObject, When::Always, no_delay);
+    app.assert_refused_because(&Form::full(), PROCESSING_ERROR, FAULT)
+        .await;
+    let hits = app.faults.hits().into_iter();
+    let deletions = hits.filter(|hit| hit.fault.operation == DeleteObject);
+    let keys = deletions.map(|hit| hit.call[1..].split_once('/').unwrap().1.to_owned());
+    let keys: Vec<String> = keys.collect();
+    assert_eq!(keys.len(), ImageField::ALL.len());
+    let warnings = keys.iter().flat_map(|key| LOG.lines_with(key));
+    assert_eq!(warnings.collect::<Vec<_>>(), [""; 0]);
 }
