@@ -179,6 +179,73 @@ fn segments_on_which_readers_give_up_are_refused(#[case] segment: &[u8]) {
     assert_eq!(with_segment(segment), DAMAGED);
 }
 
+const BYTE: u16 = 1;
+const TEXT: u16 = 2;
+const SHORT: u16 = 3;
+const RATIONAL: u16 = 5;
+const UNDEFINED: u16 = 7;
+
+/// EXIF data with a resolution's unit, and its value of this type.
+fn exif(kind: u16, value: &[u8]) -> Vec<u8> {
+    let size = if kind == RATIONAL { 8 } else { 1 };
+    let count = u32::try_from(value.len()).unwrap() / size;
+    let (inline, later) = match value.len() {
+        0..=4 => ([value, &[0; 4]].concat()[..4].to_vec(), &[][..]),
+        _ => (38_u32.to_be_bytes().to_vec(), value),
+    };
+    let unit = b"\x01\x28\0\x03\0\0\0\x01\0\x02\0\0";
+    let entry = [
+        &b"\x01\x1A"[..],
+        &kind.to_be_bytes(),
+        &count.to_be_bytes(),
+        &inline,
+    ]
+    .concat();
+    let directory = [&b"\0\x02"[..], unit, &entry, &[0; 4]].concat();
+    [&b"Exif\0\0MM\0*\0\0\0\x08"[..], &directory, later].concat()
+}
+
+/// Pillow 13 raises an `IndexError`.
+#[rstest]
+#[case::a_byte(exif(BYTE, &[72]))]
+#[case::an_undefined_byte(exif(UNDEFINED, &[72]))]
+#[case::an_empty_text(exif(TEXT, b"\0"))]
+#[case::a_digit(exif(TEXT, b"7\0"))]
+#[case::after_two_prefixes([b"Exif\0\0", &exif(BYTE, &[72])[..]].concat())]
+fn an_incomplete_resolution_is_refused(#[case] exif: Vec<u8>) {
+    let segment = |data: &[u8]| segment(0xE1, data);
+    let refused = Err(JpegError::Resolution);
+    assert_eq!(with_segment(&segment(&exif)), refused);
+    // Split over two segments.
+    let (first, second) = exif.split_at(20);
+    let split = [segment(first), segment(&[b"Exif\0\0", second].concat())].concat();
+    assert_eq!(with_segment(&split), refused);
+    // JFIF has the resolution, too, so that Pillow doesn't look for it.
+    let jfif = b"\xFF\xE0\0\x0EJFIF\0\x01\x02\x01\0\x48\0\x48";
+    assert_eq!(
+        with_segment(&[jfif, &segment(&exif)[..]].concat()),
+        ACCEPTED
+    );
+    // Pillow looks only up to the first scan.
+    assert_eq!(with_ending(&segment(&exif)), ACCEPTED);
+}
+
+#[rstest]
+#[case::a_fraction(exif(RATIONAL, b"\0\0\0\x48\0\0\0\x01"))]
+#[case::divided_by_zero(exif(RATIONAL, &[0; 8]))]
+#[case::no_value(exif(BYTE, &[]))]
+#[case::two_bytes(exif(BYTE, &[72, 1]))]
+#[case::a_letter(exif(TEXT, b"x\0"))]
+#[case::a_text(exif(TEXT, b"72\0"))]
+#[case::a_number(exif(SHORT, &[72]))]
+#[case::no_unit(exif(BYTE, &[72]).into_iter().map(|byte| if byte == 0x28 { 0x27 } else { byte }).collect())]
+#[case::cut_off(exif(BYTE, &[72])[..37].to_vec())]
+#[case::no_tiff(b"Exif\0\0hello".to_vec())]
+#[case::nothing(b"Exif\0\0".to_vec())]
+fn exif_data_that_pillow_reads_or_ignores_is_accepted(#[case] exif: Vec<u8>) {
+    assert_eq!(with_segment(&segment(0xE1, &exif)), ACCEPTED);
+}
+
 #[test]
 fn every_truncation_is_detected() {
     let color = [tables(), color_frame(0xC0)].concat();

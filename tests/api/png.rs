@@ -266,6 +266,19 @@ fn references_reach_as_far_as_the_declared_window(
     assert_eq!(with_window(rows + 1, bits, &before), Err(PngError::Damaged));
 }
 
+#[test]
+fn a_small_window_is_named_as_the_limit_that_is_exceeded() {
+    let rows = vec![0; 4001 * 2200];
+    let mut stream = compress_to_vec_zlib(&rows, 9);
+    stream[..2].copy_from_slice(&[0x08, 0x1D]);
+    let file = [
+        header(4000, 2200, GRAY),
+        png_chunk(*b"IDAT", &stream),
+        end(),
+    ];
+    assert_eq!(checked(&file), Err(PngError::SmallWindow));
+}
+
 #[rstest]
 #[case::of_32_kib(0x78)]
 #[case::of_256_bytes(0x08)]

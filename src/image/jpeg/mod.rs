@@ -1,10 +1,12 @@
 //! JPEG (ITU-T T.81, annex B), checked from its first marker to its last for what the readers of ID images open. No
 //! pixel is decoded, so damage inside the entropy-coded data is not seen.
 
+mod exif;
 mod frame;
 mod segment;
 mod tables;
 
+use self::exif::Exif;
 use self::frame::Frame;
 use self::tables::Tables;
 use super::dimensions::{Dimensions, DimensionsError};
@@ -37,6 +39,7 @@ pub fn check(file: &[u8]) -> Result<Dimensions, JpegError> {
     }
     let mut tables = Tables::default();
     let mut frame: Option<Frame> = None;
+    let mut exif = Exif::default();
     let mut scans = 0;
     loop {
         let (marker, after) = segment::next_marker(rest)?;
@@ -56,8 +59,10 @@ pub fn check(file: &[u8]) -> Result<Dimensions, JpegError> {
             DHT => tables.define_huffman(segment)?,
             SOS => {
                 scans += 1;
-                if scans > MAX_SCANS {
-                    return Err(JpegError::TooManyScans);
+                match scans {
+                    1 => exif.check()?,
+                    2..=MAX_SCANS => {}
+                    _ => return Err(JpegError::TooManyScans),
                 }
                 let frame = frame.as_mut().ok_or(JpegError::Damaged)?;
                 frame.check_scan(segment, &tables)?;
@@ -71,7 +76,10 @@ pub fn check(file: &[u8]) -> Result<Dimensions, JpegError> {
                 }
             }
             DRI if segment.len() != 2 => return Err(JpegError::Damaged),
-            _ if scans == 0 => segment::check_application(marker, segment)?,
+            _ if scans == 0 => {
+                segment::check_application(marker, segment)?;
+                exif.note(marker, segment);
+            }
             _ => {}
         }
     }
@@ -113,6 +121,9 @@ pub enum JpegError {
     /// A scan uses a table that is not there.
     #[error("the JPEG lacks a table that it uses")]
     MissingTable,
+    /// Pillow can't read its resolution.
+    #[error("the JPEG's EXIF data has an incomplete XResolution")]
+    Resolution,
     /// It has more scans than [`MAX_SCANS`].
     #[error("the JPEG has more than {MAX_SCANS} scans")]
     TooManyScans,

@@ -50,12 +50,9 @@ impl Budget {
         Ok(())
     }
 
-    fn spend_steps(&mut self, steps: u32) -> Result<(), PngError> {
-        self.steps = self
-            .steps
-            .checked_sub(steps)
-            .ok_or(PngError::TooManyBlocks)?;
-        Ok(())
+    fn spend_steps(&mut self, steps: u32) -> Option<()> {
+        self.steps = self.steps.checked_sub(steps)?;
+        Some(())
     }
 }
 
@@ -121,10 +118,11 @@ impl Stream {
         mut sink: impl FnMut(&[u8]) -> Result<(), PngError>,
     ) -> Result<(), PngError> {
         while !self.is_complete {
-            budget.spend_steps(match self.inflater {
-                Inflater::Zlib(_) => 1,
-                Inflater::Window { .. } => WINDOW_STEP,
-            })?;
+            let (steps, error) = match self.inflater {
+                Inflater::Zlib(_) => (1, PngError::TooManyBlocks),
+                Inflater::Window { .. } => (WINDOW_STEP, PngError::SmallWindow),
+            };
+            budget.spend_steps(steps).ok_or(error)?;
             let step = self.inflater.step(piece, &mut self.buffer)?;
             piece = &piece[step.read..];
             sink(&self.buffer[step.start..step.end])?;

@@ -183,6 +183,11 @@ pub enum PngError {
     /// The PNGs of the request are compressed in too many blocks.
     #[error("the PNGs of the request are compressed in more than {MAX_STEPS} blocks")]
     TooManyBlocks,
+    /// A small window takes more time for each byte.
+    #[error(
+        "the PNG declares too small a compression window for its size; save it with a larger one"
+    )]
+    SmallWindow,
     /// Its dimensions are out of range.
     #[error(transparent)]
     Dimensions(#[from] DimensionsError),
