@@ -33,7 +33,7 @@ pub enum Error {
     #[error("submissionId: {}", hint_or(*.0, "no such submission in the project"))]
     InvalidSubmission(Option<TextHint>),
     /// Row 7: no image.
-    #[error("send {}", image_names())]
+    #[error("send {}", ImageField::list())]
     NoImages,
     /// Row 7: no image, and an image field without content.
     #[error("{} is empty", .0.name())]
@@ -114,12 +114,6 @@ impl Error {
 
 fn hint_or(hint: Option<TextHint>, reason: &str) -> String {
     hint.map_or_else(|| reason.to_owned(), |hint| hint.to_string())
-}
-
-/// Returns the names of the image fields, as a sentence lists them.
-fn image_names() -> String {
-    let [rest @ .., last] = ImageField::ALL.map(ImageField::name);
-    format!("{} or {last}", rest.join(", "))
 }
 
 /// What went wrong on our side. Its text is for the log: nothing of it reaches the caller, and nothing in it comes from

@@ -2,7 +2,8 @@
 //!
 //! `lambda_http` builds a URL from the caller's `Host`, `X-Forwarded-Proto`, path and query, and panics if it can't. The
 //! function needs none of them. `lambda_http` also keeps one of two headers of a name, the last, where the event has
-//! both of API Gateway's maps; here both survive, so that the function can refuse them.
+//! both of API Gateway's maps; here both survive, so that the function can refuse them. Of two spellings of a name in an
+//! event with `headers` alone, `aws_lambda_events` has kept one by then; no gateway writes such an event.
 
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest};
 use lambda_http::http::{HeaderMap, HeaderValue};

@@ -22,9 +22,6 @@ pub(crate) async fn form(head: &Parts, body: Body) -> Result<Form, FormError> {
     if head.method != Method::PUT {
         return Err(FormError::Method);
     }
-    if head.headers.get_all(CONTENT_TYPE).iter().count() > 1 {
-        return Err(FormError::TwoContentTypes);
-    }
     let form = Form::read(&header(&head.headers, CONTENT_TYPE.as_str()), bytes(body)).await;
     match form {
         // A gateway that decompresses the body leaves the header.

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 pub struct ApiKey(String);
 
 impl ApiKey {
-    /// Parses a header's value; `None` if it is empty or blank.
+    /// Parses a header's value; `None` if it is empty or whitespace.
     #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         let key = value.trim();

@@ -26,6 +26,12 @@ impl ImageField {
         Self::AddressImage,
     ];
 
+    /// Lists the names, as a sentence does.
+    pub(crate) fn list() -> String {
+        let [rest @ .., last] = Self::ALL.map(Self::name);
+        format!("{} or {last}", rest.join(", "))
+    }
+
     /// Returns the name in the form, in the record and in object keys.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -67,15 +73,16 @@ pub enum Field {
 
 impl Field {
     /// All seven, in the contract's order.
-    pub const ALL: [Self; 7] = [
-        Self::SubmissionId,
-        Self::Admin,
-        Self::IdType,
-        Self::Image(ImageField::IdImage),
-        Self::Image(ImageField::IdBackImage),
-        Self::Image(ImageField::SelfieImage),
-        Self::Image(ImageField::AddressImage),
-    ];
+    pub const ALL: [Self; 7] = {
+        let [a, b, c, d] = ImageField::ALL;
+        let [a, b, c, d] = [
+            Self::Image(a),
+            Self::Image(b),
+            Self::Image(c),
+            Self::Image(d),
+        ];
+        [Self::SubmissionId, Self::Admin, Self::IdType, a, b, c, d]
+    };
 
     /// Returns the field's name in the form.
     #[must_use]
@@ -90,16 +97,17 @@ impl Field {
 
     /// Finds the field that a caller meant by a name, which may not be quite the field's name.
     ///
-    /// Only letters count, in any case. A field is meant if all letters of the name are its letters, or those of one
-    /// segment are: what brackets, dots or other punctuation enclose or separate, except `_`, `-`, `'` and whitespace,
-    /// which join words.
+    /// Only letters count, in any case. A field is meant if all letters of the name are its letters. An image, which
+    /// would be lost without a word, is also meant if those of one segment are: what brackets, dots or other punctuation
+    /// enclose or separate, except `_`, `-`, `'` and whitespace, which join words.
     ///
     /// | name | field |
     /// |---|---|
     /// | `selfie_image`, `SelfieImage`, `selfie Image`, `'selfieImage'`, `selfie.image`, a byte order mark before it | `selfieImage` |
     /// | `selfieImage[]`, `selfieImage[0]`, `selfieImage.0`, `selfieImage2`, `selfieImage%5B%5D` | `selfieImage` |
     /// | `image[selfieImage]`, `form.selfieImage`, `selfieImage[file]`, `selfieImage.jpg` | `selfieImage` |
-    /// | `selfieConsent`, `idImageCount`, `id_image_count`, `admin-note`, `administrator`, `image` | none |
+    /// | `admin[]`, `admin.0`, `submission_id` | `admin`, `submissionId` |
+    /// | `selfieConsent`, `idImageCount`, `id_image_count`, `admin[note]`, `administrator`, `image` | none |
     pub(crate) fn meant_by(name: &[u8]) -> Option<Self> {
         let is_exact = |field: &Self| field.name().as_bytes() == name;
         if let Some(field) = Self::ALL.into_iter().find(is_exact) {
@@ -109,7 +117,8 @@ impl Field {
         let joined = segments.concat();
         Self::ALL.into_iter().find(|field| {
             let letters = field.name().to_ascii_lowercase();
-            joined == letters || segments.contains(&letters)
+            let is_image = matches!(field, Self::Image(_));
+            joined == letters || is_image && segments.contains(&letters)
         })
     }
 }

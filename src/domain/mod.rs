@@ -18,12 +18,12 @@ pub use self::object_key::ObjectKey;
 pub const MAX_TEXT: usize = 256;
 
 /// A short text of the form: UTF-8, neither empty nor over [`MAX_TEXT`] bytes, without control characters, and
-/// without blanks around it.
+/// without whitespace around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text(String);
 
 impl Text {
-    /// Parses a field's content; `None` if it is empty or blank.
+    /// Parses a field's content; `None` if it is empty or whitespace.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ pub enum TextError {
     /// It is longer than [`MAX_TEXT`].
     #[error("longer than {MAX_TEXT} bytes")]
     TooLong,
-    /// It has a control character in it.
-    #[error("has a control character in it")]
+    /// It contains a control character.
+    #[error("contains a control character")]
     ControlCharacter,
 }

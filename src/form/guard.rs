@@ -24,12 +24,11 @@ const CONTENT_TRANSFER_ENCODING: &str = "content-transfer-encoding";
 
 /// Returns the boundary that a `Content-Type` names.
 pub(super) fn boundary(content_type: &str) -> Result<String, FormError> {
-    // Payload 2.0 joins two headers of a name by a comma, which no parameter has outside quotes.
-    let unquoted = content_type.split('"').step_by(2);
-    if unquoted.into_iter().any(|text| text.contains(',')) {
+    // Payload 2.0 joins two headers of a name by a comma. One in a quoted boundary can't be distinguished from that.
+    if content_type.contains(',') {
         return Err(FormError::TwoContentTypes);
     }
-    let params = HeaderParams::parse(content_type.as_bytes()).ok_or(FormError::NoBoundary)?;
+    let params = HeaderParams::parse(content_type.as_bytes()).map_err(|_| FormError::NoBoundary)?;
     if !params.value.eq_ignore_ascii_case(b"multipart/form-data") {
         return Err(FormError::NotMultipart);
     }
@@ -102,6 +101,10 @@ fn check_part_headers(part: &[u8], delimiter: &[u8]) -> Result<(), FormError> {
     if end.is_none() && window.len() == part.len() && memmem::find(part, delimiter).is_none() {
         return Err(FormError::NoClosingBoundary);
     }
+    let is_fold = |text: &[u8]| text.starts_with(b"\r\n") && matches!(text[2], b' ' | b'\t');
+    if headers.windows(3).any(is_fold) {
+        return Err(FormError::FoldedHeader);
+    }
     let is_plain = |&byte: &u8| matches!(byte, b'\t' | b'\r' | b'\n') || !byte.is_ascii_control();
     if end.is_none() || !headers.iter().all(is_plain) {
         return Err(FormError::PartHeaders);
@@ -128,23 +131,23 @@ fn has_half_line_break(text: &[u8]) -> bool {
 /// Returns the name of a part, which must be the only one for every parser.
 pub(super) fn name<'a>(part: &'a Part<'_>) -> Result<&'a [u8], FormError> {
     let header = part.headers().get(CONTENT_DISPOSITION);
-    let disposition = header.and_then(|header| HeaderParams::parse(header.as_bytes()));
-    let disposition = disposition.ok_or(FormError::UnnamedPart)?;
-    let is_form_data = disposition.value.eq_ignore_ascii_case(b"form-data");
-    match disposition.the("name") {
-        Some(name) if is_form_data && !name.is_empty() => Ok(name),
-        _ => Err(FormError::UnnamedPart),
+    let disposition = HeaderParams::parse(header.ok_or(FormError::UnnamedPart)?.as_bytes())?;
+    if !disposition.value.eq_ignore_ascii_case(b"form-data") {
+        return Err(FormError::NotFormData);
     }
+    let name = disposition.the("name").filter(|name| !name.is_empty());
+    name.ok_or(FormError::UnnamedPart)
 }
 
-/// Returns whether a part's content is encoded once more. The header is deprecated (RFC 7578, section 4.7); three of
-/// its values change nothing.
-pub(super) fn is_encoded(part: &Part<'_>) -> bool {
-    let Some(encoding) = part.headers().get(CONTENT_TRANSFER_ENCODING) else {
-        return false;
-    };
+/// Returns the name of the encoding in which a part's content is encoded once more. The header is deprecated (RFC 7578,
+/// section 4.7); three of its values change nothing.
+pub(super) fn encoding(part: &Part<'_>) -> Option<&'static str> {
+    let encoding = part.headers().get(CONTENT_TRANSFER_ENCODING)?;
     let encoding = encoding.as_bytes().trim_ascii();
-    ![&b"7bit"[..], b"8bit", b"binary"]
-        .iter()
-        .any(|identity| encoding.eq_ignore_ascii_case(identity))
+    let is = |name: &&str| encoding.eq_ignore_ascii_case(name.as_bytes());
+    if ["7bit", "8bit", "binary"].iter().any(is) {
+        return None;
+    }
+    let known = ["base64", "quoted-printable"].into_iter().find(is);
+    Some(known.unwrap_or("not 7bit, 8bit or binary"))
 }

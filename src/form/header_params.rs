@@ -4,41 +4,44 @@
 /// A header's value and its parameters: `form-data; name="idImage"` is the value `form-data` and one parameter.
 #[derive(Debug)]
 pub(super) struct HeaderParams<'a> {
-    /// What precedes the first `;`, without blanks around it.
+    /// What precedes the first `;`, without whitespace around it.
     pub(super) value: &'a [u8],
     parameters: Vec<(&'a [u8], &'a [u8])>,
 }
 
 impl<'a> HeaderParams<'a> {
-    /// Parses a header; `None` unless all of it follows the grammar, so that no parameter can hide in another's value.
-    pub(super) fn parse(header: &'a [u8]) -> Option<Self> {
+    /// Parses a header, all of which must follow the grammar, so that no parameter can hide in another's value.
+    pub(super) fn parse(header: &'a [u8]) -> Result<Self, ParamsError> {
         let end = memchr::memchr(b';', header).unwrap_or(header.len());
         let (value, mut rest) = header.split_at(end);
         let mut parameters = Vec::new();
-        loop {
-            rest = rest.trim_ascii_start();
-            let Some(after) = rest.strip_prefix(b";") else {
-                break;
-            };
+        while let Some(after) = rest.trim_ascii_start().strip_prefix(b";") {
             rest = after.trim_ascii_start();
             // A `;` with nothing after it is common and harmless.
             if rest.is_empty() || rest.starts_with(b";") {
                 continue;
             }
-            let name_end = rest.iter().position(|&byte| !is_token(byte))?;
-            let (name, after) = rest.split_at(name_end);
-            let after = after.strip_prefix(b"=")?;
-            let (value, after) = match after.strip_prefix(b"\"") {
-                Some(quoted) => unquote(quoted)?,
-                None => bare(after),
-            };
+            let name_end = rest.iter().position(|&byte| !is_token(byte));
+            let (name, after) = rest.split_at(name_end.unwrap_or(rest.len()));
+            let sign = after.trim_ascii_start();
+            let text = sign.strip_prefix(b"=").ok_or(ParamsError::Malformed)?;
             if name.is_empty() {
-                return None;
+                return Err(ParamsError::Malformed);
             }
+            if sign.len() < after.len() || text.trim_ascii_start().len() < text.len() {
+                return Err(ParamsError::SpacedSign);
+            }
+            let value;
+            (value, rest) = match text.strip_prefix(b"\"") {
+                Some(quoted) => unquote(quoted)?,
+                None => bare(text)?,
+            };
             parameters.push((name, value));
-            rest = after;
         }
-        rest.is_empty().then_some(Self {
+        if !rest.trim_ascii().is_empty() {
+            return Err(ParamsError::Malformed);
+        }
+        Ok(Self {
             value: value.trim_ascii(),
             parameters,
         })
@@ -68,20 +71,45 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Splits off an unquoted value, up to the next `;` or blank. It may be more than a token: real clients don't quote
-/// boundaries with `=`, `/` or `:` (`JavaMail`, for one).
-fn bare(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text
-        .iter()
-        .position(|&byte| byte == b';' || byte == b'"' || byte.is_ascii_whitespace());
-    text.split_at(end.unwrap_or(text.len()))
+/// Splits off an unquoted value, up to the next `;`. It may be more than a token: real clients don't quote boundaries
+/// with `=`, `/` or `:` (`JavaMail`, for one).
+fn bare(text: &[u8]) -> Result<(&[u8], &[u8]), ParamsError> {
+    let end = memchr::memchr(b';', text).unwrap_or(text.len());
+    let (value, rest) = text.split_at(end);
+    let value = value.trim_ascii_end();
+    let is_odd = |byte: &u8| *byte == b'"' || byte.is_ascii_whitespace();
+    if value.iter().any(is_odd) {
+        return Err(ParamsError::Unquoted);
+    }
+    Ok((value, rest))
 }
 
 /// Splits off a quoted value. A backslash is itself, as in the Windows paths of old browsers. Before a quote it is
 /// refused: parsers differ on whether it escapes the quote, and so on where the value ends.
-fn unquote(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (value, rest) = text.split_at(memchr::memchr(b'"', text)?);
-    (!value.ends_with(b"\\")).then_some((value, &rest[1..]))
+fn unquote(text: &[u8]) -> Result<(&[u8], &[u8]), ParamsError> {
+    let end = memchr::memchr(b'"', text).ok_or(ParamsError::Malformed)?;
+    let (value, rest) = text.split_at(end);
+    if value.ends_with(b"\\") {
+        return Err(ParamsError::Backslash);
+    }
+    Ok((value, &rest[1..]))
+}
+
+/// Why a header doesn't follow the grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParamsError {
+    /// Parsers differ on where such a value ends.
+    #[error("has a backslash before a quotation mark: use a filename without them")]
+    Backslash,
+    /// There is whitespace before or after an `=`.
+    #[error("has whitespace around an equals sign")]
+    SpacedSign,
+    /// A value with whitespace or a quotation mark in it is not quoted.
+    #[error("has a value with whitespace that isn't in quotation marks")]
+    Unquoted,
+    /// Anything else.
+    #[error("is malformed")]
+    Malformed,
 }
 
 #[cfg(test)]
@@ -89,6 +117,7 @@ mod tests {
     use rstest::rstest;
 
     use super::HeaderParams;
+    use super::ParamsError::{self, Backslash, Malformed, SpacedSign, Unquoted};
 
     #[rstest]
     #[case::quoted("form-data; name=\"idImage\"", "idImage")]
@@ -106,20 +135,30 @@ mod tests {
 
     #[rstest]
     #[case::two("form-data; name=a; name=b")]
-    #[case::open_quote("form-data; name=\"a")]
-    #[case::text_after_the_quote("form-data; name=\"a\"b")]
-    #[case::blank_inside("form-data; name=a b")]
-    #[case::no_value("form-data; name")]
-    #[case::no_name("form-data; =x; name=a")]
-    #[case::blank_before_the_sign("form-data; name =a")]
     #[case::extended("form-data; name=a; name*=utf-8''b")]
     #[case::extended_alone("form-data; NAME*=utf-8''b")]
     #[case::continued("form-data; name=a; name*0=b; name*1=c")]
-    #[case::backslash_before_the_quote(r#"form-data; filename="C:\"; name="n""#)]
-    #[case::escaped_quote(r#"form-data; filename="\"; name=evil; x="; name="good""#)]
-    #[case::escaped_backslash(r#"form-data; filename="\\"; name=evil; x="; name="good""#)]
-    fn refuses_what_could_be_read_in_two_ways(#[case] header: &str) {
-        let params = HeaderParams::parse(header.as_bytes());
-        assert_eq!(params.and_then(|params| params.the("name")), None);
+    fn finds_no_parameter_where_parsers_differ(#[case] header: &str) {
+        let params = HeaderParams::parse(header.as_bytes()).unwrap();
+        assert_eq!(params.the("name"), None);
+    }
+
+    #[rstest]
+    #[case::open_quote("form-data; name=\"a", Malformed)]
+    #[case::text_after_the_quote("form-data; name=\"a\"b", Malformed)]
+    #[case::no_value("form-data; name", Malformed)]
+    #[case::no_name("form-data; =x; name=a", Malformed)]
+    #[case::whitespace_inside("form-data; name=a b", Unquoted)]
+    #[case::quote_inside("form-data; name=a\"b\"", Unquoted)]
+    #[case::whitespace_before_the_sign("form-data; name =a", SpacedSign)]
+    #[case::whitespace_after_the_sign("form-data; name= \"a\"", SpacedSign)]
+    #[case::backslash_before_the_quote(r#"form-data; filename="C:\"; name="n""#, Backslash)]
+    #[case::escaped_quote(r#"form-data; filename="\"; name=evil; x="; name="good""#, Backslash)]
+    #[case::escaped_backslash(
+        r#"form-data; filename="\\"; name=evil; x="; name="good""#,
+        Backslash
+    )]
+    fn refuses_what_could_be_read_in_two_ways(#[case] header: &str, #[case] why: ParamsError) {
+        assert_eq!(HeaderParams::parse(header.as_bytes()).unwrap_err(), why);
     }
 }

@@ -14,9 +14,10 @@ use multer::Multipart;
 
 use self::guard::MAX_PART_HEADERS;
 pub use self::guard::{MAX_BOUNDARY, MAX_PARTS};
+use self::header_params::ParamsError;
 use crate::domain::{Admin, Field, ImageField, SubmissionId, Text, TextError};
 use crate::image::png::Budget;
-use crate::image::{DecodeError, Image};
+use crate::image::{DecodeError, Image, is_likely_image};
 
 /// The images of a request, in the contract's order.
 pub type Images = BTreeMap<ImageField, Image>;
@@ -67,12 +68,15 @@ impl Form {
             }
             let name = guard::name(&part)?;
             let Some(field) = Field::meant_by(name) else {
+                if is_likely_image(&content) {
+                    return Err(FormError::UnknownImage);
+                }
                 continue;
             };
             let set = if field.name().as_bytes() != name {
                 Err(FieldError::Misspelled)
-            } else if guard::is_encoded(&part) {
-                Err(FieldError::Encoded)
+            } else if let Some(encoding) = guard::encoding(&part) {
+                Err(FieldError::Encoded(encoding))
             } else if !seen.insert(field) {
                 Err(FieldError::Repeated)
             } else {
@@ -118,21 +122,19 @@ fn is_compressed(body: &[u8]) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum FormError {
     /// The request has another method.
-    #[error("send PUT")]
+    #[error("use the method PUT")]
     Method,
-    /// There are two `Content-Type` headers: parsers differ on which one counts.
-    #[error("send one Content-Type")]
+    /// There are two `Content-Type` headers, which some gateways join by a comma: parsers differ on which one counts.
+    #[error("send one Content-Type, without a comma")]
     TwoContentTypes,
     /// The body is empty.
     #[error("the request has no body")]
     NoBody,
     /// `Content-Type` is another, or missing.
-    #[error("Content-Type is not multipart/form-data")]
+    #[error("Content-Type isn't multipart/form-data")]
     NotMultipart,
     /// `Content-Type` names no boundary, two, or one that no line can begin with.
-    #[error(
-        "Content-Type has no usable boundary: one, of 1 to {MAX_BOUNDARY} printable characters"
-    )]
+    #[error("Content-Type needs one boundary, of 1 to {MAX_BOUNDARY} printable characters")]
     NoBoundary,
     /// No line of the body begins with the boundary.
     #[error("the boundary isn't in the body: let the client set Content-Type")]
@@ -147,17 +149,32 @@ pub enum FormError {
     #[error("lines must end with CRLF")]
     LineEnds,
     /// A boundary is not at the start of a line, or follows the closing one.
-    #[error("a boundary is not a line of its own, or the form goes on after its end")]
+    #[error("a boundary isn't on a line of its own, or the form continues after its end")]
     AmbiguousBoundary,
     /// There are more parts than [`MAX_PARTS`].
     #[error("the form has more than {MAX_PARTS} parts")]
     TooManyParts,
-    /// A part's headers are malformed, folded, repeated or too long.
-    #[error("a part's headers are malformed, or longer than {MAX_PART_HEADERS} bytes")]
+    /// A part's headers are malformed, repeated or too long.
+    #[error("a part's headers are malformed, repeated, or longer than {MAX_PART_HEADERS} bytes")]
     PartHeaders,
-    /// A part has no `Content-Disposition: form-data` with one `name`.
-    #[error("a part has no Content-Disposition: form-data with exactly one name")]
+    /// A part's header goes on in the next line, which begins with whitespace.
+    #[error("a part's header is folded: write it on one line")]
+    FoldedHeader,
+    /// A part's `Content-Disposition` doesn't follow the grammar.
+    #[error("a part's Content-Disposition {0}")]
+    Disposition(#[from] ParamsError),
+    /// A part's `Content-Disposition` is `attachment` or another.
+    #[error("a part's Content-Disposition isn't form-data")]
+    NotFormData,
+    /// A part has no name, or several, of which parsers pick different ones.
+    #[error("a part needs a Content-Disposition with exactly one name, and no name*")]
     UnnamedPart,
+    /// An unknown field holds an image: its sender surely means one of the four, and ignoring it would lose it.
+    #[error(
+        "a field that isn't documented holds an image: send it as {}",
+        ImageField::list()
+    )]
+    UnknownImage,
     /// multer can't read the form. What it says may quote the caller, and is kept for debugging alone.
     #[error("the form is malformed")]
     Malformed(#[from] multer::Error),
@@ -182,8 +199,8 @@ pub enum FieldError {
     #[error("sent more than once")]
     Repeated,
     /// A `Content-Transfer-Encoding` says that it is encoded once more.
-    #[error("has a Content-Transfer-Encoding")]
-    Encoded,
+    #[error("Content-Transfer-Encoding is {0}: send the content as it is, without this header")]
+    Encoded(&'static str),
     /// It is not a short text.
     #[error(transparent)]
     Text(#[from] TextError),

@@ -78,5 +78,5 @@ fn without_line_breaks(text: &[u8]) -> Cow<'_, [u8]> {
 
 /// A text that has a character outside the standard alphabet, or ends in the middle of a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not Base64 of the standard alphabet")]
+#[error("not standard Base64")]
 pub struct NotBase64;

@@ -1,118 +1,80 @@
 //! What callers send by mistake in place of an image's Base64, recognized so that the refusal says what to change. Only
-//! refused texts are looked at.
+//! the beginning of a text is looked at where that is enough.
 
-mod looks;
-
-use self::looks::{is_hex, is_list_of_numbers, is_mangled, is_placeholder, is_reference, is_utf16};
-use super::base64::without_prefix;
-use super::{base64, foreign};
+use super::base64::{self, without_prefix};
+use super::foreign;
 use crate::domain::{QUOTES, is_invisible};
 
-/// How much of a text is looked at where its beginning says enough, in bytes.
+/// How much of a text is its beginning, in bytes.
 const MAX_HEAD: usize = 1024;
 
-/// A mistake: what the caller reads, and whether a text shows it.
-type Hint = (&'static str, fn(&Refused) -> bool);
+/// The smallest image, a PNG of one pixel, has 67 bytes, which are 90 characters.
+const MIN_IMAGE: usize = 90;
 
-/// All that are recognized. The first that applies is the one that the caller reads.
-const HINTS: [Hint; 28] = [
-    ("UTF-16 text: save the Base64 as ASCII or UTF-8", |it| {
-        is_utf16(it.content)
-    }),
-    (
-        "not Base64: send the image's Base64 text, not the image itself",
-        |it| it.is_image_itself(),
-    ),
-    ("has an invisible character", |it| {
-        it.offending.starts_with(is_invisible) && !it.offending.starts_with('\t')
-            // A byte order mark, encoded as UTF-8 twice.
-            || it.head.starts_with("\u{EF}\u{BB}\u{BF}")
-    }),
-    ("the data: URL is empty", |it| it.is_empty_url()),
-    ("two data: prefixes: send one, or none", |it| {
-        starts_with(it.content, "data:") && it.has_prefix
-    }),
-    ("the data: URL has no ;base64, before its content", |it| {
-        starts_with(it.content, "data:")
-    }),
-    (
-        "PEM lines (-----BEGIN): send the Base64 between them",
-        |it| it.head.contains("-----BEGIN"),
-    ),
-    (
-        "the name of a program's object, such as [object Object] or null, not its content",
-        |it| is_placeholder(&it.head) || is_placeholder(&it.decoded_head),
-    ),
-    ("a list of numbers: encode the bytes as Base64", |it| {
-        is_list_of_numbers(&it.head) || is_list_of_numbers(&it.decoded_head)
-    }),
-    ("hexadecimal: encode the bytes as Base64", |it| {
-        is_hex(&it.head) || is_hex(&it.decoded_head)
-    }),
-    (
-        "a Python bytes literal (b'...'): decode it to a str",
-        |it| it.head.starts_with("b'") || it.head.starts_with("b\""),
-    ),
-    ("in quotation marks", |it| {
-        it.head.starts_with(QUOTES) || it.tail.ends_with(QUOTES)
-    }),
-    ("JSON or XML around the Base64", |it| {
-        it.head.starts_with(['{', '[']) || (it.head.starts_with('<') && it.head.contains('>'))
-    }),
-    ("the name of a file, not its content", |it| {
-        is_reference(&it.head)
-    }),
-    (
-        "an incomplete data: prefix: send a whole one, or none",
-        |it| it.head.to_ascii_lowercase().contains("base64,"),
-    ),
-    ("encoded as Base64 twice", |it| it.is_encoded_twice()),
-    (
-        "the image was read as text before it was encoded: read the file as bytes",
-        |it| is_mangled(&it.decoded),
-    ),
-    ("an escaped slash (\\/): decode the JSON first", |it| {
-        it.offending.starts_with("\\/")
-    }),
-    ("an escaped line break (\\n): decode the text first", |it| {
-        it.offending.starts_with("\\n") || it.offending.starts_with("\\r")
-    }),
-    ("an escape such as \\u003d: decode the JSON first", |it| {
-        it.offending.starts_with("\\u")
-    }),
-    ("a backslash: decode the text first", |it| {
-        it.offending.starts_with('\\')
-    }),
-    ("percent-encoded (%2B): send a multipart form", |it| {
-        it.offending.starts_with('%') && are_hex_digits(it.offending.get(1..3))
-    }),
-    ("an HTML entity such as &#43;: decode it first", |it| {
-        it.offending.starts_with('&')
-    }),
-    (
-        "the URL-safe alphabet (- and _): use the standard one (+ and /)",
-        |it| it.is_url_safe(),
-    ),
-    (
-        "a blank inside the Base64, perhaps a + that was encoded wrongly",
-        |it| it.offending.starts_with([' ', '\t']),
-    ),
-    (
-        "padding (=) inside or too much: quoted-printable, or several texts in a row",
-        |it| it.offending.starts_with('='),
-    ),
-    ("the Base64 is cut off", |it| it.is_cut_off()),
-    ("the beginning of the Base64 is missing", |it| {
-        let starts = ["9j/", "j/4", "VBORw0KGgo", "BORw0KGgo", "Rw0KGgo"];
-        starts.iter().any(|start| it.head.starts_with(start))
-    }),
-];
+/// How the Base64 of a JPEG and of a PNG begins.
+const STARTS: [&str; 2] = ["/9j/", "iVBORw0KGgo"];
 
-/// Finds what is most likely wrong with a field's text that holds no image.
+/// Finds what is most likely wrong with a field's text that holds no image: first by what the text is as a whole, then by
+/// the first character that can't be in Base64.
 pub(super) fn find(text: &[u8]) -> Option<&'static str> {
-    let refused = Refused::new(text);
-    let hint = HINTS.iter().find(|(_, applies)| applies(&refused));
-    hint.map(|(hint, _)| *hint)
+    let it = Refused::new(text);
+    Some(match it.offending {
+        _ if is_utf16(it.content) => "UTF-16 text: save the Base64 as ASCII or UTF-8",
+        _ if it.is_file() => "not Base64: send the image's Base64 text, not the image itself",
+        _ if it.is_invisible() => "has an invisible character",
+        _ if it.is_empty_url() => "the data: URL is empty",
+        _ if it.is_url() && it.has_prefix => "two data: prefixes: send one, or none",
+        _ if it.is_url() => "the data: URL has no ;base64, before its content",
+        _ if it.head.contains("-----BEGIN") => "PEM lines: send the Base64 between them",
+        _ if it.is_encoded(is_hex) => "hexadecimal: encode the bytes as Base64",
+        _ if it.is_encoded_twice() => "encoded as Base64 twice",
+        _ if is_mangled(&it.decoded) => {
+            "the image was read as text before it was encoded: read the file as bytes"
+        }
+        _ if it.is_reference() => "the name of a file, not its content",
+        _ if it.is_python() => "a Python bytes literal (b'...'): decode it to a str",
+        _ if it.is_quoted() => "in quotation marks",
+        _ if it.is_short() => "too short for an image: null, [object Object], {{name}} or the like",
+        _ if it.is_encoded(is_numbers) => "a list of numbers: encode the bytes as Base64",
+        [b'\\', b'/', ..] => "an escaped slash (\\/): decode the JSON first",
+        [b'\\', b'n' | b'r', ..] => "an escaped line break (\\n): decode the text first",
+        [b'\\', b'u', ..] => "an escape such as \\u003d: decode the JSON first",
+        [b'\\', ..] => "a backslash: decode the text first",
+        [b'%', digit, ..] if digit.is_ascii_hexdigit() => {
+            "percent-encoded (%2B): send the Base64 as it is"
+        }
+        [b'&', entity @ ..] if entity.iter().take(8).any(|&byte| byte == b';') => {
+            "an HTML entity such as &#43;: decode it first"
+        }
+        [b';' | b',', ..] if it.head.contains("base64,") => {
+            "an incomplete data: prefix: send a whole one, or none"
+        }
+        _ if it.is_wrapped() => "text around the Base64, such as JSON, HTML or CSS: remove it",
+        [b'-' | b'_', ..] if it.is_url_safe() => {
+            "the URL-safe alphabet (- and _): use the standard one (+ and /)"
+        }
+        [b' ' | b'\t', ..] if it.is_indented() => "whitespace at a line's start or end: remove it",
+        [b'\t', ..] => "a tab inside the Base64: remove it",
+        [b' ', ..] => "whitespace inside the Base64, perhaps a + decoded as a space",
+        [b'=', ..] => "misplaced padding (=): quoted-printable, or several texts in a row",
+        _ if it.has_no_beginning() => "the beginning of the Base64 is missing",
+        _ if it.is_cut_off() => "the Base64 is cut off",
+        _ => return None,
+    })
+}
+
+/// Returns whether a field's text begins as an image does: as Base64 in either alphabet, be it quoted, as a `data:` URL,
+/// or as a file that a gateway took for text. Nothing is decoded.
+pub(crate) fn is_likely_image(text: &[u8]) -> bool {
+    let is_around = |char: char| char == ' ' || is_invisible(char) || QUOTES.contains(&char);
+    let head = lossy(text.trim_ascii_start());
+    let head = head.trim_start_matches(is_around);
+    let content = lossy(without_prefix(head.as_bytes()));
+    let content = content.trim_start_matches(is_around);
+    let starts = |start: &str| content.starts_with(start);
+    let is_file = starts("\u{FFFD}") && holds(content, &["PNG\r\n", "JFIF", "Exif"]);
+    let is_url = starts_with(head.as_bytes(), "data:image/");
+    is_file || is_url || starts("_9j_") || STARTS.into_iter().any(starts)
 }
 
 /// A text that holds no image, and what the hints look at.
@@ -122,10 +84,8 @@ struct Refused<'a> {
     content: &'a [u8],
     /// The beginning of the content.
     head: String,
-    /// The end of the content.
-    tail: String,
     /// What begins with the first character that can't be where it is.
-    offending: String,
+    offending: &'a [u8],
     /// What the beginning of the content before that decodes to.
     decoded: Vec<u8>,
     /// The same as text.
@@ -135,89 +95,193 @@ struct Refused<'a> {
 impl<'a> Refused<'a> {
     fn new(text: &'a [u8]) -> Self {
         let content = without_prefix(text);
-        let (base64, offending) = content.split_at(first_offending(content));
-        let symbols = base64.iter().copied().filter(|&byte| is_symbol(byte));
-        let symbols: Vec<u8> = symbols.take(MAX_HEAD).collect();
-        let whole = &symbols[..symbols.len() - usize::from(symbols.len() % 4 == 1)];
-        let decoded = base64::decode(whole).unwrap_or_default();
+        let offending = offending(content);
+        let base64 = content[..content.len() - offending.len()].iter().copied();
+        let symbols = base64.filter(|&byte| is_symbol(byte));
+        let mut symbols: Vec<u8> = symbols.take(MAX_HEAD).collect();
+        if symbols.len() % 4 == 1 {
+            symbols.pop();
+        }
+        let decoded = base64::decode(&symbols).unwrap_or_default();
         Self {
             has_prefix: content.len() < text.len(),
             content,
             head: lossy(content),
-            tail: lossy(&content[content.len().saturating_sub(4)..]),
-            offending: lossy(offending),
+            offending,
             decoded_head: lossy(&decoded),
             decoded,
         }
     }
 
     /// Returns whether it is a file's content, as bytes or as what became of them in a UTF-8 text.
-    fn is_image_itself(&self) -> bool {
+    fn is_file(&self) -> bool {
         let is_foreign = foreign::name(self.content).is_some() && !self.offending.is_empty();
-        let starts = [&b"\xFF\xD8"[..], b"\x89PNG"];
-        let is_image = starts.iter().any(|start| self.content.starts_with(start));
-        is_foreign || is_image || is_mangled(self.content)
+        let is_image =
+            self.content.starts_with(b"\xFF\xD8") || self.content.starts_with(b"\x89PNG");
+        let is_base64 = self.offending.len() < self.content.len();
+        is_foreign || is_image || !is_base64 && is_mangled(self.content)
+    }
+
+    fn is_invisible(&self) -> bool {
+        let first = lossy(self.offending).chars().next();
+        // A byte order mark that was encoded as UTF-8 twice shows.
+        first.is_some_and(|char| is_invisible(char) && char != '\t')
+            || self.head.starts_with("\u{EF}\u{BB}\u{BF}")
+    }
+
+    fn is_url(&self) -> bool {
+        starts_with(self.content, "data:")
     }
 
     fn is_empty_url(&self) -> bool {
-        (self.has_prefix && self.content.is_empty())
-            || (starts_with(self.content, "data:") && self.content.ends_with(b","))
+        self.has_prefix && self.content.is_empty() || self.is_url() && self.content.ends_with(b",")
+    }
+
+    /// Returns whether it is written in a way, or is the Base64 of what is.
+    fn is_encoded(&self, way: fn(&str) -> bool) -> bool {
+        way(&self.head) || way(&self.decoded_head)
+    }
+
+    /// Returns whether it is a path, an address, or curl's `@file`.
+    fn is_reference(&self) -> bool {
+        let is_scheme = |char: char| char.is_ascii_alphanumeric() || "+-.:".contains(char);
+        let scheme = self.head.split_once("://").map(|(scheme, _)| scheme);
+        let (_, extension) = self.head.rsplit_once('.').unwrap_or_default();
+        // A class has capitals and lower case: System.Drawing.Bitmap. An account isn't a file.
+        let is_extension = (2..=6).contains(&extension.len())
+            && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && (extension.to_lowercase() == extension || extension.to_uppercase() == extension);
+        self.head.starts_with('@')
+            || scheme.is_some_and(|scheme| scheme.chars().all(is_scheme))
+            || is_extension && !self.head.contains('@')
+    }
+
+    fn is_python(&self) -> bool {
+        self.head.starts_with("b'") || self.head.starts_with("b\"")
+    }
+
+    fn is_quoted(&self) -> bool {
+        let tail = lossy(&self.content[self.content.len().saturating_sub(4)..]);
+        self.head.starts_with(QUOTES) || tail.ends_with(QUOTES)
+    }
+
+    /// Returns whether it is what a program writes for a value that isn't there, or isn't a text. None is padded.
+    fn is_short(&self) -> bool {
+        self.content.len() < MIN_IMAGE && !self.content.ends_with(b"=") && !self.begins()
     }
 
     /// Returns whether it decodes to Base64, be it UTF-16, with a `data:` prefix or in quotation marks.
     fn is_encoded_twice(&self) -> bool {
         let is_base64 = |&byte: &u8| is_symbol(byte) || b"=\r\n".contains(&byte);
-        let is_long = self.decoded.len() >= 16;
-        let decoded = self.decoded_head.trim_start_matches(QUOTES);
-        is_long && self.decoded.iter().all(is_base64)
+        self.decoded.len() >= 16 && self.decoded.iter().all(is_base64)
             || is_utf16(&self.decoded)
-            || starts_with(decoded.as_bytes(), "data:")
-            || decoded.starts_with("/9j/")
-            || decoded.starts_with("iVBORw0KGgo")
+            || holds_base64(&self.decoded_head)
+    }
+
+    fn is_wrapped(&self) -> bool {
+        let is_wrapped = self.head.starts_with(['{', '[', '<']) || holds_base64(&self.head);
+        is_wrapped && !self.begins()
     }
 
     fn is_url_safe(&self) -> bool {
         let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_=\r\n".contains(byte);
-        self.offending.starts_with(['-', '_']) && self.content.iter().all(is_base64)
+        self.content.iter().all(is_base64)
     }
 
-    /// Returns whether it begins as a JPEG's or a PNG's Base64, and then ends in the middle.
+    /// Returns whether there is whitespace around lines, and none inside.
+    fn is_indented(&self) -> bool {
+        let mut lines = self.content.split(|byte| b"\r\n".contains(byte));
+        lines.all(|line| !line.trim_ascii().iter().any(|byte| b" \t".contains(byte)))
+    }
+
+    /// Returns whether it begins as a JPEG's or a PNG's Base64, or as much of one as there is.
+    fn begins(&self) -> bool {
+        let visible = self.head.chars().filter(|char| !char.is_whitespace());
+        let start: String = visible.take(11).collect();
+        let is_start = |of: &str| start.starts_with(of) || of.starts_with(&start);
+        !start.is_empty() && STARTS.into_iter().any(is_start)
+    }
+
     fn is_cut_off(&self) -> bool {
-        let symbols = self.content.iter().copied().filter(|&byte| is_symbol(byte));
-        let start: Vec<u8> = symbols.take(11).collect();
-        let is_start = |of: &&[u8]| start.starts_with(of) || of.starts_with(&start);
-        let is_image = [&b"/9j"[..], b"iVBORw0KGgo"].iter().any(is_start);
-        let ends = self.offending.is_empty() || self.offending.starts_with(['.', '\u{2026}']);
-        is_image && ends && !start.is_empty()
+        let ends = ["", "...", "\u{2026}"].map(str::as_bytes);
+        let is_cut_inside_a_byte = count_symbols(self.content) % 4 == 1;
+        ends.contains(&self.offending) && (self.begins() || is_cut_inside_a_byte)
+    }
+
+    fn has_no_beginning(&self) -> bool {
+        let starts = ["9j/", "j/4", "VBORw0KGgo", "BORw0KGgo", "Rw0KGgo"];
+        starts.iter().any(|start| self.head.starts_with(start))
     }
 }
 
-/// Returns where the first character is that can't be in Base64, or the first `=` of misplaced padding; the length if
-/// there is none.
-fn first_offending(text: &[u8]) -> usize {
-    let is_line_break = |byte: u8| byte == b'\r' || byte == b'\n';
-    let is_base64 = |&byte: &u8| is_symbol(byte) || byte == b'=' || is_line_break(byte);
-    if let Some(at) = text.iter().position(|byte| !is_base64(byte)) {
-        return at;
-    }
-    let Some(at) = text.iter().position(|&byte| byte == b'=') else {
-        return text.len();
+/// Returns what begins with the first character that can't be in Base64, or with the first `=` of misplaced padding.
+fn offending(text: &[u8]) -> &[u8] {
+    let is_base64 = |&byte: &u8| is_symbol(byte) || b"\r\n".contains(&byte);
+    let (base64, rest) = split(text, is_base64);
+    let (padding, after) = split(rest, |byte| b"=\r\n".contains(byte));
+    let padded = memchr::memchr_iter(b'=', padding).count();
+    let is_misplaced = match after.first() {
+        None => padded > (4 - count_symbols(base64) % 4) % 4,
+        Some(&byte) => padded > 0 && is_symbol(byte),
     };
-    let (rest, is_padding) = (&text[at..], |byte: &&u8| **byte == b'=');
-    let is_end = rest.iter().filter(is_padding).count() <= 2;
-    if is_end && !rest.iter().copied().any(is_symbol) {
-        text.len()
-    } else {
-        at
-    }
+    if is_misplaced { rest } else { after }
+}
+
+/// Splits a text where a byte isn't one of a kind any more.
+fn split(text: &[u8], is_of_kind: impl Fn(&u8) -> bool) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| !is_of_kind(byte));
+    text.split_at(end.unwrap_or(text.len()))
+}
+
+fn count_symbols(text: &[u8]) -> usize {
+    text.iter().filter(|&&byte| is_symbol(byte)).count()
 }
 
 fn is_symbol(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'
 }
 
-fn are_hex_digits(digits: Option<&str>) -> bool {
-    digits.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+/// Returns whether every second byte is NUL and the others are ASCII, after a byte order mark or what a gateway made of it.
+fn is_utf16(text: &[u8]) -> bool {
+    let mut units = text.get(6..).unwrap_or_default().chunks_exact(2).take(8);
+    let is_text = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    units.len() > 0 && units.all(|unit| unit.contains(&0) && is_text(unit[0] | unit[1]))
+}
+
+/// Returns whether a JPEG or PNG went through a text, which replaced or encoded its first bytes or changed its line ends.
+fn is_mangled(file: &[u8]) -> bool {
+    let text = file[..file.len().min(32)].utf8_chunks().next();
+    let text = text.map_or("", |chunk| chunk.valid());
+    let is_inside = |mark: &str| text.find(mark).is_some_and(|at| at > 0);
+    text.starts_with('\u{FFFD}')
+        || text.starts_with("\u{FF}\u{D8}")
+        || ["JFIF", "Exif", "PNG"].into_iter().any(is_inside)
+        || [&b"\xFF\0\xD8"[..], b"\x89\0P", b"\x89PNG\n", b"\x89PNG\r\r"]
+            .iter()
+            .any(|start| file.starts_with(start))
+}
+
+/// Returns whether a text has the hexadecimal digits of a JPEG or PNG, as one word or byte by byte.
+fn is_hex(text: &str) -> bool {
+    let digits = text
+        .chars()
+        .filter(|&char| char.is_ascii_alphanumeric() && char != 'x');
+    let digits = digits.collect::<String>().to_ascii_lowercase();
+    holds(&digits, &["ffd8ff", "89504e47"])
+}
+
+/// Returns whether a text is a program's array of bytes: `[255, 216, 255]`, signed as Java's, or with spaces as Go's.
+fn is_numbers(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    text.contains([',', ' ']) && 3 * digits > text.len()
+}
+
+fn holds_base64(text: &str) -> bool {
+    holds(text, &STARTS) || text.contains("base64,")
+}
+
+fn holds(text: &str, marks: &[&str]) -> bool {
+    marks.iter().any(|mark| text.contains(mark))
 }
 
 fn starts_with(text: &[u8], start: &str) -> bool {

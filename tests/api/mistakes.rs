@@ -34,7 +34,19 @@ fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
-const BLANK: &str = "a blank inside the Base64, perhaps a + that was encoded wrongly";
+/// A text in lines of this length, with this between them.
+fn lines(text: &str, length: usize, between: &str) -> String {
+    let lines = text.as_bytes().chunks(length).map(String::from_utf8_lossy);
+    lines.collect::<Vec<_>>().join(between)
+}
+
+/// An image's bytes in decimal, with this between them.
+fn numbers(between: &str) -> String {
+    let bytes = images::jpeg(200, 3).into_iter();
+    let numbers: Vec<String> = bytes.map(|byte| byte.to_string()).collect();
+    numbers.join(between)
+}
+
 const CUT_OFF: &str = "the Base64 is cut off";
 const DATA_WITHOUT_BASE64: &str = "the data: URL has no ;base64, before its content";
 const EMPTY_URL: &str = "the data: URL is empty";
@@ -43,26 +55,28 @@ const FILE_NAME: &str = "the name of a file, not its content";
 const HEX: &str = "hexadecimal: encode the bytes as Base64";
 const INVISIBLE: &str = "has an invisible character";
 const ITSELF: &str = "not Base64: send the image's Base64 text, not the image itself";
-const JSON: &str = "JSON or XML around the Base64";
+const INDENTED: &str = "whitespace at a line's start or end: remove it";
 const LINE_BREAK: &str = "an escaped line break (\\n): decode the text first";
 const MANGLED: &str = "the image was read as text before it was encoded: read the file as bytes";
 const NO_BEGINNING: &str = "the beginning of the Base64 is missing";
 const NUMBERS: &str = "a list of numbers: encode the bytes as Base64";
-const OBJECT: &str =
-    "the name of a program's object, such as [object Object] or null, not its content";
-const OTHER: &str = "not Base64 of the standard alphabet";
-const PADDING: &str = "padding (=) inside or too much: quoted-printable, or several texts in a row";
-const PEM: &str = "PEM lines (-----BEGIN): send the Base64 between them";
-const PERCENT: &str = "percent-encoded (%2B): send a multipart form";
+const OTHER: &str = "not standard Base64";
+const PADDING: &str = "misplaced padding (=): quoted-printable, or several texts in a row";
+const PEM: &str = "PEM lines: send the Base64 between them";
+const PERCENT: &str = "percent-encoded (%2B): send the Base64 as it is";
 const PREFIX: &str = "an incomplete data: prefix: send a whole one, or none";
 const PYTHON: &str = "a Python bytes literal (b'...'): decode it to a str";
 const QUOTED: &str = "in quotation marks";
+const SHORT: &str = "too short for an image: null, [object Object], {{name}} or the like";
 const SLASH: &str = "an escaped slash (\\/): decode the JSON first";
+const SPACE: &str = "whitespace inside the Base64, perhaps a + decoded as a space";
+const TAB: &str = "a tab inside the Base64: remove it";
 const TWICE: &str = "encoded as Base64 twice";
 const TWO_PREFIXES: &str = "two data: prefixes: send one, or none";
 const UNICODE: &str = "an escape such as \\u003d: decode the JSON first";
 const UNKNOWN: &str = "neither a JPEG nor a PNG";
 const URL_SAFE_ALPHABET: &str = "the URL-safe alphabet (- and _): use the standard one (+ and /)";
+const WRAPPED: &str = "text around the Base64, such as JSON, HTML or CSS: remove it";
 const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
 
 #[rstest]
@@ -89,26 +103,43 @@ const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
 #[case::nul(format!("{}\0", jpeg()), INVISIBLE)]
 #[case::certutil(format!("-----BEGIN CERTIFICATE-----\r\n{}\r\n-----END CERTIFICATE-----", jpeg()), PEM)]
 #[case::pem_of_a_key(format!("-----BEGIN PUBLIC KEY-----\n{}", png()), PEM)]
-#[case::object_object("[object Object]", OBJECT)]
-#[case::object_file("[object File]", OBJECT)]
-#[case::undefined("undefined", OBJECT)]
-#[case::null("null", OBJECT)]
-#[case::none("None", OBJECT)]
-#[case::nan("NaN", OBJECT)]
-#[case::byte_array_of_dotnet("System.Byte[]", OBJECT)]
-#[case::byte_array_of_java("[B@1b6d3586", OBJECT)]
-#[case::optional_of_swift(format!("Optional(\"{}\")", jpeg()), OBJECT)]
-#[case::buffer_of_node("<Buffer ff d8 ff e0 00 10 4a 46 49 46 ... 650 more bytes>", OBJECT)]
-#[case::undefined_after_a_prefix("data:image/jpeg;base64,undefined", OBJECT)]
-#[case::null_after_a_prefix("data:image/png;base64,null", OBJECT)]
-#[case::promise("[object Promise]", OBJECT)]
-#[case::file_of_python("<_io.BufferedReader name='front.jpg'>", OBJECT)]
-#[case::resource_of_php("Resource id #5", OBJECT)]
-#[case::base64_of_undefined(STANDARD.encode("undefined"), OBJECT)]
-#[case::base64_of_object_object(STANDARD.encode("[object Object]"), OBJECT)]
-#[case::numbers_of_javascript("255,216,255,224,0,16", NUMBERS)]
-#[case::numbers_of_java("[-1, -40, -1, -32, 0, 16]", NUMBERS)]
-#[case::json_of_a_buffer(r#"{"type":"Buffer","data":[255,216,255]}"#, NUMBERS)]
+#[case::object_object("[object Object]", SHORT)]
+#[case::object_file("[object File]", SHORT)]
+#[case::undefined("undefined", SHORT)]
+#[case::null("null", SHORT)]
+#[case::none("None", SHORT)]
+#[case::nan("NaN", SHORT)]
+#[case::byte_array_of_dotnet("System.Byte[]", SHORT)]
+#[case::byte_array_of_java("[B@1b6d3586", SHORT)]
+#[case::optional_of_swift(format!("Optional(\"{}\")", jpeg()), WRAPPED)]
+#[case::buffer_of_node("<Buffer ff d8 ff e0 00 10 4a 46 49 46 ... 650 more bytes>", HEX)]
+#[case::undefined_after_a_prefix("data:image/jpeg;base64,undefined", SHORT)]
+#[case::null_after_a_prefix("data:image/png;base64,null", SHORT)]
+#[case::promise("[object Promise]", SHORT)]
+#[case::file_of_python("<_io.BufferedReader name='front.jpg'>", SHORT)]
+#[case::resource_of_php("Resource id #5", SHORT)]
+#[case::base64_of_undefined(STANDARD.encode("undefined"), SHORT)]
+#[case::base64_of_object_object(STANDARD.encode("[object Object]"), SHORT)]
+#[case::template_of_braces("{{ idImage }}", SHORT)]
+#[case::template_of_a_shell("${PHOTO}", SHORT)]
+#[case::template_of_erb("<%= photo %>", SHORT)]
+#[case::memory_of_python("<memory at 0x7f1c2a3b4c40>", SHORT)]
+#[case::filtered_by_rails("[FILTERED]", SHORT)]
+#[case::pointer_of_go("&{0xc00011e000 0 0xc0000a6018}", SHORT)]
+#[case::class_of_dotnet("System.Drawing.Bitmap", SHORT)]
+#[case::class_of_java("java.nio.HeapByteBuffer[pos=0 lim=51234 cap=51234]", SHORT)]
+#[case::uuid("3f2504e0-4f89-41d3-9a0c-0305e82c3301", SHORT)]
+#[case::one_letter("A", SHORT)]
+#[case::one_digit("0", SHORT)]
+#[case::number("12345", SHORT)]
+#[case::short_word("photo", SHORT)]
+#[case::word_of_four_letters("test", SHORT)]
+#[case::numbers_of_javascript(numbers(","), NUMBERS)]
+#[case::numbers_of_go(format!("[{}]", numbers(" ")), NUMBERS)]
+#[case::numbers_of_java(format!("[{}]", numbers(", ").replace("255", "-1").replace("216", "-40")), NUMBERS)]
+#[case::numbers_with_their_places(format!("{{\"0\":255,{}}}", numbers(",\"1\":")), NUMBERS)]
+#[case::json_of_a_buffer(format!("{{\"type\":\"Buffer\",\"data\":[{}]}}", numbers(",")), NUMBERS)]
+#[case::base64_of_numbers(STANDARD.encode(numbers(",")), NUMBERS)]
 #[case::escaped_slashes(jpeg().replace('/', "\\/"), SLASH)]
 #[case::escaped_slashes_in_a_prefix(format!("data:image\\/png;base64,{}", png().replace('/', "\\/")), SLASH)]
 #[case::escaped_line_breaks(jpeg().replacen("AAAA", "AAAA\\n", 1), LINE_BREAK)]
@@ -173,26 +204,44 @@ const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
 #[case::url("https://example.com/front?size=large", FILE_NAME)]
 #[case::blob_url("blob:https://example.com/1b2e", FILE_NAME)]
 #[case::content_url("content://media/external/images/17", FILE_NAME)]
-#[case::json(format!("{{\"image\":\"{}\"}}", jpeg()), JSON)]
-#[case::json_array(format!("[\"{}\"]", jpeg()), JSON)]
-#[case::xml(format!("<image>{}</image>", jpeg()), JSON)]
-#[case::error_page("<html><a href=\"https://example.com/\">not found</a></html>", JSON)]
-#[case::icon("AAABAAEAEBAAAAEAIABoBAAA", UNKNOWN)]
-#[case::zeros("AAAAAAAAAAAAAAAAAAAAAAAA", UNKNOWN)]
-#[case::blank_for_plus(png().replace('+', " "), BLANK)]
-#[case::tab_inside(png().replacen("AAAA", "AA\tAA", 1), BLANK)]
-#[case::blank_after_the_prefix(format!("data:image/png;base64, {}", png()), BLANK)]
+#[case::json(format!("{{\"image\":\"{}\"}}", jpeg()), WRAPPED)]
+#[case::json_array(format!("[\"{}\"]", jpeg()), WRAPPED)]
+#[case::xml(format!("<image>{}</image>", jpeg()), WRAPPED)]
+#[case::html(format!("<img src=\"data:image/png;base64,{}\">", png()), WRAPPED)]
+#[case::css(format!("url(data:image/jpeg;base64,{})", jpeg()), WRAPPED)]
+#[case::markdown(format!("![front](data:image/png;base64,{})", png()), WRAPPED)]
+#[case::its_name_before_it(format!("idImage={}", jpeg()), WRAPPED)]
+#[case::a_header_before_it(format!("Content-Type: image/png\r\n\r\n{}", png()), WRAPPED)]
+#[case::error_page(format!("<html><a href=\"https://example.com/\">{}</a></html>", "not found ".repeat(9)), WRAPPED)]
+#[case::icon(format!("AAABAAEAEBAAAAEAIABoBAAA{}", "A".repeat(100)), UNKNOWN)]
+#[case::zeros("A".repeat(100), UNKNOWN)]
+#[case::space_for_plus(png().replace('+', " "), SPACE)]
+#[case::spaces_in_groups_of_four(lines(&png(), 4, " "), SPACE)]
+#[case::tab_inside(png().replacen("AAAA", "AA\tAA", 1), TAB)]
+#[case::columns(lines(&png(), 8, "\t"), TAB)]
+#[case::indented_lines(lines(&png(), 76, "\n    "), INDENTED)]
+#[case::lines_indented_with_tabs(lines(&jpeg(), 76, "\r\n\t"), INDENTED)]
+#[case::spaces_at_the_ends_of_lines(lines(&png(), 76, " \n"), INDENTED)]
+#[case::indented_after_the_prefix(format!("data:image/png;base64,\n  {}", png()), INDENTED)]
+#[case::quoted_printable_lines(lines(&png(), 75, "=\r\n"), PADDING)]
+#[case::space_after_the_prefix(format!("data:image/png;base64, {}", png()), INDENTED)]
 #[case::two_texts_in_a_row(format!("{0}{0}", STANDARD.encode(images::png(701, 3))), PADDING)]
 #[case::quoted_printable(STANDARD.encode(images::png(701, 3)).replace('=', "=3D"), PADDING)]
 #[case::too_much_padding(STANDARD.encode(images::png(701, 3)) + "==", PADDING)]
+#[case::padding_where_none_is_needed(STANDARD.encode(images::png(702, 3)) + "=", PADDING)]
 #[case::shortened_for_a_log(format!("{}...", &jpeg()[..100]), CUT_OFF)]
 #[case::jpeg_without_its_slash(&jpeg()[1..], NO_BEGINNING)]
 #[case::png_without_its_first_letter(&png()[1..], NO_BEGINNING)]
+#[case::another_text_cut_inside_a_byte("A".repeat(101), CUT_OFF)]
+#[case::shortened_with_an_ellipsis(format!("{}\u{2026}", &jpeg()[..100]), CUT_OFF)]
 #[case::a_comma_at_the_end(format!("{},", jpeg()), OTHER)]
+#[case::a_period_at_the_end(format!("{}.", jpeg()), OTHER)]
+#[case::another_field_of_a_url_encoded_form(format!("{}&selfieImage=", jpeg()), OTHER)]
 #[case::prefix_with_a_blank(format!("data:image/png; base64,{}", png()), DATA_WITHOUT_BASE64)]
-#[case::something_else("hello, world", OTHER)]
-#[case::an_address("s3cret@example.com", OTHER)]
-#[case::a_word("hello", OTHER)]
+#[case::something_else("hello, world ".repeat(9), OTHER)]
+#[case::a_greeting("hello, world", SHORT)]
+#[case::an_address("s3cret@example.com", SHORT)]
+#[case::a_word("hello", SHORT)]
 #[case::base64_of_a_word("aGVsbG8=", UNKNOWN)]
 #[case::one_byte("YQ==", UNKNOWN)]
 #[tokio::test]

@@ -394,7 +394,7 @@ fn the_longest_side_is_accepted() {
 #[test]
 fn an_image_that_inflates_too_far_is_refused() {
     let error = checked(&[header(9_400, 9_400, [8, 6, 0, 0, 0]), data(ROWS), end()]).unwrap_err();
-    let expected = "the PNGs of the request inflate beyond 256 MiB";
+    let expected = "the request's PNGs inflate beyond 256 MiB in total";
     assert_eq!(error.to_string(), expected);
 }
 
@@ -419,7 +419,7 @@ fn text_chunks_that_inflate_far_together_are_refused() {
     let text = png_chunk(*b"zTXt", &[b"a\0\0", &zeros(1 << 20)[..]].concat());
     assert!(with_chunks(&text.repeat(64)).is_ok());
     let error = with_chunks(&[text.repeat(64), png_chunk(*b"tEXt", b"a\0b")].concat());
-    let expected = "the text chunks of the PNG inflate beyond 64 MiB together";
+    let expected = "the PNG's text chunks inflate beyond 64 MiB in total";
     assert_eq!(error.unwrap_err().to_string(), expected);
     // Profiles aren't text, and count for the request's budget alone.
     let profile = png_chunk(*b"iCCP", &[b"a\0\0", &zeros(1 << 20)[..]].concat());

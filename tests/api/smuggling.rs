@@ -48,18 +48,24 @@ fn decoy(half: &str) -> String {
     )
 }
 
-const DISPOSITION: &str = "a part has no Content-Disposition: form-data with exactly one name";
-const HEADERS: &str = "a part's headers are malformed, or longer than 8192 bytes";
+const BACKSLASH: &str = "a part's Content-Disposition has a backslash before a quotation mark: \
+                         use a filename without them";
+const DISPOSITION: &str = "a part needs a Content-Disposition with exactly one name, and no name*";
+const FOLDED: &str = "a part's header is folded: write it on one line";
+const HEADERS: &str = "a part's headers are malformed, repeated, or longer than 8192 bytes";
 const LINE_ENDS: &str = "lines must end with CRLF";
-const LONE: &str = "a boundary is not a line of its own, or the form goes on after its end";
+const LONE: &str = "a boundary isn't on a line of its own, or the form continues after its end";
 const MALFORMED: &str = "the form is malformed";
 
 #[rstest]
 #[case::escaped_quote(
     part(r#"Content-Disposition: form-data; filename="\"; name=idImage; x="; name="selfieImage""#),
-    DISPOSITION
+    BACKSLASH
 )]
-#[case::nested_form(nested(), "selfieImage: not Base64 of the standard alphabet")]
+#[case::nested_form(
+    nested(),
+    "selfieImage: text around the Base64, such as JSON, HTML or CSS: remove it"
+)]
 #[case::nul(selfie().replacen("AAAA", "AA\0AA", 1), "selfieImage: has an invisible character")]
 #[case::line_feeds_alone(selfie().replace("\r\n", "\n"), LINE_ENDS)]
 #[case::decoy_of_line_feeds(decoy("\n"), LINE_ENDS)]
@@ -78,7 +84,7 @@ const MALFORMED: &str = "the form is malformed";
 )]
 #[case::folded_header(
     part("Content-Disposition: form-data; name=\"self\r\n ieImage\""),
-    MALFORMED
+    FOLDED
 )]
 #[case::bare_line_feed(
     part("X: y\nContent-Disposition: form-data; name=\"selfieImage\""),
@@ -87,7 +93,7 @@ const MALFORMED: &str = "the form is malformed";
 #[case::no_name(part("Content-Type: text/plain"), DISPOSITION)]
 #[case::encoded_twice(
     part("Content-Disposition: form-data; name=selfieImage\r\nContent-Transfer-Encoding: base64"),
-    "selfieImage: has a Content-Transfer-Encoding"
+    "selfieImage: Content-Transfer-Encoding is base64: send the content as it is, without this header"
 )]
 #[case::no_headers(selfie().replace("Content-Disposition: form-data; name=selfieImage\r\n", ""), MALFORMED)]
 #[case::empty_part_before(format!("--{BOUNDARY}\r\n{}", selfie()), MALFORMED)]

@@ -1,7 +1,7 @@
 //! Where data would be lost: each of these is `invalid_payload`, and stores nothing. What callers send by mistake is in
 //! `mistakes`.
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE as URL_SAFE, Engine as _};
 use rstest::rstest;
 
 use crate::helpers::*;
@@ -9,6 +9,11 @@ use local::images;
 
 fn jpeg() -> Vec<u8> {
     images::jpeg(400, 1)
+}
+
+/// As cameras write it.
+fn jpeg_file() -> Vec<u8> {
+    [b"\xFF\xD8\xFF\xE1\0\x08Exif\0\0", &jpeg()[2..]].concat()
 }
 
 fn png() -> Vec<u8> {
@@ -40,7 +45,7 @@ fn png() -> Vec<u8> {
     b"<?xml version=\"1.0\"?><svg xmlns=\"x\"/>",
     "an SVG; send a JPEG or PNG"
 )]
-#[case::mp4(b"\x00\x00\x00\x18ftypmp42", "neither a JPEG nor a PNG")]
+#[case::mp4(b"\x00\x00\x00\x18ftypmp42\0", "neither a JPEG nor a PNG")]
 #[case::one_byte(b"\x00", "neither a JPEG nor a PNG")]
 #[tokio::test]
 async fn images_that_are_none(
@@ -91,14 +96,58 @@ async fn a_selfie_with_a_misspelled_name(#[case] name: &str) {
         .await;
 }
 
-const MULTIPART: &str = "multipart/form-data; boundary=test-boundary";
+/// Whatever its name, an image must not be lost.
+#[rstest]
+#[case::underscore("form_idImage")]
+#[case::hyphen("form-idImage")]
+#[case::what_it_is("idImage_file")]
+#[case::encoding("idImage_base64")]
+#[case::plural("idImages")]
+#[case::letter_l("idlmage")]
+#[case::full_width("ｉｄＩｍａｇｅ")]
+#[case::cyrillic("idІmаge")]
+#[case::percent_encoded_letter("id%49mage")]
+#[case::another_word("adressImage")]
+#[case::unlike_any("thumbnail")]
+#[tokio::test]
+async fn an_image_in_an_unknown_field(
+    #[case] name: &str,
+    #[values(jpeg(), png())] image: Vec<u8>,
+    #[values("", " data:image/x;base64,", "data:;base64,\r\n", "\"")] before: &str,
+) {
+    let app = App::start().await;
+    let form = Form::selfie(&png());
+    let form = form.with(name, format!("{before}{}", BASE64_STANDARD.encode(image)));
+    app.assert_refused_because(&form, INVALID_PAYLOAD, UNKNOWN_FIELD)
+        .await;
+}
 
 #[rstest]
-#[case::no_content_type("", "Content-Type is not multipart/form-data", |form| form)]
-#[case::another_form("application/x-www-form-urlencoded", "Content-Type is not multipart/form-data", |_| b"submissionId=1".into())]
-#[case::json("application/json", "Content-Type is not multipart/form-data", |_| b"{}".into())]
-#[case::another_multipart("multipart/mixed; boundary=test-boundary", "Content-Type is not multipart/form-data", |form| form)]
-#[case::no_boundary("multipart/form-data", "Content-Type has no usable boundary: one, of 1 to 70 printable characters", |form| form)]
+#[case::jpeg(jpeg_file())]
+#[case::png(png())]
+#[case::jpeg_through_a_gateway(String::from_utf8_lossy(&jpeg_file()).into_owned())]
+#[case::png_through_a_gateway(String::from_utf8_lossy(&png()).into_owned())]
+#[case::url_safe(URL_SAFE.encode(jpeg()))]
+#[case::another_format("data:image/webp;base64,UklGR")]
+#[tokio::test]
+async fn what_looks_like_an_image_in_an_unknown_field(#[case] value: impl Into<Vec<u8>>) {
+    let app = App::start().await;
+    let form = Form::selfie(&png()).with("idImage_file", value);
+    app.assert_refused_because(&form, INVALID_PAYLOAD, UNKNOWN_FIELD)
+        .await;
+}
+
+const MULTIPART: &str = "multipart/form-data; boundary=test-boundary";
+const NOT_MULTIPART: &str = "Content-Type isn't multipart/form-data";
+const UNKNOWN_FIELD: &str = "a field that isn't documented holds an image: \
+                             send it as idImage, idBackImage, selfieImage or addressImage";
+
+#[rstest]
+#[case::no_content_type("", NOT_MULTIPART, |form| form)]
+#[case::another_form("application/x-www-form-urlencoded", NOT_MULTIPART, |_| b"submissionId=1".into())]
+#[case::json("application/json", NOT_MULTIPART, |_| b"{}".into())]
+#[case::another_multipart("multipart/mixed; boundary=test-boundary", NOT_MULTIPART, |form| form)]
+#[case::no_boundary("multipart/form-data", "Content-Type needs one boundary, of 1 to 70 printable characters", |form| form)]
 #[case::another_boundary("multipart/form-data; boundary=other", "the boundary isn't in the body: let the client set Content-Type", |form| form)]
 #[case::empty(MULTIPART, "the request has no body", |_| Vec::new())]
 #[case::no_closing_boundary(MULTIPART, "the form has no closing boundary", |form: Vec<u8>| form[..form.len() - 4].into())]

@@ -101,21 +101,21 @@ pub enum JpegError {
     /// It is coded by a process that readers don't open, by its name and article.
     #[error("{0}; send a baseline or progressive one")]
     Process(&'static str),
-    /// It has more or fewer than 8 bits a sample.
-    #[error("the JPEG doesn't have 8 bits a sample")]
+    /// It has more or fewer than 8 bits per sample.
+    #[error("the JPEG doesn't have 8 bits per sample")]
     Precision,
     /// It has none, two, or more than four components.
     #[error("the JPEG doesn't have 1, 3 or 4 components")]
     Components,
     /// A sampling factor is out of range.
-    #[error("the JPEG has a sampling factor that is not 1 to 4")]
+    #[error("the JPEG has a sampling factor outside 1 to 4")]
     Sampling,
     /// A sampling factor doesn't divide the largest one.
     #[error("the JPEG has a sampling factor that doesn't divide the largest one")]
     UnevenSampling,
     /// A reader must buffer the whole image, which takes too much memory or time.
     #[error(
-        "the JPEG has too many pixels or scans for one that a reader must buffer; send a baseline one with a single scan"
+        "the JPEG has too many pixels or scans to buffer; send a baseline JPEG with a single scan"
     )]
     TooCostly,
     /// A scan uses a table that is not there.

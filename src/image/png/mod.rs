@@ -175,13 +175,13 @@ pub enum PngError {
     #[error("a text or color-profile chunk of the PNG inflates beyond 1 MiB")]
     LargeChunk,
     /// Its text chunks inflate too far together.
-    #[error("the text chunks of the PNG inflate beyond 64 MiB together")]
+    #[error("the PNG's text chunks inflate beyond 64 MiB in total")]
     TooMuchText,
     /// The PNGs of the request inflate too far.
-    #[error("the PNGs of the request inflate beyond {} MiB", MAX_INFLATED >> 20)]
+    #[error("the request's PNGs inflate beyond {} MiB in total", MAX_INFLATED >> 20)]
     InflatesTooFar,
     /// The PNGs of the request are compressed in too many blocks.
-    #[error("the PNGs of the request are compressed in more than {MAX_STEPS} blocks")]
+    #[error("the request's PNGs have more than {MAX_STEPS} compressed blocks")]
     TooManyBlocks,
     /// A small window takes more time for each byte.
     #[error(
