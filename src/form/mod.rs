@@ -17,7 +17,7 @@ pub use self::guard::{MAX_BOUNDARY, MAX_PARTS};
 use self::header_params::ParamsError;
 use crate::domain::{Admin, Field, ImageField, SubmissionId, Text, TextError};
 use crate::image::png::Budget;
-use crate::image::{DecodeError, Image, is_likely_image};
+use crate::image::{DecodeError, Image};
 
 /// The images of a request, in the contract's order.
 pub type Images = BTreeMap<ImageField, Image>;
@@ -68,9 +68,6 @@ impl Form {
             }
             let name = guard::name(&part)?;
             let Some(field) = Field::meant_by(name) else {
-                if is_likely_image(&content) {
-                    return Err(FormError::UnknownImage);
-                }
                 continue;
             };
             let set = if field.name().as_bytes() != name {
@@ -122,7 +119,7 @@ fn is_compressed(body: &[u8]) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum FormError {
     /// The request has another method.
-    #[error("use the method PUT")]
+    #[error("send PUT")]
     Method,
     /// There are two `Content-Type` headers, which some gateways join by a comma: parsers differ on which one counts.
     #[error("send one Content-Type, without a comma")]
@@ -169,12 +166,6 @@ pub enum FormError {
     /// A part has no name, or several, of which parsers pick different ones.
     #[error("a part needs a Content-Disposition with exactly one name, and no name*")]
     UnnamedPart,
-    /// An unknown field holds an image: its sender surely means one of the four, and ignoring it would lose it.
-    #[error(
-        "a field that isn't documented holds an image: send it as {}",
-        ImageField::list()
-    )]
-    UnknownImage,
     /// multer can't read the form. What it says may quote the caller, and is kept for debugging alone.
     #[error("the form is malformed")]
     Malformed(#[from] multer::Error),

@@ -63,20 +63,6 @@ pub(super) fn find(text: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Returns whether a field's text begins as an image does: as Base64 in either alphabet, be it quoted, as a `data:` URL,
-/// or as a file that a gateway took for text. Nothing is decoded.
-pub(crate) fn is_likely_image(text: &[u8]) -> bool {
-    let is_around = |char: char| char == ' ' || is_invisible(char) || QUOTES.contains(&char);
-    let head = lossy(text.trim_ascii_start());
-    let head = head.trim_start_matches(is_around);
-    let content = lossy(without_prefix(head.as_bytes()));
-    let content = content.trim_start_matches(is_around);
-    let starts = |start: &str| content.starts_with(start);
-    let is_file = starts("\u{FFFD}") && holds(content, &["PNG\r\n", "JFIF", "Exif"]);
-    let is_url = starts_with(head.as_bytes(), "data:image/");
-    is_file || is_url || starts("_9j_") || STARTS.into_iter().any(starts)
-}
-
 /// A text that holds no image, and what the hints look at.
 struct Refused<'a> {
     has_prefix: bool,

@@ -13,7 +13,6 @@ use sha2::{Digest as _, Sha256};
 
 use self::base64::NotBase64;
 pub use self::dimensions::{Dimensions, DimensionsError};
-pub(crate) use self::hint::is_likely_image;
 use self::jpeg::JpegError;
 use self::png::{Budget, PngError};
 

@@ -210,7 +210,7 @@ async fn other_methods_are_refused(
     let mut event = Form::full().event();
     event["httpMethod"] = method.into();
     event["requestContext"]["httpMethod"] = method.into();
-    app.assert_event_refused_because(&form(event), INVALID_PAYLOAD, "use the method PUT")
+    app.assert_event_refused_because(&form(event), INVALID_PAYLOAD, "send PUT")
         .await;
 }
 
