@@ -163,8 +163,8 @@ pub enum FormError {
     /// A part's `Content-Disposition` doesn't follow the grammar.
     #[error("a part's Content-Disposition {0}")]
     Disposition(#[from] ParamsError),
-    /// A part's `Content-Disposition` is `attachment` or another.
-    #[error("a part's Content-Disposition isn't form-data")]
+    /// A part's `Content-Disposition` is `attachment` or another, or has no semicolon.
+    #[error("a part's Content-Disposition must start with form-data;")]
     NotFormData,
     /// A part has no name, or several, of which parsers pick different ones.
     #[error("a part needs a Content-Disposition with exactly one name, and no name*")]
