@@ -7,13 +7,9 @@ use super::invisible::is_invisible;
 /// A field that holds an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ImageField {
-    /// Front of the ID document.
     IdImage,
-    /// Back of the ID document.
     IdBackImage,
-    /// Selfie.
     SelfieImage,
-    /// Address document.
     AddressImage,
 }
 
@@ -61,13 +57,9 @@ impl ImageField {
 /// A field that the contract documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Field {
-    /// ID of the submission.
     SubmissionId,
-    /// Account of the administrator.
     Admin,
-    /// Kind of the ID document.
     IdType,
-    /// One of the four images.
     Image(ImageField),
 }
 
@@ -84,7 +76,6 @@ impl Field {
         [Self::SubmissionId, Self::Admin, Self::IdType, a, b, c, d]
     };
 
-    /// Returns the field's name in the form.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -52,7 +52,6 @@ impl Text {
         Ok((!text.is_empty()).then(|| Self(text.to_owned())))
     }
 
-    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -88,13 +87,10 @@ pub(crate) const QUOTES: [char; 12] = ['"', '\'', '`', '´', '“', '”', '„'
 /// Why a field's content is not a [`Text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// It is not UTF-8.
     #[error("not UTF-8")]
     NotUtf8,
-    /// It is longer than [`MAX_TEXT`].
     #[error("longer than {MAX_TEXT} bytes")]
     TooLong,
-    /// It contains a control character.
     #[error("contains a control character")]
     ControlCharacter,
 }

@@ -25,9 +25,7 @@ pub type Images = BTreeMap<ImageField, Image>;
 /// The documented fields of a form. An empty value counts as none.
 #[derive(Debug, Default)]
 pub struct Form {
-    /// `submissionId`.
     pub submission_id: Option<SubmissionId>,
-    /// `admin`.
     pub admin: Option<Admin>,
     /// `idType`; whether there is such a type is checked after the records (row 9).
     pub id_type: Option<Text>,
@@ -118,28 +116,22 @@ fn is_compressed(body: &[u8]) -> bool {
 /// Why a body is not a form that can be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FormError {
-    /// The request has another method.
     #[error("send PUT")]
     Method,
     /// There are two `Content-Type` headers, which some gateways join by a comma: parsers differ on which one counts.
     #[error("send one Content-Type, without a comma")]
     TwoContentTypes,
-    /// The body is empty.
     #[error("the request has no body")]
     NoBody,
-    /// `Content-Type` is another, or missing.
     #[error("Content-Type isn't multipart/form-data")]
     NotMultipart,
     /// `Content-Type` names no boundary, two, or one that no line can begin with.
     #[error("Content-Type needs one boundary, of 1 to {MAX_BOUNDARY} printable characters")]
     NoBoundary,
-    /// No line of the body begins with the boundary.
     #[error("the boundary isn't in the body: let the client set Content-Type")]
     BoundaryNotInBody,
-    /// The body is compressed.
     #[error("the body is compressed: send it without Content-Encoding")]
     Compressed,
-    /// The body ends without the closing boundary.
     #[error("the form has no closing boundary")]
     NoClosingBoundary,
     /// A line of a part's headers or before a boundary ends in a bare LF or CR.
@@ -148,7 +140,6 @@ pub enum FormError {
     /// A boundary is not at the start of a line, or follows the closing one.
     #[error("a boundary isn't on a line of its own, or the form continues after its end")]
     AmbiguousBoundary,
-    /// There are more parts than [`MAX_PARTS`].
     #[error("the form has more than {MAX_PARTS} parts")]
     TooManyParts,
     /// A part's headers are malformed, repeated or too long.
@@ -160,8 +151,8 @@ pub enum FormError {
     /// A part's `Content-Disposition` doesn't follow the grammar.
     #[error("a part's Content-Disposition {0}")]
     Disposition(#[from] ParamsError),
-    /// A part's `Content-Disposition` is `attachment` or another.
-    #[error("a part's Content-Disposition isn't form-data")]
+    /// A part's `Content-Disposition` is `attachment` or another, or has no semicolon.
+    #[error("a part's Content-Disposition must start with form-data;")]
     NotFormData,
     /// A part has no name, or several, of which parsers pick different ones.
     #[error("a part needs a Content-Disposition with exactly one name, and no name*")]
@@ -169,12 +160,9 @@ pub enum FormError {
     /// multer can't read the form. What it says may quote the caller, and is kept for debugging alone.
     #[error("the form is malformed")]
     Malformed(#[from] multer::Error),
-    /// A documented field is wrong.
     #[error("{field}: {problem}")]
     Field {
-        /// The field.
         field: Field,
-        /// What is wrong.
         #[source]
         problem: FieldError,
     },
@@ -186,16 +174,13 @@ pub enum FieldError {
     /// Its name is almost right: ignoring it would lose it.
     #[error("misspelled field name")]
     Misspelled,
-    /// It is sent twice.
     #[error("sent more than once")]
     Repeated,
     /// A `Content-Transfer-Encoding` says that it is encoded once more.
     #[error("Content-Transfer-Encoding is {0}: send the content as it is, without this header")]
     Encoded(&'static str),
-    /// It is not a short text.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// It is not an acceptable image.
     #[error(transparent)]
     Image(#[from] DecodeError),
 }

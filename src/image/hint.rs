@@ -34,7 +34,9 @@ pub(super) fn find(text: &[u8]) -> Option<&'static str> {
         _ if it.is_reference() => "the name of a file, not its content",
         _ if it.is_python() => "a Python bytes literal (b'...'): decode it to a str",
         _ if it.is_quoted() => "in quotation marks",
-        _ if it.is_short() => "too short for an image: null, [object Object], {{name}} or the like",
+        _ if it.is_short() => {
+            "too short for an image: a path, null, [object Object], {{name}} or the like"
+        }
         _ if it.is_encoded(is_numbers) => "a list of numbers: encode the bytes as Base64",
         [b'\\', b'/', ..] => "an escaped slash (\\/): decode the JSON first",
         [b'\\', b'n' | b'r', ..] => "an escaped line break (\\n): decode the text first",
@@ -55,7 +57,7 @@ pub(super) fn find(text: &[u8]) -> Option<&'static str> {
         }
         [b' ' | b'\t', ..] if it.is_indented() => "whitespace at a line's start or end: remove it",
         [b'\t', ..] => "a tab inside the Base64: remove it",
-        [b' ', ..] => "whitespace inside the Base64, perhaps a + decoded as a space",
+        [b' ', ..] if it.begins() => "whitespace inside the Base64, perhaps a + decoded as a space",
         [b'=', ..] => "misplaced padding (=): quoted-printable, or several texts in a row",
         _ if it.has_no_beginning() => "the beginning of the Base64 is missing",
         _ if it.is_cut_off() => "the Base64 is cut off",

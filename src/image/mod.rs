@@ -19,16 +19,13 @@ use self::png::{Budget, PngError};
 /// A format that is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// JPEG.
     Jpeg,
-    /// PNG.
     Png,
 }
 
 impl Format {
     pub const ALL: [Self; 2] = [Self::Jpeg, Self::Png];
 
-    /// Returns the media type.
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -109,7 +106,6 @@ impl Image {
 /// Why a text is not an acceptable image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// It is not Base64.
     #[error(transparent)]
     Base64(#[from] NotBase64),
     /// It is what callers send by mistake, as the text says.
@@ -118,13 +114,10 @@ pub enum DecodeError {
     /// It is of another format, by its name and article.
     #[error("{0}; send a JPEG or PNG")]
     Foreign(&'static str),
-    /// It is of no format that is known here.
     #[error("neither a JPEG nor a PNG")]
     Unknown,
-    /// It is a JPEG that is not accepted.
     #[error(transparent)]
     Jpeg(#[from] JpegError),
-    /// It is a PNG that is not accepted.
     #[error(transparent)]
     Png(#[from] PngError),
 }

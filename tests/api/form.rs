@@ -20,7 +20,7 @@ const UNNAMED: &str = "a part needs a Content-Disposition with exactly one name,
 const BACKSLASH: &str = "a part's Content-Disposition has a backslash before a quotation mark: \
                          use a filename without them";
 const FOLDED: &str = "a part's header is folded: write it on one line";
-const NOT_FORM_DATA: &str = "a part's Content-Disposition isn't form-data";
+const NOT_FORM_DATA: &str = "a part's Content-Disposition must start with form-data;";
 const SPACED_SIGN: &str = "a part's Content-Disposition has whitespace around an equals sign";
 const UNQUOTED: &str =
     "a part's Content-Disposition has a value with whitespace that isn't in quotation marks";
@@ -209,6 +209,7 @@ fn a_part_does_not_swallow_the_next(#[case] before: &str, #[case] why: &str) {
 #[case::attachment("Content-Disposition: attachment; name=a", NOT_FORM_DATA)]
 #[case::inline("Content-Disposition: inline; name=a", NOT_FORM_DATA)]
 #[case::no_type("Content-Disposition: name=a", NOT_FORM_DATA)]
+#[case::no_semicolon("Content-Disposition: form-data name=\"a\"", NOT_FORM_DATA)]
 #[case::space_around_the_sign("Content-Disposition: form-data; name = \"a\"", SPACED_SIGN)]
 #[case::space_after_the_sign("Content-Disposition: form-data; name= a", SPACED_SIGN)]
 #[case::unquoted_filename(

@@ -67,7 +67,7 @@ const PERCENT: &str = "percent-encoded (%2B): send the Base64 as it is";
 const PREFIX: &str = "an incomplete data: prefix: send a whole one, or none";
 const PYTHON: &str = "a Python bytes literal (b'...'): decode it to a str";
 const QUOTED: &str = "in quotation marks";
-const SHORT: &str = "too short for an image: null, [object Object], {{name}} or the like";
+const SHORT: &str = "too short for an image: a path, null, [object Object], {{name}} or the like";
 const SLASH: &str = "an escaped slash (\\/): decode the JSON first";
 const SPACE: &str = "whitespace inside the Base64, perhaps a + decoded as a space";
 const TAB: &str = "a tab inside the Base64: remove it";
@@ -238,6 +238,11 @@ const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
 #[case::a_period_at_the_end(format!("{}.", jpeg()), OTHER)]
 #[case::another_field_of_a_url_encoded_form(format!("{}&selfieImage=", jpeg()), OTHER)]
 #[case::prefix_with_a_blank(format!("data:image/png; base64,{}", png()), DATA_WITHOUT_BASE64)]
+#[case::path_without_an_extension("/tmp/phpA1b2C3", SHORT)]
+#[case::sentences("the quick brown fox jumps over the lazy dog ".repeat(3), OTHER)]
+#[case::laravel_s_prefix(format!("base64:{}", jpeg()), WRAPPED)]
+#[case::hex_dump("00000000: ffd8 ffe0 0010 4a46 4946 0001 0101 0048  ......JFIF.....H\n".repeat(3), HEX)]
+#[case::sql_literal(format!("X'{}'", hex::encode(images::jpeg(200, 3))), HEX)]
 #[case::something_else("hello, world ".repeat(9), OTHER)]
 #[case::a_greeting("hello, world", SHORT)]
 #[case::an_address("s3cret@example.com", SHORT)]
