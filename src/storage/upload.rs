@@ -29,6 +29,7 @@ pub(crate) struct Uploads<'a> {
     pub(super) objects: Vec<NewObject>,
     pub(super) fate: Fate,
     pub(super) deadline: Deadline,
+    request: String,
     trash: &'a Trash,
 }
 
@@ -63,6 +64,7 @@ impl Drop for Uploads<'_> {
         let objects = mem::take(&mut self.objects).into_iter();
         match mem::replace(&mut self.fate, Fate::Unused) {
             Fate::Unused => self.trash.extend(
+                &self.request,
                 objects.map(|object| discarded(object.key, object.attempts.unanswered() > 0)),
             ),
             Fate::InDoubt => {
@@ -70,15 +72,15 @@ impl Drop for Uploads<'_> {
                 tracing::warn!(?keys, "whether these objects were committed is unknown");
             }
             Fate::Committed { replaced } => {
-                let replaced = replaced.into_iter();
-                self.trash.extend(replaced.map(|key| discarded(key, false)));
+                let replaced = replaced.into_iter().map(|key| discarded(key, false));
+                self.trash.extend(&self.request, replaced);
             }
         }
     }
 }
 
 impl Storage {
-    /// Uploads a request's images concurrently, each under a new key of the submission. Returns once every upload has
+    /// Uploads the images of the request with this ID concurrently, each under a new key of the submission. Returns once every upload has
     /// ended, so that a failed one leaves none in flight.
     ///
     /// # Errors
@@ -89,6 +91,7 @@ impl Storage {
         images: Images,
         project: &ProjectId,
         submission: &Submission,
+        request: String,
         deadline: Deadline,
     ) -> Result<Uploads<'_>, Fault> {
         let object = |(field, image): (ImageField, Image)| NewObject {
@@ -101,6 +104,7 @@ impl Storage {
             objects: images.into_iter().map(object).collect(),
             fate: Fate::Unused,
             deadline,
+            request,
             trash: &self.trash,
         };
         let results = join_all(uploads.objects.iter().map(|object| self.put_object(object))).await;

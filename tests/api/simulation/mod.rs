@@ -276,14 +276,16 @@ impl Simulation {
         self.requests.lock().unwrap().insert(id, sent);
         // Without a deadline, as `cargo lambda watch` has it: the function's own follows the simulated clock.
         let event = form.event().to_string();
-        let responded = local::function::respond(function, event.as_bytes(), Context::default());
+        let mut context = Context::default();
+        context.request_id = id.to_string();
+        let responded = local::function::respond(function, event.as_bytes(), context);
         let answer = Answer::from_response(&responded.await.unwrap().response);
         {
             let mut requests = self.requests.lock().unwrap();
             let sent = requests.get_mut(&id).unwrap();
             (sent.end, sent.answer) = (world.now(), Some(answer));
         }
-        function.empty_trash().await;
+        function.empty_trash(&id.to_string()).await;
     }
 
     fn image(&self, request: usize, field: ImageField) -> Vec<u8> {
