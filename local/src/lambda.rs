@@ -24,9 +24,13 @@ use uuid::Uuid;
 use crate::clients::Endpoints;
 use crate::{Error, server};
 
-/// The trace that every invocation belongs to; it is sampled. The example of AWS, "Tracing header".
-pub const TRACE: &str =
-    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+/// Returns the trace that the invocation with this ID belongs to; it is sampled. After the example of AWS, "Tracing
+/// header".
+#[must_use]
+pub fn trace(invocation: &str) -> String {
+    let unique: String = invocation.split('-').collect();
+    format!("Root=1-5759e988-{unique:.24};Parent=53995c3f42cd8ad8;Sampled=1")
+}
 
 /// The variable by which Lambda says how many requests a process gets at a time. Without it, that is one.
 pub const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
@@ -242,9 +246,9 @@ impl RuntimeApi {
             .duration_since(UNIX_EPOCH)?
             .as_millis();
         Ok(Response::builder()
-            .header("lambda-runtime-aws-request-id", id)
             .header("lambda-runtime-deadline-ms", deadline.to_string())
-            .header("lambda-runtime-trace-id", TRACE)
+            .header("lambda-runtime-trace-id", trace(&id))
+            .header("lambda-runtime-aws-request-id", id)
             .header(
                 "lambda-runtime-invoked-function-arn",
                 "arn:aws:lambda:us-east-1:000000000000:function:put-image",

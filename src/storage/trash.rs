@@ -1,13 +1,16 @@
 //! Objects that no record names and that are deleted once the response is sent.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
 use super::Storage;
 use crate::deadline::Deadline;
 use crate::domain::ObjectKey;
+use crate::error::Fault;
 
 /// What there is to delete, by the ID of the request that discarded it. Each request deletes its own: what happens to
 /// one of those that run at the same time neither loses another's objects nor delays their deletion.
@@ -54,7 +57,9 @@ impl Storage {
             may_arrive,
             deadline,
         } = discarded;
-        let deletion = self.delete(key.as_str());
+        // Nobody else catches a panic here: it would end the poller, or the process.
+        let deletion = AssertUnwindSafe(self.delete(key.as_str())).catch_unwind();
+        let deletion = deletion.map(|deleted| deleted.unwrap_or(Err(Fault::Panicked)));
         let deleted = deadline.clean_up.run("delete", deletion).await.flatten();
         if let Err(error) = &deleted {
             tracing::warn!(%key, %error, "an object is left over");

@@ -47,10 +47,20 @@ pub(super) struct NewObject {
 pub(super) enum Fate {
     /// No record names them, and none will.
     Unused,
-    /// A commit that names them was sent, and its outcome is unknown: nothing is safe to delete.
-    InDoubt,
+    /// A commit that names them in place of these others was sent, and its outcome is unknown: nothing is safe to delete.
+    InDoubt { replaced: Vec<ObjectKey> },
     /// A record names them, in place of these others.
     Committed { replaced: Vec<ObjectKey> },
+}
+
+impl Uploads<'_> {
+    /// Notes that the commit that was in doubt took effect.
+    pub(super) fn took_effect(&mut self) {
+        if let Fate::InDoubt { replaced } = &mut self.fate {
+            let replaced = mem::take(replaced);
+            self.fate = Fate::Committed { replaced };
+        }
+    }
 }
 
 impl Drop for Uploads<'_> {
@@ -67,9 +77,15 @@ impl Drop for Uploads<'_> {
                 &self.request,
                 objects.map(|object| discarded(object.key, object.attempts.unanswered() > 0)),
             ),
-            Fate::InDoubt => {
-                let keys: Vec<_> = objects.map(|object| object.key.to_string()).collect();
-                tracing::warn!(?keys, "whether these objects were committed is unknown");
+            Fate::InDoubt { replaced } => {
+                let names = |key: &ObjectKey| key.to_string();
+                let keys: Vec<_> = objects.map(|object| names(&object.key)).collect();
+                let replaced: Vec<_> = replaced.iter().map(names).collect();
+                tracing::warn!(
+                    ?keys,
+                    ?replaced,
+                    "whether these objects were committed is unknown"
+                );
             }
             Fate::Committed { replaced } => {
                 let replaced = replaced.into_iter().map(|key| discarded(key, false));
