@@ -96,8 +96,8 @@ impl Drop for Uploads<'_> {
 }
 
 impl Storage {
-    /// Uploads the images of the request with this ID concurrently, each under a new key of the submission. Returns once every upload has
-    /// ended, so that a failed one leaves none in flight.
+    /// Uploads the images of the request with this ID concurrently, each under a new key of the submission. Returns once
+    /// every upload has ended, so that a failed one leaves none in flight.
     ///
     /// # Errors
     ///
