@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Prints template.yaml as CloudFormation gets it in a region: expanded by SAM's translator, as `sam validate` does.
 
-    python .ci/expand.py [REGION]
+    python .ci/expand.py [REGION [--managed]]
+
+With --managed, as docs/operating.md changes it for Lambda Managed Instances.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -25,9 +28,19 @@ class ManagedPolicies:
         return {}
 
 
-def expand(parameters=None, code=None):
+def manage(function):
+    """Puts a function on managed instances."""
+    steps = (TEMPLATE.parent / "docs" / "operating.md").read_text()
+    [lines] = re.findall(r"^ +```yaml\n( +CapacityProviderConfig:\n.*?)^ +```$", steps, flags=re.DOTALL | re.MULTILINE)
+    function["Properties"] |= yaml_parse(lines)
+    function["UpdateReplacePolicy"] = "Delete"
+
+
+def expand(parameters=None, code=None, managed=False):
     """The expanded template; `code` is where the function's archive is in S3."""
     template = yaml_parse(TEMPLATE.read_text())
+    if managed:
+        manage(template["Resources"]["PutImageFunction"])
     if code:
         template["Resources"]["PutImageFunction"]["Properties"]["CodeUri"] = code
     validator = SamTemplateValidator(template, ManagedPolicies(), parameter_overrides=parameters)
@@ -35,4 +48,4 @@ def expand(parameters=None, code=None):
 
 
 if __name__ == "__main__":
-    print(expand())
+    print(expand(managed="--managed" in sys.argv))

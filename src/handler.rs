@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
-use lambda_http::{Body, Request, Response};
+use lambda_http::tower::ServiceExt as _;
+use lambda_http::{Body, Error as RuntimeError, Request, Response, Service, service_fn};
+use lambda_runtime::LambdaInvocation;
 
 use crate::checks;
 use crate::config::{Config, ConfigError};
@@ -92,7 +94,8 @@ impl App {
 
         log.note_images(&form.images);
         let (storage, deadline) = (&self.storage, log.deadline);
-        let upload = storage.upload(form.images, &project.id, &submission, deadline);
+        let request = log.context.request_id.clone();
+        let upload = storage.upload(form.images, &project.id, &submission, request, deadline);
         let uploads = log.step(Step::Upload, upload).await?;
         let change = Change {
             project: &project.id,
@@ -103,11 +106,31 @@ impl App {
         log.step(Step::Commit, commit).await
     }
 
-    /// Deletes what requests have put into the trash, once the response is sent.
-    pub async fn empty_trash(&self) {
-        let left_over = self.storage.empty_trash().await;
+    /// Deletes what the request with this ID has put into the trash.
+    pub async fn empty_trash(&self, request: &str) {
+        let left_over = self.storage.empty_trash(request).await;
         if left_over > 0 {
             self.telemetry.left_over(left_over);
         }
+    }
+
+    /// Has a service that sends the response then empty the request's trash, before it asks for the next event.
+    pub fn then_empty_trash<S>(
+        &'static self,
+        service: S,
+    ) -> impl Service<LambdaInvocation, Response = (), Error = RuntimeError, Future: Send> + Clone + Send
+    where
+        S: Service<LambdaInvocation, Response = (), Error = RuntimeError, Future: Send>,
+        S: Clone + Send + 'static,
+    {
+        service_fn(move |invocation: LambdaInvocation| {
+            let request = invocation.context.request_id.clone();
+            let sent = service.clone().oneshot(invocation);
+            async move {
+                let sent = sent.await;
+                self.empty_trash(&request).await;
+                sent
+            }
+        })
     }
 }

@@ -2,34 +2,49 @@
 
 #![forbid(unsafe_code)]
 
+use std::env;
 use std::hint::black_box;
 
-use lambda_http::tower::util::ThenLayer;
+use lambda_http::tower::layer::layer_fn;
 use lambda_http::{Error, service_fn};
 use lambda_runtime::Runtime;
 use lambda_runtime::layers::TracingLayer;
 use put_image::event;
 use put_image::handler::App;
 use put_image::telemetry::logging;
+use tokio::runtime::Builder;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+fn main() -> Result<(), Error> {
     keep_freed_memory();
     logging::init();
     tracing::info!(version = put_image::VERSION, "started");
-    let app = &App::from_env()
+    let mut threads = if has_many_requests() {
+        Builder::new_multi_thread()
+    } else {
+        Builder::new_current_thread()
+    };
+    threads.enable_all().build()?.block_on(serve())
+}
+
+async fn serve() -> Result<(), Error> {
+    let app = App::from_env()
         .await
         .inspect_err(|error| tracing::error!("{error}"))?;
+    let app: &App = Box::leak(Box::new(app));
     app.warm_up().await;
     Runtime::new(event::service(service_fn(|request| app.handle(request))))
-        // Runs once the response is sent, before the next event is requested.
-        .layer(ThenLayer::new(async |sent| {
-            app.empty_trash().await;
-            sent
-        }))
+        .layer(layer_fn(|service| app.then_empty_trash(service)))
         .layer(TracingLayer::new())
-        .run()
+        .run_concurrent()
         .await
+}
+
+/// Returns whether Lambda sends this process several requests at a time, as `lambda_runtime` decides it. They then run on
+/// all processors, so that decoding one doesn't hold up the others.
+fn has_many_requests() -> bool {
+    let most = env::var("AWS_LAMBDA_MAX_CONCURRENCY").ok();
+    most.and_then(|most| most.parse::<u32>().ok())
+        .is_some_and(|most| most > 1)
 }
 
 /// Has glibc reuse the heap for a request's large buffers. It maps and unmaps each buffer over a threshold, at the price

@@ -44,8 +44,9 @@ pub fn context(timeout: Duration) -> Context {
 ///
 /// What Lambda calls a function error: no gateway writes such an event.
 pub async fn invoke(app: &App, event: &[u8], context: Context) -> Result<Invoked, Error> {
+    let request = context.request_id.clone();
     let invoked = respond(app, event, context).await;
-    app.empty_trash().await;
+    app.empty_trash(&request).await;
     invoked
 }
 

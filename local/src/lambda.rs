@@ -1,6 +1,8 @@
 //! Lambda around the function's own binary: the process, and the Runtime API that it asks for events
-//! (AWS, "Using the Lambda runtime API"). It gets one event at a time, as in Lambda.
+//! (AWS, "Using the Lambda runtime API"). It gets as many events at a time as it has pollers: one, or as many as
+//! [`MAX_CONCURRENCY`] says.
 
+use std::collections::HashMap;
 use std::convert::identity;
 use std::ffi::OsStr;
 use std::process::Stdio;
@@ -22,9 +24,16 @@ use uuid::Uuid;
 use crate::clients::Endpoints;
 use crate::{Error, server};
 
-/// The trace that every invocation belongs to; it is sampled. The example of AWS, "Tracing header".
-pub const TRACE: &str =
-    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+/// Returns the trace that the invocation with this ID belongs to; it is sampled. After the example of AWS, "Tracing
+/// header".
+#[must_use]
+pub fn trace(invocation: &str) -> String {
+    let unique: String = invocation.split('-').collect();
+    format!("Root=1-5759e988-{unique:.24};Parent=53995c3f42cd8ad8;Sampled=1")
+}
+
+/// The variable by which Lambda says how many requests a process gets at a time. Without it, that is one.
+pub const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 
 /// How long Lambda waits for a function's initialization.
 const START: Duration = Duration::from_secs(10);
@@ -58,6 +67,8 @@ pub fn command(binary: impl AsRef<OsStr>, endpoints: &Endpoints, config: &Config
 #[derive(Debug)]
 pub struct Lambda {
     process: Child,
+    /// How many events it asks for at a time.
+    pollers: usize,
     api: Arc<RuntimeApi>,
     events: mpsc::Sender<Invocation>,
 }
@@ -78,12 +89,12 @@ impl Lambda {
     pub async fn start(mut command: Command) -> Result<Self, Error> {
         let listener = server::bind(0, "the Runtime API", "").await?;
         let address = listener.local_addr()?.to_string();
-        // One event at a time: the next waits until the function asks for it.
+        // An event waits until the function asks for it.
         let (events, queue) = mpsc::channel(1);
         let api = Arc::new(RuntimeApi {
             queue: queue.into(),
             pending: Mutex::default(),
-            is_idle: watch::Sender::new(false),
+            waiting: watch::Sender::new(0),
         });
         let served = Arc::clone(&api);
         tokio::spawn(server::serve(listener, move |_| {
@@ -91,12 +102,17 @@ impl Lambda {
             service_fn(move |request| Arc::clone(&api).handle(request))
         }));
         command.env("AWS_LAMBDA_RUNTIME_API", address);
+        let mut variables = command.as_std().get_envs();
+        let pollers =
+            variables.find_map(|(name, value)| (name == MAX_CONCURRENCY).then_some(value?));
+        let pollers = pollers.map_or(Ok(1), |pollers| pollers.to_string_lossy().parse())?;
         let process = command.spawn().map_err(|error| {
             let binary = command.as_std().get_program().display();
             format!("can't start {binary}: {error}")
         })?;
         Ok(Self {
             process,
+            pollers,
             api,
             events,
         })
@@ -127,14 +143,15 @@ impl Lambda {
         invoked.map_err(|_elapsed| "the function doesn't respond")?
     }
 
-    /// Waits until the function asks for an event: it is initialised, and has done all that it does after a response.
+    /// Waits until each of the function's pollers asks for an event: it is initialised, and has done all that it does
+    /// after a response.
     ///
     /// # Errors
     ///
     /// If it takes longer than a function may take, or the Runtime API has ended.
     pub async fn idle(&self) -> Result<(), Error> {
-        let mut is_idle = self.api.is_idle.subscribe();
-        let idle = is_idle.wait_for(|is_idle| *is_idle);
+        let mut waiting = self.api.waiting.subscribe();
+        let idle = waiting.wait_for(|waiting| *waiting == self.pollers);
         let idle = tokio::time::timeout(START + TIMEOUT, idle).await;
         idle.map_err(|_elapsed| "the function doesn't ask for an event")??;
         Ok(())
@@ -187,47 +204,51 @@ impl Lambda {
 #[derive(Debug)]
 struct RuntimeApi {
     queue: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    /// Where the outcome of the event under way goes.
-    pending: Mutex<Option<oneshot::Sender<Outcome>>>,
-    /// Whether the function waits for an event.
-    is_idle: watch::Sender<bool>,
+    /// Where the outcomes of the events under way go, by the invocation's ID.
+    pending: Mutex<HashMap<String, oneshot::Sender<Outcome>>>,
+    /// How many of the function's pollers wait for an event.
+    waiting: watch::Sender<usize>,
 }
 
 impl RuntimeApi {
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Error> {
-        let path = request.uri().path();
-        if path.ends_with("/invocation/next") {
+        let path = request.uri().path().to_owned();
+        let Some((rest, what)) = path.rsplit_once('/') else {
+            return Err("not a call of the Runtime API".into());
+        };
+        if what == "next" {
             return self.next().await;
         }
-        let is_response = path.ends_with("/response");
         let body = request.into_body().collect().await?.to_bytes();
-        let outcome = if is_response {
+        let outcome = if what == "response" {
             Ok(body)
         } else {
             Err(String::from_utf8_lossy(&body).into_owned())
         };
-        if let Some(pending) = self.pending().take() {
-            // Whoever asked may have gone.
-            let _ = pending.send(outcome);
-        }
+        let id = rest.rsplit('/').next().unwrap_or_default();
+        let pending = self.pending().remove(id);
+        let pending = pending.ok_or("a response to no event that is under way")?;
+        // Whoever asked may have gone.
+        let _ = pending.send(outcome);
         Ok(Response::builder()
             .status(202)
             .body(chunked(Bytes::new()))?)
     }
 
     async fn next(&self) -> Result<Response<Body>, Error> {
-        let mut queue = self.queue.lock().await;
-        self.is_idle.send_replace(true);
-        let invocation = queue.recv().await.ok_or("no more events")?;
-        self.is_idle.send_replace(false);
-        *self.pending() = Some(invocation.outcome);
+        self.waiting.send_modify(|waiting| *waiting += 1);
+        let invocation = self.queue.lock().await.recv().await;
+        self.waiting.send_modify(|waiting| *waiting -= 1);
+        let invocation = invocation.ok_or("no more events")?;
+        let id = Uuid::new_v4().to_string();
+        self.pending().insert(id.clone(), invocation.outcome);
         let deadline = (SystemTime::now() + invocation.timeout)
             .duration_since(UNIX_EPOCH)?
             .as_millis();
         Ok(Response::builder()
-            .header("lambda-runtime-aws-request-id", Uuid::new_v4().to_string())
             .header("lambda-runtime-deadline-ms", deadline.to_string())
-            .header("lambda-runtime-trace-id", TRACE)
+            .header("lambda-runtime-trace-id", trace(&id))
+            .header("lambda-runtime-aws-request-id", id)
             .header(
                 "lambda-runtime-invoked-function-arn",
                 "arn:aws:lambda:us-east-1:000000000000:function:put-image",
@@ -235,7 +256,7 @@ impl RuntimeApi {
             .body(chunked(invocation.event))?)
     }
 
-    fn pending(&self) -> MutexGuard<'_, Option<oneshot::Sender<Outcome>>> {
+    fn pending(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Outcome>>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

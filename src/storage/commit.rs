@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::attempts::Attempts;
 use super::upload::{Fate, NewObject, Uploads};
 use super::{Storage, call_failed};
-use crate::domain::{Admin, IdType, ProjectId};
+use crate::domain::{Admin, IdType, ObjectKey, ProjectId};
 use crate::error::{Error, Fault};
 use crate::records::Submission;
 use crate::records::attribute::image::{CONTENT_TYPE, HEIGHT, KEY, SHA256, SIZE, WIDTH};
@@ -60,10 +60,11 @@ impl Storage {
         let mut current = submission;
         // Lock-free: each retry means that another request's commit succeeded.
         loop {
-            uploads.fate = Fate::InDoubt;
+            let replaced = replaced(&uploads.objects, &current);
+            uploads.fate = Fate::InDoubt { replaced };
             match self.update(&uploads, &current, change).await {
                 Outcome::Applied => {
-                    uploads.fate = committed(&uploads.objects, &current);
+                    uploads.took_effect();
                     return Ok(());
                 }
                 Outcome::Refused(fault) => {
@@ -76,7 +77,7 @@ impl Storage {
                     if !names_any(found.ok().flatten().as_ref(), &uploads.objects) {
                         return Err(fault.into());
                     }
-                    uploads.fate = committed(&uploads.objects, &current);
+                    uploads.took_effect();
                     return Ok(());
                 }
                 Outcome::Conflict => {
@@ -175,14 +176,11 @@ fn names_any(found: Option<&Submission>, objects: &[NewObject]) -> bool {
     })
 }
 
-/// Returns what becomes of objects that took the place of the record's images. An object that we didn't write for the
-/// submission stays: something else may use it.
-fn committed(objects: &[NewObject], before: &Submission) -> Fate {
-    let replaced = objects
-        .iter()
-        .filter_map(|object| before.key(object.field))
-        .collect();
-    Fate::Committed { replaced }
+/// Returns the record's objects whose place others take. One that we didn't write for the submission isn't among them:
+/// something else may use it.
+fn replaced(objects: &[NewObject], before: &Submission) -> Vec<ObjectKey> {
+    let replaced = objects.iter().filter_map(|object| before.key(object.field));
+    replaced.collect()
 }
 
 /// Returns an image's attribute in the record.

@@ -1,17 +1,21 @@
 //! Objects that no record names and that are deleted once the response is sent.
 
-use std::mem;
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
 use super::Storage;
 use crate::deadline::Deadline;
 use crate::domain::ObjectKey;
+use crate::error::Fault;
 
-/// What there is to delete.
+/// What there is to delete, by the ID of the request that discarded it. Each request deletes its own: what happens to
+/// one of those that run at the same time neither loses another's objects nor delays their deletion.
 #[derive(Debug, Default)]
-pub(super) struct Trash(Mutex<Vec<Discarded>>);
+pub(super) struct Trash(Mutex<HashMap<String, Vec<Discarded>>>);
 
 /// An object to delete.
 #[derive(Debug)]
@@ -24,20 +28,24 @@ pub(super) struct Discarded {
 }
 
 impl Trash {
-    pub(super) fn extend(&self, discarded: impl IntoIterator<Item = Discarded>) {
-        self.lock().extend(discarded);
+    pub(super) fn extend(&self, request: &str, discarded: impl IntoIterator<Item = Discarded>) {
+        let mut trash = self.lock();
+        trash
+            .entry(request.to_owned())
+            .or_default()
+            .extend(discarded);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Discarded>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Discarded>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Storage {
-    /// Deletes what requests have discarded. Returns how many objects are left over, or may be: the log names them, and
+    /// Deletes what a request has discarded. Returns how many objects are left over, or may be: the log names them, and
     /// a sweep finds them, since no record does.
-    pub(crate) async fn empty_trash(&self) -> usize {
-        let discarded = mem::take(&mut *self.trash.lock());
+    pub(crate) async fn empty_trash(&self, request: &str) -> usize {
+        let discarded = self.trash.lock().remove(request).unwrap_or_default();
         let deleted = join_all(discarded.iter().map(|discarded| self.discard(discarded))).await;
         deleted.iter().filter(|is_gone| !**is_gone).count()
     }
@@ -49,7 +57,9 @@ impl Storage {
             may_arrive,
             deadline,
         } = discarded;
-        let deletion = self.delete(key.as_str());
+        // Nobody else catches a panic here: it would end the poller, or the process.
+        let deletion = AssertUnwindSafe(self.delete(key.as_str())).catch_unwind();
+        let deletion = deletion.map(|deleted| deleted.unwrap_or(Err(Fault::Panicked)));
         let deleted = deadline.clean_up.run("delete", deletion).await.flatten();
         if let Err(error) = &deleted {
             tracing::warn!(%key, %error, "an object is left over");

@@ -29,6 +29,7 @@ pub(crate) struct Uploads<'a> {
     pub(super) objects: Vec<NewObject>,
     pub(super) fate: Fate,
     pub(super) deadline: Deadline,
+    request: String,
     trash: &'a Trash,
 }
 
@@ -46,10 +47,20 @@ pub(super) struct NewObject {
 pub(super) enum Fate {
     /// No record names them, and none will.
     Unused,
-    /// A commit that names them was sent, and its outcome is unknown: nothing is safe to delete.
-    InDoubt,
+    /// A commit that names them in place of these others was sent, and its outcome is unknown: nothing is safe to delete.
+    InDoubt { replaced: Vec<ObjectKey> },
     /// A record names them, in place of these others.
     Committed { replaced: Vec<ObjectKey> },
+}
+
+impl Uploads<'_> {
+    /// Notes that the commit that was in doubt took effect.
+    pub(super) fn took_effect(&mut self) {
+        if let Fate::InDoubt { replaced } = &mut self.fate {
+            let replaced = mem::take(replaced);
+            self.fate = Fate::Committed { replaced };
+        }
+    }
 }
 
 impl Drop for Uploads<'_> {
@@ -63,23 +74,30 @@ impl Drop for Uploads<'_> {
         let objects = mem::take(&mut self.objects).into_iter();
         match mem::replace(&mut self.fate, Fate::Unused) {
             Fate::Unused => self.trash.extend(
+                &self.request,
                 objects.map(|object| discarded(object.key, object.attempts.unanswered() > 0)),
             ),
-            Fate::InDoubt => {
-                let keys: Vec<_> = objects.map(|object| object.key.to_string()).collect();
-                tracing::warn!(?keys, "whether these objects were committed is unknown");
+            Fate::InDoubt { replaced } => {
+                let names = |key: &ObjectKey| key.to_string();
+                let keys: Vec<_> = objects.map(|object| names(&object.key)).collect();
+                let replaced: Vec<_> = replaced.iter().map(names).collect();
+                tracing::warn!(
+                    ?keys,
+                    ?replaced,
+                    "whether these objects were committed is unknown"
+                );
             }
             Fate::Committed { replaced } => {
-                let replaced = replaced.into_iter();
-                self.trash.extend(replaced.map(|key| discarded(key, false)));
+                let replaced = replaced.into_iter().map(|key| discarded(key, false));
+                self.trash.extend(&self.request, replaced);
             }
         }
     }
 }
 
 impl Storage {
-    /// Uploads a request's images concurrently, each under a new key of the submission. Returns once every upload has
-    /// ended, so that a failed one leaves none in flight.
+    /// Uploads the images of the request with this ID concurrently, each under a new key of the submission. Returns once
+    /// every upload has ended, so that a failed one leaves none in flight.
     ///
     /// # Errors
     ///
@@ -89,6 +107,7 @@ impl Storage {
         images: Images,
         project: &ProjectId,
         submission: &Submission,
+        request: String,
         deadline: Deadline,
     ) -> Result<Uploads<'_>, Fault> {
         let object = |(field, image): (ImageField, Image)| NewObject {
@@ -101,6 +120,7 @@ impl Storage {
             objects: images.into_iter().map(object).collect(),
             fate: Fate::Unused,
             deadline,
+            request,
             trash: &self.trash,
         };
         let results = join_all(uploads.objects.iter().map(|object| self.put_object(object))).await;

@@ -1,6 +1,6 @@
 //! A call to storage fails: the SDK retries it, or the request is a `processing_error` that changes nothing.
 
-use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -130,12 +130,25 @@ async fn a_refused_connection_is_a_processing_error(#[case] close: fn(&mut Endpo
     assert_eq!(app.stored().await, before);
 }
 
+/// Panics in some of a client's attempts, which are counted from 1.
 #[derive(Debug)]
-struct PanicOnce(Once);
+pub struct Panics {
+    attempts: AtomicUsize,
+    is_hit: fn(usize) -> bool,
+}
 
-impl Intercept for PanicOnce {
+impl Panics {
+    pub fn when(is_hit: fn(usize) -> bool) -> Self {
+        Self {
+            attempts: AtomicUsize::new(0),
+            is_hit,
+        }
+    }
+}
+
+impl Intercept for Panics {
     fn name(&self) -> &'static str {
-        "PanicOnce"
+        "Panics"
     }
 
     fn read_before_transmit(
@@ -144,9 +157,8 @@ impl Intercept for PanicOnce {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let mut is_first = false;
-        self.0.call_once(|| is_first = true);
-        assert!(!is_first, "s3cret");
+        let nth = self.attempts.fetch_add(1, Ordering::Relaxed) + 1;
+        assert!(!(self.is_hit)(nth), "s3cret");
         Ok(())
     }
 }
@@ -156,7 +168,7 @@ async fn a_panic_is_a_processing_error_and_the_next_request_is_served() {
     let app = App::start().await;
     let endpoints = &app.stack.endpoints;
     let dynamodb = endpoints.dynamodb().config().to_builder();
-    let dynamodb = dynamodb.interceptor(PanicOnce(Once::new()));
+    let dynamodb = dynamodb.interceptor(Panics::when(|nth| nth == 1));
     let s3 = endpoints.s3().config().to_builder();
     let storage = Storage::new(app.stack.config.clone(), SHORT, dynamodb, s3);
     let function = function_over(storage);

@@ -45,12 +45,8 @@ fn spoil(form: Form, i: usize) -> (Form, Row) {
     }
 }
 
-#[tokio::test]
-async fn nothing_is_lost_under_load() {
-    let requests = std::env::var("LOAD")
-        .map_or(40, |load| load.parse().unwrap())
-        .max(4);
-    let app = App::start().await;
+/// Has about 5% of the calls to storage fail.
+pub fn inject_faults(app: &App) {
     for (operation, n, takes_effect, end) in FAULTS {
         app.faults.inject(Fault {
             operation,
@@ -59,6 +55,15 @@ async fn nothing_is_lost_under_load() {
             end,
         });
     }
+}
+
+#[tokio::test]
+async fn nothing_is_lost_under_load() {
+    let requests = std::env::var("LOAD")
+        .map_or(40, |load| load.parse().unwrap())
+        .max(4);
+    let app = App::start().await;
+    inject_faults(&app);
     let lambda = Lambda::start(over(&app)).await.unwrap();
     let memory = |name| lambda.memory(name).unwrap_or_default();
     let mut peaks = Vec::new();

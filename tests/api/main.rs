@@ -20,6 +20,7 @@ mod binary;
 mod clean_up;
 mod clients;
 mod commit;
+mod concurrent;
 mod deadline;
 mod definition;
 mod events;

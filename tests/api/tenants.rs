@@ -19,15 +19,19 @@ async fn a_foreign_submission_looks_missing() {
     assert!(app.objects().await.is_empty());
 }
 
-/// An app with the projects `a` and `b`, each with an administrator and a submission.
-async fn two_projects() -> App {
-    let app = App::start().await;
-    let project = |name: &str| NewProject {
+/// The project of a name, with its key and its administrator.
+pub fn project(name: &str) -> NewProject {
+    NewProject {
         project_id: format!("project-{name}"),
         api_key: NewKey::known(&format!("demo-key-{name}")),
         status: "active".to_owned(),
         admins: vec![format!("{name}@example.com")],
-    };
+    }
+}
+
+/// An app with the projects `a` and `b`, each with an administrator and a submission.
+async fn two_projects() -> App {
+    let app = App::start().await;
     let submission = |name: &str| Submission {
         submission_id: format!("submission-{name}"),
         project_id: Some(format!("project-{name}")),

@@ -3,7 +3,7 @@
 use local::faults::End::Error;
 use local::faults::Operation::DeleteObject;
 use local::faults::When;
-use local::lambda::{Lambda, TRACE};
+use local::lambda::{Lambda, trace};
 use local::server;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -11,8 +11,6 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::binary::{answer, logged};
 use crate::helpers::*;
-
-const ID: &str = "1-5759e988-bd862e3fe1be46a994272793";
 
 #[tokio::test]
 async fn its_id_is_in_every_line_of_the_request() {
@@ -40,12 +38,20 @@ async fn its_id_is_in_every_line_of_the_request() {
     }
     for line in of_request {
         // The request's own line has its facts on the top level, the others' have them in their span.
-        let (facts, trace) = match line["message"].as_str() {
-            Some("put image") => (&line, ID),
-            _ => (&line["span"], TRACE),
-        };
-        assert_eq!(facts["xrayTraceId"], trace, "{log}");
-        assert!(facts["requestId"].is_string(), "{log}");
+        let is_own = line["message"] == "put image";
+        let facts = if is_own { &line } else { &line["span"] };
+        let trace = trace(facts["requestId"].as_str().unwrap());
+        let id = trace
+            .strip_prefix("Root=")
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap();
+        assert_eq!(
+            facts["xrayTraceId"],
+            if is_own { id } else { &trace },
+            "{log}"
+        );
     }
 }
 
@@ -81,10 +87,12 @@ async fn calls_to_storage_carry_it() {
     );
     let _function = command.env("AWS_LAMBDA_LOG_LEVEL", "OFF").spawn().unwrap();
     let event = Form::full().event().to_string();
+    let invocation = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
+    let sent = trace(invocation);
     let serve_event = async {
         let (mut client, _) = accept(&runtime_api).await;
         let head = format!(
-            "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: one\r\nLambda-Runtime-Trace-Id: {TRACE}\r\n\
+            "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: {invocation}\r\nLambda-Runtime-Trace-Id: {sent}\r\n\
              Lambda-Runtime-Deadline-Ms: 4000000000000\r\n\
              Lambda-Runtime-Invoked-Function-Arn: arn\r\n\
              Content-Length: {}\r\n\r\n",
@@ -104,5 +112,5 @@ async fn calls_to_storage_carry_it() {
     };
     let calls = async { tokio::join!(serve_event, find_trace) };
     let (_connection, trace) = soon("a call of the trace", calls).await;
-    assert_eq!(trace, TRACE.to_lowercase());
+    assert_eq!(trace, sent.to_lowercase());
 }

@@ -1,6 +1,7 @@
 //! No request is lost or mixed with another, whatever the wire does: a deterministic simulation of the real function and
 //! the real SDK over a wire in this process, on a paused clock in one thread. Delays, faults, lost and late responses,
-//! doubled calls and crashes of the process follow from the seed, and so does the order of all calls.
+//! doubled calls and crashes of the process follow from the seed, and so do the number of requests that a process takes at a
+//! time and the order of all calls.
 //!
 //! `MODEL_SEED=7 cargo test --test api model -- --nocapture` runs one seed again and prints the digest of its trace (and
 //! the trace itself with `MODEL_TRACE=1`). `MODEL_REQUESTS=100000` makes so many requests instead of the default.
@@ -29,11 +30,10 @@ use put_image::domain::{ApiKey, ImageField};
 use put_image::handler::App as Function;
 use put_image::storage::{Limits, Storage};
 use serde_json::json;
-use tokio::sync::Notify;
 use tokio::time::{advance, sleep};
 
 use self::tables::Tables;
-use self::wire::{Fate, Wire};
+use self::wire::{Fate, REQUEST, Wire};
 use self::world::{Commit, OPERATIONS, State, World};
 use crate::helpers::*;
 
@@ -41,9 +41,11 @@ const PROCESSES: usize = 4;
 const REQUESTS_PER_PROCESS: usize = 50;
 /// The requests of a test run.
 const REQUESTS: u64 = 2000;
+/// The most requests that a process takes at a time.
+const AT_A_TIME: u64 = 4;
 const SUBMISSIONS: [&str; 2] = ["S-1", "S-2"];
-/// The process of whoever administers.
-const OPERATOR: usize = PROCESSES;
+/// The request of whoever administers.
+const OPERATOR: usize = usize::MAX;
 
 /// A request that was made.
 #[derive(Clone, Debug)]
@@ -198,7 +200,7 @@ async fn simulate(seed: u64) -> Report {
     tokio::select! {
         biased;
         _ = processes => {}
-        () = simulation.operate() => {}
+        () = REQUEST.scope(OPERATOR, simulation.operate()) => {}
     }
     simulation.world.end_faults();
     // What is late arrives.
@@ -219,31 +221,40 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn wire(&self, process: usize) -> Wire {
+    fn wire(&self) -> Wire {
         Wire {
             world: self.world.clone(),
-            process,
             crash: Arc::default(),
         }
     }
 
-    /// A process with connections of its own.
-    fn start(&self, process: usize) -> (Function, Arc<Notify>) {
-        let wire = self.wire(process);
-        (function_over(storage(&wire)), wire.crash)
-    }
-
-    /// Runs processes one after the other, each until it dies, that make requests.
+    /// Runs processes one after the other, with connections of their own, each until it dies, that make requests.
     async fn process(&self, process: usize) {
-        let (mut function, mut crash) = self.start(process);
-        for i in 0..REQUESTS_PER_PROCESS {
-            sleep(Duration::from_millis(self.world.below(400))).await;
-            let id = process * REQUESTS_PER_PROCESS + i;
-            self.world.begin(process, id);
+        let first = process * REQUESTS_PER_PROCESS;
+        let ids = Mutex::new(first..first + REQUESTS_PER_PROCESS);
+        let pollers = 1 + self.seed % AT_A_TIME;
+        loop {
+            let wire = self.wire();
+            let function = function_over(storage(&wire));
+            let under_way = Mutex::new(BTreeSet::new());
+            let poll = async |_| {
+                loop {
+                    sleep(Duration::from_millis(self.world.below(400))).await;
+                    let Some(id) = ids.lock().unwrap().next() else {
+                        return;
+                    };
+                    self.world.begin(id);
+                    under_way.lock().unwrap().insert(id);
+                    REQUEST.scope(id, self.send(&function, id)).await;
+                    under_way.lock().unwrap().remove(&id);
+                }
+            };
             tokio::select! {
                 biased;
-                () = crash.notified() => (function, crash) = self.start(process),
-                () = self.send(&function, id) => {}
+                () = wire.crash.notified() => {
+                    self.world.state().crashed.extend(under_way.lock().unwrap().iter());
+                }
+                _ = join_all((0..pollers).map(poll)) => return,
             }
         }
     }
@@ -276,14 +287,16 @@ impl Simulation {
         self.requests.lock().unwrap().insert(id, sent);
         // Without a deadline, as `cargo lambda watch` has it: the function's own follows the simulated clock.
         let event = form.event().to_string();
-        let responded = local::function::respond(function, event.as_bytes(), Context::default());
+        let mut context = Context::default();
+        context.request_id = id.to_string();
+        let responded = local::function::respond(function, event.as_bytes(), context);
         let answer = Answer::from_response(&responded.await.unwrap().response);
         {
             let mut requests = self.requests.lock().unwrap();
             let sent = requests.get_mut(&id).unwrap();
             (sent.end, sent.answer) = (world.now(), Some(answer));
         }
-        function.empty_trash().await;
+        function.empty_trash(&id.to_string()).await;
     }
 
     fn image(&self, request: usize, field: ImageField) -> Vec<u8> {
@@ -297,7 +310,6 @@ impl Simulation {
     /// freezes a process.
     async fn operate(&self) {
         let world = &self.world;
-        world.begin(OPERATOR, usize::MAX);
         loop {
             sleep(Duration::from_millis(1_000 + world.below(5_000))).await;
             if world.unit() < 0.5 {
@@ -340,7 +352,7 @@ impl Simulation {
     async fn rotate(&self) {
         let start = self.world.now();
         self.rotations.lock().unwrap().push((start, None));
-        let records = records(&self.wire(OPERATOR));
+        let records = records(&self.wire());
         let keys = [0, 1].map(|n| format!("key-{}-{}-{n}", self.seed, self.world.below(u64::MAX)));
         let new = keys.each_ref().map(|key| NewKey::known(key));
         let rotations = new.iter().map(|new| records.set_key("project", new, None));

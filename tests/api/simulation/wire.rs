@@ -18,6 +18,11 @@ use tokio::time::sleep;
 
 use super::world::{Call, Reply, World};
 
+tokio::task_local! {
+    /// The request that calls are made for: several run in a process at the same time.
+    pub static REQUEST: usize;
+}
+
 /// How a call ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
@@ -68,7 +73,6 @@ impl Fate {
 #[derive(Clone, Debug)]
 pub struct Wire {
     pub world: World,
-    pub process: usize,
     /// Tells the process that it dies.
     pub crash: Arc<Notify>,
 }
@@ -85,7 +89,7 @@ impl HttpClient for Wire {
 
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let call = Call::of(&request, self.world.request_of(self.process));
+        let call = Call::of(&request, REQUEST.get());
         let (caller, reply) = oneshot::channel();
         // In a task of its own: what is under way goes on when whoever waits for it has given up.
         tokio::spawn(self.clone().carry(call, caller));

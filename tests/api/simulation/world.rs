@@ -165,8 +165,6 @@ pub struct History {
     pub crashed: BTreeSet<usize>,
     /// Keys of calls that a fault has hit, and of the records that were deleted.
     pub explained: BTreeSet<String>,
-    /// The request that each process is at.
-    requests: HashMap<usize, usize>,
     pub violations: Vec<String>,
     pub coverage: BTreeMap<(Operation, Fate), u64>,
     pub calls: u64,
@@ -238,19 +236,13 @@ impl World {
         self.state().has_faults = false;
     }
 
-    /// Notes which request a process is at. Some of them have a storm of faults on one operation.
-    pub fn begin(&self, process: usize, request: usize) {
+    /// Notes that a request begins. Some of them have a storm of faults on one operation.
+    pub fn begin(&self, request: usize) {
         let storm = self.unit() < STORMS;
         let operation = OPERATIONS[usize::try_from(self.below(5)).unwrap()];
-        let mut state = self.state();
-        state.requests.insert(process, request);
         if storm {
-            state.storms.insert(request, operation);
+            self.state().storms.insert(request, operation);
         }
-    }
-
-    pub fn request_of(&self, process: usize) -> usize {
-        self.state().requests[&process]
     }
 
     /// Draws the fate of a call, and how long it takes there and back.
@@ -273,9 +265,6 @@ impl World {
         *state.coverage.entry((call.operation, fate)).or_default() += 1;
         if fate != Fate::Fine {
             state.explain(call);
-        }
-        if matches!(fate, Fate::CrashBefore | Fate::CrashAfter) {
-            state.crashed.insert(call.request);
         }
         match call.operation {
             Operation::UpdateItem => {
@@ -549,6 +538,17 @@ impl State {
         {
             let (request, key) = (call.request, &call.key);
             let violation = format!("request {request} deletes {key}, which a record names");
+            self.violations.push(violation);
+        }
+        // An upload that hasn't arrived yet is nobody's.
+        let uploaded_by = self.uploads.get(&call.key);
+        let is_own = uploaded_by.is_none_or(|request| *request == call.request);
+        let mut commits = self.commits.iter();
+        let replaces = commits
+            .any(|commit| commit.request == call.request && commit.replaced.contains(&call.key));
+        if !is_own && !replaces {
+            let (request, key) = (call.request, &call.key);
+            let violation = format!("request {request} deletes {key}, which isn't its to delete");
             self.violations.push(violation);
         }
         self.objects.remove(&call.key);
