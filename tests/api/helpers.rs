@@ -5,8 +5,7 @@ use std::panic::Location;
 use std::pin::pin;
 use std::time::Duration;
 
-use admin::table::plain;
-use aws_sdk_dynamodb::types::AttributeValue;
+use admin::table::plain_item;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use local::clients::Endpoints;
 pub use local::faults::soon;
@@ -162,19 +161,9 @@ impl App {
 
     /// A submission's record as plain JSON; `null` if there is none.
     pub async fn record(&self, submission: &str) -> Value {
-        let item = self
-            .stack
-            .endpoints
-            .dynamodb()
-            .get_item()
-            .table_name(&self.stack.config.submissions_table)
-            .key("submissionId", AttributeValue::S(submission.to_owned()))
-            .consistent_read(true);
-        item.send()
-            .await
-            .unwrap()
-            .item
-            .map_or(Value::Null, |item| plain(&AttributeValue::M(item)))
+        let records = self.stack.endpoints.records(self.stack.config.clone());
+        let found = records.read_submission(submission).await.unwrap();
+        found.map_or(Value::Null, |found| plain_item(found.item()))
     }
 
     /// All of the bucket's objects, by key.
@@ -183,36 +172,21 @@ impl App {
         let listed = s3.list_objects_v2().bucket(bucket).send().await.unwrap();
         let mut objects = BTreeMap::new();
         for key in listed.contents().iter().filter_map(|object| object.key()) {
-            let object = s3
-                .get_object()
-                .bucket(bucket)
-                .key(key)
-                .send()
-                .await
-                .unwrap();
-            objects.insert(
-                key.to_owned(),
-                object.body.collect().await.unwrap().to_vec(),
-            );
+            let get = s3.get_object().bucket(bucket).key(key);
+            let object = get.send().await.unwrap().body.collect().await;
+            objects.insert(key.to_owned(), object.unwrap().to_vec());
         }
         objects
     }
 
     /// Everything that is stored: all submissions and all objects.
     pub async fn stored(&self) -> Stored {
-        let scan = self
-            .stack
-            .endpoints
-            .dynamodb()
-            .scan()
-            .table_name(&self.stack.config.submissions_table);
+        let scan = self.stack.endpoints.dynamodb().scan();
+        let scan = scan.table_name(&self.stack.config.submissions_table);
         let items = scan.send().await.unwrap().items.unwrap_or_default();
-        let records = items
-            .into_iter()
-            .map(|item| plain(&AttributeValue::M(item)).to_string())
-            .collect();
+        let records = items.iter().map(|item| plain_item(item).to_string());
         Stored {
-            records,
+            records: records.collect(),
             objects: self.objects().await,
         }
     }
@@ -400,20 +374,6 @@ pub const MISSING_ID_TYPE: Row = row!(
 pub const INVALID_ID_TYPE: Row = row!(400, "invalid_idType", "Invalid IdType.");
 pub const PROCESSING_ERROR: Row = row!(500, "processing_error", "Failed to put image.");
 
-/// All rows, by number.
-pub const ROWS: [Row; 10] = [
-    INVALID_PAYLOAD,
-    MISSING_DATA,
-    UNKNOWN_PROJECT,
-    INACTIVE_PROJECT,
-    INVALID_ADMIN,
-    INVALID_SUBMISSION,
-    NO_IMAGES,
-    MISSING_ID_TYPE,
-    INVALID_ID_TYPE,
-    PROCESSING_ERROR,
-];
-
 /// The `x-error-detail` of a fault.
 pub const FAULT: &str = "a fault on our side, please try again";
 
@@ -552,11 +512,8 @@ impl Form {
                 format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
             [head.as_bytes(), value, b"\r\n"].concat()
         });
-        [
-            parts.collect::<Vec<_>>().concat(),
-            format!("--{BOUNDARY}--\r\n").into(),
-        ]
-        .concat()
+        let end = format!("--{BOUNDARY}--\r\n").into_bytes();
+        parts.chain([end]).collect::<Vec<_>>().concat()
     }
 
     /// The event of payload 1.0, as text if the body is text.
