@@ -30,19 +30,6 @@ async fn each_form_stores_the_same(#[case] form: AsEvent) {
     assert_eq!(app.image(SUBMISSION, "selfieImage").await, Some(image));
 }
 
-#[rstest]
-#[case::rest(REST)]
-#[case::rest_base64(REST_BASE64)]
-#[case::http(HTTP)]
-#[case::http_base64(HTTP_BASE64)]
-#[tokio::test]
-async fn each_form_is_refused_alike(#[case] form: AsEvent) {
-    let app = App::start().await;
-    let event = form(Form::full().with("admin", "nobody").event());
-    app.assert_event_refused(&event, INVALID_ADMIN, "nobody")
-        .await;
-}
-
 /// Payload 2.0 has a member `cookies` that `cargo lambda watch` insists on; 1.0 has no such member.
 #[rstest]
 #[case::rest(REST, &[])]

@@ -136,21 +136,6 @@ async fn unknown_fields_are_ignored_and_never_decoded() {
 }
 
 #[tokio::test]
-async fn up_to_64_parts() {
-    let app = App::start().await;
-    let image = images::png(300, 1);
-    let with_parts = |n: usize| {
-        (3..n).fold(Form::selfie(&image), |form, i| {
-            form.and(&format!("x{i}"), "y")
-        })
-    };
-    app.assert_stores(&with_parts(64), "selfieImage", &image, "64 parts")
-        .await;
-    app.assert_refused(&with_parts(65), INVALID_PAYLOAD, "65 parts")
-        .await;
-}
-
-#[tokio::test]
 async fn jpegs_with_trailing_bytes_keep_them() {
     let app = App::start().await;
     let image = [
