@@ -1,6 +1,8 @@
 //! What is printed: IDs and keys come from elsewhere, and a control character in one could forge a line or control the
 //! terminal.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 /// Returns a text with its control characters escaped, except line ends.
@@ -34,14 +36,17 @@ pub(crate) fn table<const COLUMNS: usize>(
             *width = cell.chars().count().max(*width);
         }
     }
-    let lines = rows.iter().map(|row| {
-        let cells = row.iter().zip(widths);
-        let padded: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        format!("{}\n", padded.join("  ").trim_end())
-    });
-    lines.collect()
+    let mut table = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (width, cell) in widths.iter().zip(row) {
+            // A String can be written to without an error.
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        table += line.trim_end();
+        table.push('\n');
+    }
+    table
 }
 
 fn escape(text: &str, escaped: impl Fn(char) -> String) -> String {
