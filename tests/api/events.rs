@@ -146,7 +146,8 @@ async fn two_keys_are_no_key(
     let app = App::start().await;
     let mut event = Form::full().event();
     set_header(&mut event, "x-api-key", values);
-    app.assert_event_refused(&form(event), UNKNOWN_PROJECT, "two keys")
+    let detail = "x-api-key: no project has this key";
+    app.assert_event_refused_because(&form(event), UNKNOWN_PROJECT, detail)
         .await;
 }
 
@@ -168,8 +169,8 @@ async fn the_headers_key_is_the_gateways(#[case] gateways: Value, #[case] row: R
         return;
     }
     let calls = app.faults.calls().len();
-    app.assert_event_refused(&event, row, "another key at the gateway")
-        .await;
+    let detail = "x-api-key: doesn't match the key that the gateway authenticated";
+    app.assert_event_refused_because(&event, row, detail).await;
     assert_eq!(app.faults.calls().len(), calls, "refused without a read");
 }
 

@@ -212,8 +212,8 @@ impl App {
 
     /// Asserts that a form is refused with this row, and that nothing is stored or changed.
     #[track_caller]
-    pub fn assert_refused(&self, form: &Form, row: Row, why: &str) -> impl Future<Output = ()> {
-        self.refused(form.event(), row, None, why)
+    pub fn assert_refused(&self, form: &Form, row: Row) -> impl Future<Output = ()> {
+        self.refused(form.event(), row, None)
     }
 
     /// Asserts that a form is refused with this row and exactly this reason, and that nothing is stored or changed.
@@ -224,17 +224,7 @@ impl App {
         row: Row,
         detail: &str,
     ) -> impl Future<Output = ()> {
-        self.refused(form.event(), row, Some(detail), "")
-    }
-
-    #[track_caller]
-    pub fn assert_event_refused(
-        &self,
-        event: &Value,
-        row: Row,
-        why: &str,
-    ) -> impl Future<Output = ()> {
-        self.refused(event.clone(), row, None, why)
+        self.refused(form.event(), row, Some(detail))
     }
 
     #[track_caller]
@@ -244,28 +234,22 @@ impl App {
         row: Row,
         detail: &str,
     ) -> impl Future<Output = ()> {
-        self.refused(event.clone(), row, Some(detail), "")
+        self.refused(event.clone(), row, Some(detail))
     }
 
     /// `#[track_caller]` does nothing on an `async fn`: a failure names the caller that this takes beforehand.
     #[track_caller]
-    fn refused(
-        &self,
-        event: Value,
-        row: Row,
-        detail: Option<&str>,
-        why: &str,
-    ) -> impl Future<Output = ()> {
+    fn refused(&self, event: Value, row: Row, detail: Option<&str>) -> impl Future<Output = ()> {
         let caller = Location::caller();
         async move {
             let before = self.stored().await;
             let answer = self.invoke(&event).await;
-            assert_eq!(answer.row(), row, "{caller}: {why} {answer:?}");
+            assert_eq!(answer.row(), row, "{caller}: {answer:?}");
             if detail.is_some() {
                 assert_eq!(answer.detail.as_deref(), detail, "{caller}");
             }
             let after = self.stored().await;
-            assert_eq!(after, before, "{caller}: {why} stored or changed something");
+            assert_eq!(after, before, "{caller}: stored or changed something");
         }
     }
 
@@ -276,14 +260,13 @@ impl App {
         form: &Form,
         field: &str,
         image: &[u8],
-        why: &str,
     ) -> impl Future<Output = ()> {
         let caller = Location::caller();
         async move {
             let answer = self.put(form).await;
-            assert_eq!(answer.row(), SUCCESS, "{caller}: {why} {answer:?}");
+            assert_eq!(answer.row(), SUCCESS, "{caller}: {answer:?}");
             let stored = self.image(SUBMISSION, field).await;
-            assert!(stored.as_deref() == Some(image), "{caller}: {why}");
+            assert!(stored.as_deref() == Some(image), "{caller}");
         }
     }
 }
