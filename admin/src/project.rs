@@ -61,15 +61,14 @@ impl fmt::Debug for NewKey {
     }
 }
 
-/// The outcome of a key's change.
-#[derive(Debug)]
-#[must_use]
-pub enum SetKey {
-    /// The project has the new key.
-    Done,
+/// Why a project may not have its new key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
     /// It has the old one.
-    Refused(Error),
+    #[error(transparent)]
+    Refused(#[from] Error),
     /// It has one or the other.
+    #[error(transparent)]
     Unknown(Error),
 }
 
@@ -182,11 +181,14 @@ impl Records {
 
     /// Gives a project another key, whichever it has now. Until `keep_old`, a second of Unix time, the previous one opens
     /// it, too; without that, it opens nothing from then on.
-    pub async fn set_key(&self, project: &str, api_key: &NewKey, keep_old: Option<u64>) -> SetKey {
-        match self.key_hash(project).await {
-            Ok(old) => self.replace_key(project, old, api_key, keep_old).await,
-            Err(error) => SetKey::Refused(error),
-        }
+    pub async fn set_key(
+        &self,
+        project: &str,
+        api_key: &NewKey,
+        keep_old: Option<u64>,
+    ) -> Result<(), KeyError> {
+        let old = self.key_hash(project).await?;
+        self.replace_key(project, old, api_key, keep_old).await
     }
 
     /// Returns the hash of a project's key.
@@ -202,12 +204,9 @@ impl Records {
         old: AttributeValue,
         api_key: &NewKey,
         keep_old: Option<u64>,
-    ) -> SetKey {
+    ) -> Result<(), KeyError> {
         let table = self.projects();
-        let hash = match api_key.hash() {
-            Ok(hash) => text(&hash),
-            Err(error) => return SetKey::Refused(error),
-        };
+        let hash = text(&api_key.hash()?);
         let update = table
             .update(project)
             .condition_expression(format!("{API_KEY_HASH} = :old"))
@@ -224,22 +223,20 @@ impl Records {
                 .expression_attribute_values(":until", AttributeValue::N(until.to_string())),
         };
         let Err(error) = update.send().await else {
-            return SetKey::Done;
+            return Ok(());
         };
         // The update may have been applied and its response lost, even if a retry failed its condition: the record
         // knows.
-        match table.read(project).await {
-            Ok(Some(item)) if item.get(API_KEY_HASH) == Some(&hash) => SetKey::Done,
-            Ok(_) if is_refused(&error) => SetKey::Refused(
+        Err(match table.read(project).await {
+            Ok(Some(item)) if item.get(API_KEY_HASH) == Some(&hash) => return Ok(()),
+            Ok(_) if is_refused(&error) => KeyError::Refused(
                 format!("another rotation of {project:?} came first: the project has its key")
                     .into(),
             ),
-            Ok(_) if error.as_service_error().is_some() => {
-                SetKey::Refused(table.unwritable(&error))
-            }
+            Ok(_) if error.as_service_error().is_some() => table.unwritable(&error).into(),
             // It may still arrive.
-            _ => SetKey::Unknown(table.unwritable(&error)),
-        }
+            _ => KeyError::Unknown(table.unwritable(&error)),
+        })
     }
 }
 

@@ -35,7 +35,7 @@ impl Records {
     }
 
     /// Returns a submission's record as it is now; `None` if there is none of this ID.
-    pub(crate) async fn read_submission(&self, id: &str) -> Result<Option<Submission>, Error> {
+    pub async fn read_submission(&self, id: &str) -> Result<Option<Submission>, Error> {
         let item = self.submissions().read(id).await?;
         Ok(item.map(|item| Submission::new(id.to_owned().into(), item)))
     }
@@ -179,12 +179,12 @@ pub(crate) fn attributes(record: &Item) -> String {
     let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
     let mut rows: Vec<_> = record
         .iter()
-        .map(|(name, value)| match plain(value) {
-            Value::Array(values) => [
-                name.clone(),
-                values.iter().map(text).collect::<Vec<_>>().join(", "),
-            ],
-            value => [name.clone(), text(&value)],
+        .map(|(name, value)| {
+            let value = match plain(value) {
+                Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
+                value => text(&value),
+            };
+            [name.clone(), value]
         })
         .collect();
     rows.sort();

@@ -110,7 +110,7 @@ impl Records {
     pub async fn delete_left_over(
         &self,
         listed: Vec<ListedObject>,
-        mut tell: impl FnMut(&ListedObject),
+        mut tell: impl FnMut(&ListedObject) -> Result<(), Error>,
     ) -> Result<usize, Error> {
         let deletions = listed.into_iter().map(async |object| {
             if self.is_named(&object.key).await? {
@@ -128,14 +128,14 @@ impl Records {
         let mut result = Ok(());
         // Waits for those under way, so that a failure hides no deletion.
         while let Some(deletion) = deletions.next().await {
-            match deletion {
-                Ok(Some(object)) => {
+            let told = deletion.and_then(|object| match object {
+                None => Ok(()),
+                Some(object) => {
                     deleted += 1;
-                    tell(&object);
+                    tell(&object)
                 }
-                Ok(None) => {}
-                Err(error) => result = result.and(Err(error)),
-            }
+            });
+            result = result.and(told);
         }
         result.map(|()| deleted)
     }

@@ -12,30 +12,23 @@ const CREDENTIALS: (&str, &str) = ("local", "local-secret");
 
 const REGION: &str = "us-east-1";
 
-/// Where a DynamoDB and an S3 answer.
+/// The URLs of a DynamoDB and an S3.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
-    /// URL of DynamoDB.
     pub dynamodb: String,
-    /// URL of S3.
     pub s3: String,
 }
 
 impl Endpoints {
-    /// A DynamoDB client.
-    #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::from_conf(self.dynamodb_builder().build())
     }
 
-    /// An S3 client.
-    #[must_use]
     pub fn s3(&self) -> aws_sdk_s3::Client {
         aws_sdk_s3::Client::from_conf(self.s3_builder().build())
     }
 
     /// The tables and the bucket, with an operator's rights.
-    #[must_use]
     pub fn records(&self, config: Config) -> Records {
         Records {
             dynamodb: self.dynamodb(),
@@ -44,14 +37,11 @@ impl Endpoints {
         }
     }
 
-    /// The function's storage.
-    #[must_use]
     pub fn storage(&self, config: Config, limits: Limits) -> Storage {
         Storage::new(config, limits, self.dynamodb_builder(), self.s3_builder())
     }
 
     /// The environment variables by which the function and the SDK find the storage.
-    #[must_use]
     pub fn variables<'a>(&'a self, config: &'a Config) -> [(&'static str, &'a str); 8] {
         [
             ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb),

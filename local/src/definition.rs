@@ -10,7 +10,6 @@ use crate::Error;
 /// `openapi.yaml` of this repository.
 pub const OPENAPI: &str = include_str!("../../openapi.yaml");
 
-/// An answer to the client.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -21,11 +20,9 @@ pub(crate) struct Answer {
 /// What the gateway goes by.
 #[derive(Debug)]
 pub struct Definition {
-    /// The route's method.
     pub method: Method,
-    /// The route's path, its stage included.
+    /// With the stage.
     pub path: String,
-    /// The header that the API key is in.
     pub key_header: HeaderName,
     pub(crate) missing_authentication_token: Answer,
     pub(crate) forbidden: Answer,
@@ -36,11 +33,6 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// Reads the definition.
-    ///
-    /// # Errors
-    ///
-    /// If it lacks one of these.
     pub fn load() -> Result<Self, Error> {
         let openapi: Value = serde_saphyr::from_str(OPENAPI)?;
         let (path, methods) = first(&openapi["paths"]).ok_or("openapi.yaml has no path")?;
@@ -95,8 +87,7 @@ fn answer(openapi: &Value, operation: &Value, status: u16, example: &str) -> Opt
     })
 }
 
-/// What stands behind a `$ref` within the document.
-#[must_use]
+/// Follows a `$ref` within the document, if the value is one.
 pub fn resolve<'a>(openapi: &'a Value, value: &'a Value) -> Option<&'a Value> {
     match value.get("$ref") {
         None => Some(value),

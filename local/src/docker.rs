@@ -22,10 +22,6 @@ struct Part {
 
 /// Returns this machine's address on Docker's bridge. `None` if it has none, since the engine runs in a virtual machine,
 /// as Docker Desktop's does: its containers reach this machine's loopback.
-///
-/// # Errors
-///
-/// A sentence: there is no Docker, or its engine doesn't run.
 pub(crate) async fn bridge() -> Result<Option<Ipv4Addr>, Error> {
     let mut docker = Command::new("docker");
     docker.args([

@@ -20,7 +20,6 @@ type Values<'a> = BTreeMap<&'a str, Vec<Cow<'a, str>>>;
 /// The event for a `PUT /Image` on the stage `v3`.
 ///
 /// The API has no binary media types, so the body becomes text; bytes that are not UTF-8 are replaced.
-#[must_use]
 pub fn rest(head: &Parts, source: IpAddr, body: &[u8]) -> Value {
     let mut headers = Values::new();
     for (name, value) in &head.headers {
@@ -80,7 +79,6 @@ fn last<'a>(values: &'a Values<'a>) -> BTreeMap<&'a str, &'a str> {
 }
 
 /// The event of a put to a submission of the demo project, with the first image as `idImage` and so on.
-#[must_use]
 pub fn put(submission_id: &str, images: &[Vec<u8>]) -> Value {
     let mut form = String::new();
     let mut field = |name: &str, value: &str| {

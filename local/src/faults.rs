@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use admin::Records;
-use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -25,7 +24,6 @@ use crate::clients::Endpoints;
 use crate::stack::Stack;
 use crate::{Error, server};
 
-/// A call that a fault can hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// Finds the project by its key.
@@ -66,16 +64,12 @@ pub enum End {
     Late(Duration),
 }
 
-/// A fault to inject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The call that it hits.
     pub operation: Operation,
-    /// Which of the calls.
     pub when: When,
     /// Whether the call takes effect before.
     pub takes_effect: bool,
-    /// What becomes of it.
     pub end: End,
 }
 
@@ -105,11 +99,7 @@ impl State {
 /// How long a test waits for something that happens at once unless the code is broken.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits for something that happens at once unless the code is broken.
-///
-/// # Panics
-///
-/// If it doesn't happen within [`PATIENCE`], with the caller's line.
+/// Waits for something that happens at once unless the code is broken. A panic names the caller's line.
 #[track_caller]
 pub fn soon<T>(what: &str, event: impl Future<Output = T>) -> impl Future<Output = T> {
     let caller = Location::caller();
@@ -129,10 +119,6 @@ pub struct Gate {
 
 impl Gate {
     /// Waits until the call is there.
-    ///
-    /// # Panics
-    ///
-    /// If it doesn't come, as [`soon`].
     #[track_caller]
     pub fn arrived(&self) -> impl Future<Output = ()> {
         soon("a held call to arrive", self.arrived.notified())
@@ -144,10 +130,6 @@ impl Gate {
     }
 
     /// Waits until the call has taken effect.
-    ///
-    /// # Panics
-    ///
-    /// If it doesn't, as [`soon`].
     #[track_caller]
     pub fn passed(&self) -> impl Future<Output = ()> {
         soon("a held call to take effect", self.passed.notified())
@@ -157,7 +139,6 @@ impl Gate {
 /// A call that a fault hit.
 #[derive(Clone, Debug)]
 pub struct Hit {
-    /// The fault.
     pub fault: Fault,
     /// The call's path and, unless it is an image, its body: what it was about.
     pub call: String,
@@ -166,10 +147,6 @@ pub struct Hit {
 impl Faults {
     /// Puts a proxy, without faults yet, in front of each of a stack's servers. Returns the endpoints to use instead.
     /// Each deletion is held against the submission's record.
-    ///
-    /// # Errors
-    ///
-    /// If no port can be had.
     pub async fn in_front_of(stack: &Stack) -> Result<(Self, Endpoints), Error> {
         let faults = Self::default();
         let endpoints = Endpoints {
@@ -228,7 +205,6 @@ impl Faults {
     }
 
     /// Holds back the n-th call of an operation from now on, from 1.
-    #[must_use]
     pub fn hold(&self, operation: Operation, nth: usize) -> Gate {
         let gate = Gate::default();
         let mut state = self.state();
@@ -238,19 +214,16 @@ impl Faults {
     }
 
     /// The calls so far, in the order of their arrival.
-    #[must_use]
     pub fn calls(&self) -> Vec<Operation> {
         self.state().calls.clone()
     }
 
     /// The calls that a fault hit.
-    #[must_use]
     pub fn hits(&self) -> Vec<Hit> {
         self.state().hits.clone()
     }
 
     /// Deletions of objects that a record named when they arrived. There must be none.
-    #[must_use]
     pub fn named_deletions(&self) -> Vec<String> {
         self.state().named_deletions.clone()
     }
@@ -356,14 +329,9 @@ impl Proxy {
     /// Whether the submission's record names the object of a path `/bucket/project/submission/field/file`.
     async fn is_named(&self, path: &str) -> Result<bool, Error> {
         let key = object_key(path);
-        let submission = key.split('/').nth(1).unwrap_or_default().to_owned();
-        let get = self.records.dynamodb.get_item().consistent_read(true);
-        let get = get.table_name(&self.records.config.submissions_table);
-        let found = get
-            .key("submissionId", AttributeValue::S(submission))
-            .send()
-            .await?;
-        Ok(format!("{:?}", found.item).contains(key))
+        let submission = key.split('/').nth(1).unwrap_or_default();
+        let found = self.records.read_submission(submission).await?;
+        Ok(found.is_some_and(|found| format!("{:?}", found.item()).contains(key)))
     }
 
     /// Sends a request on, with its `Host` as it was signed.
@@ -397,7 +365,7 @@ fn operation<B>(request: &Request<B>) -> Option<Operation> {
     }
 }
 
-/// What stands behind the bucket's name.
+/// Returns what follows the bucket's name.
 fn object_key(path: &str) -> &str {
     let path = path.trim_start_matches('/');
     path.split_once('/').map_or("", |(_, key)| key)

@@ -27,7 +27,6 @@ pub struct Invoked {
 }
 
 /// Returns the context of an invocation that begins now and is ended after `timeout`.
-#[must_use]
 pub fn context(timeout: Duration) -> Context {
     let killed = (SystemTime::now() + timeout)
         .duration_since(UNIX_EPOCH)
@@ -38,11 +37,8 @@ pub fn context(timeout: Duration) -> Context {
     context
 }
 
-/// Has the function respond to an event, and then do all that it does after a response.
-///
-/// # Errors
-///
-/// What Lambda calls a function error: no gateway writes such an event.
+/// Has the function respond to an event, and then do all that it does after a response. An error is what Lambda calls a
+/// function error: no gateway writes such an event.
 pub async fn invoke(app: &App, event: &[u8], context: Context) -> Result<Invoked, Error> {
     let request = context.request_id.clone();
     let invoked = respond(app, event, context).await;
@@ -51,10 +47,6 @@ pub async fn invoke(app: &App, event: &[u8], context: Context) -> Result<Invoked
 }
 
 /// Has the function respond to an event, as if the process ended right after the response.
-///
-/// # Errors
-///
-/// As [`invoke`].
 pub async fn respond(app: &App, event: &[u8], context: Context) -> Result<Invoked, Error> {
     let payload: LambdaRequest = serde_json::from_slice(event)?;
     let steps = OnceLock::new();
@@ -76,7 +68,6 @@ pub async fn respond(app: &App, event: &[u8], context: Context) -> Result<Invoke
 }
 
 /// Returns the content type and the body of an event's request.
-#[must_use]
 pub fn content(event: &[u8]) -> Option<(String, Bytes)> {
     let request = put_image::event::request(serde_json::from_slice(event).ok()?);
     let content_type = request.headers().get("content-type")?;

@@ -45,13 +45,11 @@ const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
 const MAX_DRAINED: usize = 10 * MAX_BODY;
 
 /// The usage plan's rate that the template has by default.
-#[must_use]
 pub const fn default_rate() -> Quota {
     const PER_SECOND: NonZeroU32 = NonZeroU32::new(5000).unwrap();
     Quota::per_second(PER_SECOND)
 }
 
-/// A gateway in front of a function.
 #[derive(Debug)]
 pub struct Gateway {
     definition: Definition,
@@ -66,20 +64,13 @@ pub struct Gateway {
 /// The API keys that the gateway knows: some by name, and those that a project is registered with.
 #[derive(Debug)]
 pub struct Keys {
-    /// Keys known by name.
     pub known: Vec<String>,
-    /// Where the projects are.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// The table that they are in.
     pub projects_table: String,
 }
 
 impl Gateway {
     /// A gateway as the definition has it. The function's invocations end after `function_timeout`.
-    ///
-    /// # Errors
-    ///
-    /// If the definition lacks something.
     pub fn new(
         function: App,
         function_timeout: Duration,
@@ -98,7 +89,6 @@ impl Gateway {
     }
 
     /// The path of the route on its stage.
-    #[must_use]
     pub fn path(&self) -> &str {
         &self.definition.path
     }
@@ -110,7 +100,6 @@ impl Gateway {
         self
     }
 
-    /// The requests that it has answered.
     pub(crate) const fn requests(&self) -> &Requests {
         &self.requests
     }
@@ -258,7 +247,7 @@ impl Keys {
 struct Received {
     /// All of it, or a little more than [`MAX_BODY`].
     bytes: Vec<u8>,
-    /// How long it was.
+    /// Its length, whatever was kept of it.
     size: usize,
     /// Whether it ended where it should.
     is_complete: bool,

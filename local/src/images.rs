@@ -10,7 +10,6 @@ pub fn random(state: &mut u64) -> u64 {
 }
 
 /// A JPEG of 3 × 2 pixels and exactly `size` bytes, with noise for its scan.
-#[must_use]
 pub fn jpeg(size: usize, mut seed: u64) -> Vec<u8> {
     let quantization = [&b"\xFF\xDB\x00\x43\x00"[..], &[1; 64]].concat();
     let huffman = |slot| [b"\xFF\xC4\x00\x14", &[slot][..], b"\x01", &[0; 16]].concat();
@@ -41,7 +40,6 @@ pub fn jpeg(size: usize, mut seed: u64) -> Vec<u8> {
 }
 
 /// A PNG of 3 × 2 pixels and exactly `size` bytes, with noise for its pixels and in a chunk of its own.
-#[must_use]
 pub fn png(size: usize, mut seed: u64) -> Vec<u8> {
     let mut noise = move |length: usize| -> Vec<u8> {
         let words = std::iter::from_fn(|| Some(random(&mut seed).to_le_bytes()));
@@ -62,7 +60,6 @@ pub fn png(size: usize, mut seed: u64) -> Vec<u8> {
 }
 
 /// A PNG's chunk with its length and CRC.
-#[must_use]
 pub fn png_chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     let length = u32::try_from(data.len()).unwrap_or(u32::MAX).to_be_bytes();
     let checked = [&kind[..], data].concat();

@@ -14,10 +14,6 @@ use crate::function::{self, content, context};
 use crate::stack::Stack;
 
 /// Puts an event through the function.
-///
-/// # Errors
-///
-/// A sentence: the event can't be read, or the stack doesn't start.
 pub async fn run(event: &Path, fresh: bool, data: &Path) -> Result<ExitCode, Error> {
     let json = std::fs::read(event)
         .map_err(|error| format!("can't read the event {}: {error}", event.display()))?;
@@ -50,13 +46,9 @@ async fn submission_id(event: &[u8]) -> Option<SubmissionId> {
 
 /// The record of a submission and the objects under it, to read.
 async fn list(stack: &Stack, id: &str) -> Result<String, Error> {
-    match stack
-        .endpoints
-        .records(stack.config.clone())
-        .submission(id)
-        .await?
-    {
-        Some(submission) => Ok(format!("\n{submission}")),
-        None => Ok(format!("\nno record {id:?}\n")),
-    }
+    let records = stack.endpoints.records(stack.config.clone());
+    Ok(match records.submission(id).await? {
+        Some(submission) => format!("\n{submission}"),
+        None => format!("\nno record {id:?}\n"),
+    })
 }

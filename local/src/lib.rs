@@ -6,6 +6,13 @@
 //! browser, the requests included. For tests, [`faults`] breaks the wire, and [`lambda`] runs the function's own
 //! binary. Nothing of this is deployed.
 
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "not published, and every error is a sentence that says what to do"
+)]
+
 pub mod cli;
 pub mod clients;
 mod curl;

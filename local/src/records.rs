@@ -1,6 +1,6 @@
 //! Projects and submissions as a file, and their way into the tables.
 
-use admin::project::{NewProject, SetKey};
+use admin::project::NewProject;
 use serde::Deserialize;
 
 use crate::Error;
@@ -8,44 +8,30 @@ use crate::Error;
 /// The records that `cargo run --bin local` starts with: `events/records.json` of this repository.
 pub const SAMPLE: &str = include_str!("../../events/records.json");
 
-/// Records to start with.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Records {
-    /// The projects, each with its key.
     pub projects: Vec<NewProject>,
-    /// The submissions.
     pub submissions: Vec<Submission>,
     /// Keys that the gateway knows and that no project has.
     #[serde(default)]
     pub keys_without_project: Vec<String>,
 }
 
-/// A submission to make.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Submission {
-    /// Its ID.
     pub submission_id: String,
-    /// Its project; a record without one is nobody's.
+    /// A record without one is nobody's.
     pub project_id: Option<String>,
 }
 
 impl Records {
-    /// The sample records.
-    ///
-    /// # Errors
-    ///
-    /// If the file is malformed.
     pub fn sample() -> Result<Self, Error> {
         serde_json::from_str(SAMPLE).map_err(|error| format!("events/records.json: {error}").into())
     }
 
     /// Puts the records into the tables. What is there already stays as it is.
-    ///
-    /// # Errors
-    ///
-    /// If a table can't be written.
     pub async fn seed(&self, tables: &admin::Records) -> Result<(), Error> {
         for project in &self.projects {
             tables.create_project(project).await?;
@@ -63,19 +49,11 @@ impl Records {
     }
 
     /// Gives the projects the keys that they were registered with.
-    ///
-    /// # Errors
-    ///
-    /// If the table can't be written.
     pub async fn restore_keys(&self, tables: &admin::Records) -> Result<(), Error> {
         for project in &self.projects {
-            match tables
+            tables
                 .set_key(&project.project_id, &project.api_key, None)
-                .await
-            {
-                SetKey::Done => {}
-                SetKey::Refused(error) | SetKey::Unknown(error) => return Err(error),
-            }
+                .await?;
         }
         Ok(())
     }

@@ -14,7 +14,6 @@ use crate::Error;
 use crate::clients::Endpoints;
 
 /// Names for the local stack, after a prefix. (A deployed stack's are generated.)
-#[must_use]
 pub fn config(prefix: &str) -> Config {
     Config {
         projects_table: format!("{prefix}projects"),
@@ -24,10 +23,6 @@ pub fn config(prefix: &str) -> Config {
 }
 
 /// Makes the tables and the bucket that aren't there yet.
-///
-/// # Errors
-///
-/// If one can't be made.
 pub async fn create(endpoints: &Endpoints, config: &Config) -> Result<(), Error> {
     let dynamodb = endpoints.dynamodb();
     let existing = dynamodb.list_tables().send().await?;

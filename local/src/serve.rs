@@ -16,10 +16,6 @@ const BOLD: Style = Style::new().bold();
 const LINK: Style = AnsiColor::Cyan.on_default();
 
 /// Serves until Ctrl-C.
-///
-/// # Errors
-///
-/// A sentence: a port or the data folder is taken.
 pub async fn run(options: Serve, data: PathBuf) -> Result<(), Error> {
     let bridge = if options.docker {
         docker::bridge().await?
@@ -74,21 +70,12 @@ pub async fn run(options: Serve, data: PathBuf) -> Result<(), Error> {
 }
 
 fn greet(url: &str, page: &str, listens: &str, stack: &Stack, folder: &Path) {
-    let Some((project, submission)) = stack
-        .records
-        .projects
-        .first()
-        .zip(stack.records.submissions.first())
-    else {
-        return;
-    };
-    let (key, submission) = (project.api_key.reveal(), &submission.submission_id);
+    // The sample records have at least one of each.
+    let project = &stack.records.projects[0];
+    let submission = &stack.records.submissions[0].submission_id;
+    let key = project.api_key.reveal();
     // In lower case as in the README: any ASCII case will do.
-    let admin = project
-        .admins
-        .first()
-        .map(|admin| admin.to_ascii_lowercase());
-    let admin = admin.unwrap_or_default();
+    let admin = project.admins[0].to_ascii_lowercase();
     let Config {
         projects_table,
         submissions_table,

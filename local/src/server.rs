@@ -23,10 +23,6 @@ use crate::clients::Endpoints;
 use crate::unsigned::unsigned;
 
 /// Binds a loopback port; 0 is any free one.
-///
-/// # Errors
-///
-/// A sentence that names the port if it is taken.
 pub async fn bind(port: u16, what: &str, flag: &str) -> Result<TcpListener, Error> {
     bind_at((Ipv4Addr::LOCALHOST, port).into(), what, flag).await
 }
@@ -49,10 +45,6 @@ pub struct Listeners {
 
 impl Listeners {
     /// Binds a port; 0 is any free one.
-    ///
-    /// # Errors
-    ///
-    /// A sentence that names the port if it is taken.
     pub async fn bind(
         port: u16,
         bridge: Option<Ipv4Addr>,
@@ -74,10 +66,6 @@ impl Listeners {
 }
 
 /// Starts both servers on free ports: the tables in memory, the buckets in a folder.
-///
-/// # Errors
-///
-/// If the folder can't be used.
 pub async fn embedded(folder: &Path) -> Result<Endpoints, Error> {
     let tables = Listeners::bind(0, None, "DynamoDB", "").await?;
     let objects = Listeners::bind(0, None, "S3", "").await?;
@@ -88,10 +76,6 @@ pub async fn embedded(folder: &Path) -> Result<Endpoints, Error> {
 }
 
 /// Starts a DynamoDB that keeps its tables in a file, or in memory. Returns its URL.
-///
-/// # Errors
-///
-/// If the file can't be opened.
 pub fn dynamodb(listeners: Listeners, file: Option<&Path>) -> Result<String, Error> {
     let url = url(&listeners.loopback)?;
     let database = match file {
@@ -99,7 +83,7 @@ pub fn dynamodb(listeners: Listeners, file: Option<&Path>) -> Result<String, Err
         None => Database::memory(),
     };
     let database = database.map_err(|error| {
-        // Behind its first sentence it speaks of encryption.
+        // After its first sentence it speaks of encryption.
         let why = error.to_string();
         let why = why.split(". ").next().unwrap_or_default();
         format!("the tables can't be opened: {why}")
@@ -111,10 +95,6 @@ pub fn dynamodb(listeners: Listeners, file: Option<&Path>) -> Result<String, Err
 }
 
 /// Starts an S3 that keeps its buckets in a folder, and accepts any credentials. Returns its URL.
-///
-/// # Errors
-///
-/// If the folder can't be used.
 pub fn s3(listeners: Listeners, folder: &Path) -> Result<String, Error> {
     let url = url(&listeners.loopback)?;
     let files = FileSystem::new(folder)
@@ -159,10 +139,6 @@ where
 }
 
 /// The URL of a listener on loopback.
-///
-/// # Errors
-///
-/// If the socket has no address.
 pub fn url(listener: &TcpListener) -> Result<String, Error> {
     Ok(format!("http://{}", listener.local_addr()?))
 }

@@ -31,9 +31,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// The ports that a stack listens on; 0 is any free one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ports {
-    /// DynamoDB's.
     pub dynamodb: u16,
-    /// S3's.
     pub s3: u16,
     /// Where it listens besides loopback: Docker's bridge.
     pub bridge: Option<Ipv4Addr>,
@@ -42,9 +40,7 @@ pub struct Ports {
 /// Tables, bucket and records on embedded servers, which end with the process.
 #[derive(Debug)]
 pub struct Stack {
-    /// Where DynamoDB and S3 answer.
     pub endpoints: Endpoints,
-    /// The names of tables and bucket.
     pub config: Config,
     /// What was put into the tables.
     pub records: Records,
@@ -54,7 +50,6 @@ pub struct Stack {
 /// A data folder that only one stack uses at a time.
 #[derive(Debug)]
 pub struct Data {
-    /// The folder.
     pub folder: PathBuf,
     /// Held for as long as the folder is used.
     _lock: File,
@@ -71,10 +66,6 @@ pub enum Taken {
 
 impl Data {
     /// Takes a folder, unless `serve` has it. Any other command is waited for.
-    ///
-    /// # Errors
-    ///
-    /// A sentence: the folder can't be used.
     pub async fn take(folder: &Path) -> Result<Taken, Error> {
         let taken = Self::try_take(folder).await;
         taken.map_err(|error| format!("can't use the folder {}: {error}", folder.display()).into())
@@ -102,7 +93,7 @@ impl Data {
             }
             sleep(Duration::from_millis(50)).await;
         }
-        // Left behind by a process that was killed.
+        // Left over from a process that was killed.
         match std::fs::remove_file(&endpoints) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -176,10 +167,6 @@ fn private_file(path: &Path) -> io::Result<File> {
 
 impl Stack {
     /// Starts a stack over a data folder, from nothing if `fresh`.
-    ///
-    /// # Errors
-    ///
-    /// A sentence: a port is taken, or the data is damaged.
     pub async fn start(
         ports: Ports,
         data: Data,
@@ -217,10 +204,6 @@ impl Stack {
     }
 
     /// Lets other commands on the data folder work on this stack.
-    ///
-    /// # Errors
-    ///
-    /// If the folder can't be written.
     pub fn lend(&self) -> Result<(), Error> {
         if let Some(data) = &self.data {
             let (path, new) = (
@@ -234,10 +217,6 @@ impl Stack {
     }
 
     /// Opens the sample stack of a data folder: the one that `serve` runs over it, or else one on free ports.
-    ///
-    /// # Errors
-    ///
-    /// A sentence: the folder can't be used, or is to be made `fresh` while a stack runs over it.
     pub async fn open(folder: &Path, fresh: bool) -> Result<Self, Error> {
         let records = Records::sample()?;
         match Data::take(folder).await? {
@@ -255,10 +234,6 @@ impl Stack {
     }
 
     /// A stack over servers that run already.
-    ///
-    /// # Errors
-    ///
-    /// If tables, bucket or records can't be made.
     pub async fn over(
         endpoints: Endpoints,
         config: Config,
@@ -274,25 +249,16 @@ impl Stack {
         })
     }
 
-    /// A function over this stack.
-    #[must_use]
     pub fn function(&self) -> App {
         let config = self.config.clone();
         let storage = self.endpoints.storage(config, Limits::default());
         App::new(storage, Telemetry::new(LevelFilter::WARN, stderr()))
     }
 
-    /// A gateway in front of a new function.
-    ///
-    /// # Errors
-    ///
-    /// If the API's definition lacks something.
     pub fn gateway(&self) -> Result<Gateway, Error> {
         Gateway::new(self.function(), TIMEOUT, self.keys(), default_rate())
     }
 
-    /// The keys that a gateway knows.
-    #[must_use]
     pub fn keys(&self) -> Keys {
         Keys {
             known: self.records.keys_without_project.clone(),

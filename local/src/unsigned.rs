@@ -11,10 +11,6 @@ use s3s::Body;
 use crate::Error;
 
 /// Returns a request without its signature. Checksums stay, for the storage to verify.
-///
-/// # Errors
-///
-/// If the body ends early, or is not in the chunks that its headers announce.
 pub(crate) async fn unsigned(request: Request<Incoming>) -> Result<Request<Body>, Error> {
     let (mut head, body) = request.into_parts();
     head.headers.remove(AUTHORIZATION);

@@ -10,7 +10,6 @@ use local::faults::End::{self, Cut, Error, Never};
 use local::faults::Operation::{self, GetItem, PutObject, Query, UpdateItem};
 use local::faults::When;
 use local::images;
-use put_image::config::Config;
 use put_image::domain::ImageField;
 use put_image::storage::Storage;
 use rstest::rstest;
@@ -100,20 +99,6 @@ async fn an_upload_whose_response_is_lost_succeeds(
     assert_eq!(app.put(&form).await.row(), SUCCESS);
     assert_eq!(app.images().await, form.images());
     assert_eq!(app.objects().await.len(), ImageField::ALL.len());
-}
-
-#[rstest]
-#[case::no_such_index(|config: &mut Config| config.projects_table = config.submissions_table.clone())]
-#[case::no_such_projects(|config: &mut Config| config.projects_table = "none".to_owned())]
-#[case::no_such_submissions(|config: &mut Config| config.submissions_table = "none".to_owned())]
-#[tokio::test]
-async fn a_missing_resource_is_a_processing_error(#[case] change: fn(&mut Config)) {
-    let app = App::start().await;
-    let mut config = app.stack.config.clone();
-    change(&mut config);
-    let function = function_over(app.stack.endpoints.storage(config, SHORT));
-    assert_eq!(put(&function, &Form::full()).await.row(), PROCESSING_ERROR);
-    assert!(app.objects().await.is_empty());
 }
 
 #[rstest]

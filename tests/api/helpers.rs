@@ -5,8 +5,7 @@ use std::panic::Location;
 use std::pin::pin;
 use std::time::Duration;
 
-use admin::table::plain;
-use aws_sdk_dynamodb::types::AttributeValue;
+use admin::table::plain_item;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use local::clients::Endpoints;
 pub use local::faults::soon;
@@ -162,19 +161,9 @@ impl App {
 
     /// A submission's record as plain JSON; `null` if there is none.
     pub async fn record(&self, submission: &str) -> Value {
-        let item = self
-            .stack
-            .endpoints
-            .dynamodb()
-            .get_item()
-            .table_name(&self.stack.config.submissions_table)
-            .key("submissionId", AttributeValue::S(submission.to_owned()))
-            .consistent_read(true);
-        item.send()
-            .await
-            .unwrap()
-            .item
-            .map_or(Value::Null, |item| plain(&AttributeValue::M(item)))
+        let records = self.stack.endpoints.records(self.stack.config.clone());
+        let found = records.read_submission(submission).await.unwrap();
+        found.map_or(Value::Null, |found| plain_item(found.item()))
     }
 
     /// All of the bucket's objects, by key.
@@ -183,36 +172,21 @@ impl App {
         let listed = s3.list_objects_v2().bucket(bucket).send().await.unwrap();
         let mut objects = BTreeMap::new();
         for key in listed.contents().iter().filter_map(|object| object.key()) {
-            let object = s3
-                .get_object()
-                .bucket(bucket)
-                .key(key)
-                .send()
-                .await
-                .unwrap();
-            objects.insert(
-                key.to_owned(),
-                object.body.collect().await.unwrap().to_vec(),
-            );
+            let get = s3.get_object().bucket(bucket).key(key);
+            let object = get.send().await.unwrap().body.collect().await;
+            objects.insert(key.to_owned(), object.unwrap().to_vec());
         }
         objects
     }
 
     /// Everything that is stored: all submissions and all objects.
     pub async fn stored(&self) -> Stored {
-        let scan = self
-            .stack
-            .endpoints
-            .dynamodb()
-            .scan()
-            .table_name(&self.stack.config.submissions_table);
+        let scan = self.stack.endpoints.dynamodb().scan();
+        let scan = scan.table_name(&self.stack.config.submissions_table);
         let items = scan.send().await.unwrap().items.unwrap_or_default();
-        let records = items
-            .into_iter()
-            .map(|item| plain(&AttributeValue::M(item)).to_string())
-            .collect();
+        let records = items.iter().map(|item| plain_item(item).to_string());
         Stored {
-            records,
+            records: records.collect(),
             objects: self.objects().await,
         }
     }
@@ -238,8 +212,8 @@ impl App {
 
     /// Asserts that a form is refused with this row, and that nothing is stored or changed.
     #[track_caller]
-    pub fn assert_refused(&self, form: &Form, row: Row, why: &str) -> impl Future<Output = ()> {
-        self.refused(form.event(), row, None, why)
+    pub fn assert_refused(&self, form: &Form, row: Row) -> impl Future<Output = ()> {
+        self.refused(form.event(), row, None)
     }
 
     /// Asserts that a form is refused with this row and exactly this reason, and that nothing is stored or changed.
@@ -250,17 +224,7 @@ impl App {
         row: Row,
         detail: &str,
     ) -> impl Future<Output = ()> {
-        self.refused(form.event(), row, Some(detail), "")
-    }
-
-    #[track_caller]
-    pub fn assert_event_refused(
-        &self,
-        event: &Value,
-        row: Row,
-        why: &str,
-    ) -> impl Future<Output = ()> {
-        self.refused(event.clone(), row, None, why)
+        self.refused(form.event(), row, Some(detail))
     }
 
     #[track_caller]
@@ -270,28 +234,22 @@ impl App {
         row: Row,
         detail: &str,
     ) -> impl Future<Output = ()> {
-        self.refused(event.clone(), row, Some(detail), "")
+        self.refused(event.clone(), row, Some(detail))
     }
 
     /// `#[track_caller]` does nothing on an `async fn`: a failure names the caller that this takes beforehand.
     #[track_caller]
-    fn refused(
-        &self,
-        event: Value,
-        row: Row,
-        detail: Option<&str>,
-        why: &str,
-    ) -> impl Future<Output = ()> {
+    fn refused(&self, event: Value, row: Row, detail: Option<&str>) -> impl Future<Output = ()> {
         let caller = Location::caller();
         async move {
             let before = self.stored().await;
             let answer = self.invoke(&event).await;
-            assert_eq!(answer.row(), row, "{caller}: {why} {answer:?}");
+            assert_eq!(answer.row(), row, "{caller}: {answer:?}");
             if detail.is_some() {
                 assert_eq!(answer.detail.as_deref(), detail, "{caller}");
             }
             let after = self.stored().await;
-            assert_eq!(after, before, "{caller}: {why} stored or changed something");
+            assert_eq!(after, before, "{caller}: stored or changed something");
         }
     }
 
@@ -302,14 +260,13 @@ impl App {
         form: &Form,
         field: &str,
         image: &[u8],
-        why: &str,
     ) -> impl Future<Output = ()> {
         let caller = Location::caller();
         async move {
             let answer = self.put(form).await;
-            assert_eq!(answer.row(), SUCCESS, "{caller}: {why} {answer:?}");
+            assert_eq!(answer.row(), SUCCESS, "{caller}: {answer:?}");
             let stored = self.image(SUBMISSION, field).await;
-            assert!(stored.as_deref() == Some(image), "{caller}: {why}");
+            assert!(stored.as_deref() == Some(image), "{caller}");
         }
     }
 }
@@ -399,20 +356,6 @@ pub const MISSING_ID_TYPE: Row = row!(
 );
 pub const INVALID_ID_TYPE: Row = row!(400, "invalid_idType", "Invalid IdType.");
 pub const PROCESSING_ERROR: Row = row!(500, "processing_error", "Failed to put image.");
-
-/// All rows, by number.
-pub const ROWS: [Row; 10] = [
-    INVALID_PAYLOAD,
-    MISSING_DATA,
-    UNKNOWN_PROJECT,
-    INACTIVE_PROJECT,
-    INVALID_ADMIN,
-    INVALID_SUBMISSION,
-    NO_IMAGES,
-    MISSING_ID_TYPE,
-    INVALID_ID_TYPE,
-    PROCESSING_ERROR,
-];
 
 /// The `x-error-detail` of a fault.
 pub const FAULT: &str = "a fault on our side, please try again";
@@ -552,11 +495,8 @@ impl Form {
                 format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
             [head.as_bytes(), value, b"\r\n"].concat()
         });
-        [
-            parts.collect::<Vec<_>>().concat(),
-            format!("--{BOUNDARY}--\r\n").into(),
-        ]
-        .concat()
+        let end = format!("--{BOUNDARY}--\r\n").into_bytes();
+        parts.chain([end]).collect::<Vec<_>>().concat()
     }
 
     /// The event of payload 1.0, as text if the body is text.

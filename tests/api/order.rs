@@ -75,8 +75,7 @@ async fn the_earlier_of_two_rows_wins() {
 #[tokio::test]
 async fn only_earlier_rows_win_over_a_key_of_two_projects(#[case] form: Form, #[case] row: Row) {
     let app = App::start().await;
-    app.assert_refused(&form.with_key(KEY_OF_TWO), row, "")
-        .await;
+    app.assert_refused(&form.with_key(KEY_OF_TWO), row).await;
 }
 
 #[rstest]
@@ -90,7 +89,7 @@ async fn only_earlier_rows_win_over_an_unreadable_submission(#[case] form: Form,
     let app = App::start().await;
     let denied = Error(400, "AccessDeniedException");
     app.faults.fail(GetItem, When::Always, denied);
-    app.assert_refused(&form, row, "").await;
+    app.assert_refused(&form, row).await;
 }
 
 #[rstest]

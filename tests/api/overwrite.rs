@@ -183,7 +183,7 @@ async fn a_sample_image_is_stored_as_drawn(
 ) {
     let app = App::start().await;
     let image = std::fs::read(format!("events/images/{file}")).unwrap();
-    app.assert_stores(&Form::selfie(&image), "selfieImage", &image, file)
+    app.assert_stores(&Form::selfie(&image), "selfieImage", &image)
         .await;
     let Value::Object(stored) = &app.record(SUBMISSION).await["selfieImage"] else {
         panic!("no map");

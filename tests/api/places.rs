@@ -2,12 +2,12 @@
 //! Others are in `template.rs` (what the function's role may access), `samples.rs` (the sample events) and the local
 //! stack's tests (what it saves).
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use put_image::domain::{Field, IdType, ImageField};
 use put_image::image::Format;
 use rstest::rstest;
-use serde_json::Value;
 
 use crate::definition::{DOCUMENT, member};
 use crate::helpers::*;
@@ -53,22 +53,10 @@ fn fields_in_the_code() {
 
 #[test]
 fn fields_in_the_definition() {
-    let sorted = |mut names: Vec<&'static str>| {
-        names.sort_unstable();
-        names
-    };
-    let names = |object: &'static Value| {
-        sorted(
-            object
-                .as_object()
-                .unwrap()
-                .keys()
-                .map(String::as_str)
-                .collect(),
-        )
-    };
     let form = member(&DOCUMENT, &["components", "schemas", "PutImageForm"]);
-    assert_eq!(names(&form["properties"]), sorted(fields()));
+    let declared = form["properties"].as_object().unwrap().keys();
+    let declared: BTreeSet<&str> = declared.map(String::as_str).collect();
+    assert_eq!(declared, BTreeSet::from_iter(fields()));
     let choices = form["dependentSchemas"]["submissionId"]["anyOf"]
         .as_array()
         .unwrap()

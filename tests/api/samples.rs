@@ -89,7 +89,7 @@ async fn an_error_is_its_row(#[case] name: &str, #[case] row: Row, #[case] detai
 
 #[rstest]
 #[case::successes("put-image", 5)]
-#[case::errors("error-", ROWS.len())]
+#[case::errors("error-", 10)]
 fn each_sample_is_tried(#[case] prefix: &str, #[case] count: usize) {
     let names = std::fs::read_dir("events")
         .unwrap()

@@ -12,12 +12,6 @@ fn full() -> Form {
     Form::full()
 }
 
-#[tokio::test]
-async fn success_is_the_documented_json() {
-    let app = App::start().await;
-    assert_eq!(app.put(&full()).await.row(), SUCCESS);
-}
-
 #[rstest]
 #[case::neither_jpeg_nor_png(full().with("idImage", "YQ=="), "idImage: neither a JPEG nor a PNG")]
 #[case::gif(full().with_image("idImage", b"GIF89a"), "idImage: a GIF; send a JPEG or PNG")]

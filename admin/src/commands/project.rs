@@ -12,7 +12,7 @@ use put_image::records::{ACTIVE, Item, Project};
 use super::{confirm, print};
 use crate::cli::{Gateway, KeyCommand, ProjectCommand};
 use crate::printable::{json, table};
-use crate::project::{NewKey, NewProject, SetKey};
+use crate::project::{KeyError, NewKey, NewProject};
 use crate::submission::attributes;
 use crate::table::{plain_item, text_of};
 use crate::usage_plan::UsagePlan;
@@ -160,15 +160,15 @@ async fn rotate_key(
         }
     };
     match records.replace_key(project, old, &api_key, until).await {
-        SetKey::Done => hand_over(&api_key, plan.as_ref())?,
-        SetKey::Refused(error) => {
+        Ok(()) => hand_over(&api_key, plan.as_ref())?,
+        Err(KeyError::Refused(error)) => {
             return Err(match on_plan {
                 None => error,
                 Some((plan, _, new)) => plan.take_back(&new, error).await,
             });
         }
         // Both keys stay on the plan: the next rotation removes them.
-        SetKey::Unknown(error) => {
+        Err(KeyError::Unknown(error)) => {
             let rotation = rotation(project, plan.as_ref());
             bail!("{error}. It is unknown which key the project has: run {rotation}");
         }

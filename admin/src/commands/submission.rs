@@ -79,20 +79,14 @@ fn row(submission: &Item) -> [String; 4] {
 }
 
 async fn erase(options: Erase, records: &Records) -> Result<ExitCode, Error> {
-    let Erase {
-        id,
-        projects,
-        yes,
-        wait,
-        approved_by,
-    } = options;
-    let pause = Duration::from_secs(wait);
-    let waiting = format!("waiting {wait} s for requests that began earlier");
-    let mut erasure = records.erasure(&id, &projects).await?;
+    let (id, projects) = (&options.id, &options.projects);
+    let pause = Duration::from_secs(options.wait);
+    let waiting = format!("waiting {} s for requests that began earlier", options.wait);
+    let mut erasure = records.erasure(id, projects).await?;
     if erasure.is_empty() {
         tell!("no record and no object; {waiting}");
         tokio::time::sleep(pause).await;
-        erasure = records.erasure(&id, &projects).await?;
+        erasure = records.erasure(id, projects).await?;
     }
     let bucket = &records.config.images_bucket;
     let prefixes: Vec<_> = erasure.prefixes().collect();
@@ -114,14 +108,14 @@ async fn erase(options: Erase, records: &Records) -> Result<ExitCode, Error> {
         records.config.submissions_table,
         erasure.versions
     );
-    confirm(yes, "Erase it? This can't be undone.", &id)?;
+    confirm(options.yes, "Erase it? This can't be undone.", id)?;
     tell!("erasing, then {waiting}");
     let erased = records.erase(erasure, pause).await?;
-    let id = in_line(&id);
-    let approved = approved_by.map_or_else(String::new, |who| {
-        format!(", approved by {}", in_line(&who))
-    });
+    let approved = options
+        .approved_by
+        .map(|who| format!(", approved by {who}"));
+    let of = in_line(&format!("{id}{}", approved.unwrap_or_default()));
     print(&format!(
-        "erased {gone}{erased} versions and delete markers of {id}{approved}\n"
+        "erased {gone}{erased} versions and delete markers of {of}\n"
     ))
 }

@@ -42,14 +42,8 @@ pub(super) async fn run(delete: Option<usize>, records: &Records) -> Result<Exit
             );
         }
         Some(_) => {
-            let mut printed = Ok(ExitCode::SUCCESS);
-            let deleted = records.delete_left_over(listed, |object| {
-                if printed.is_ok() {
-                    printed = print_object("deleted", object);
-                }
-            });
-            let deleted = deleted.await?;
-            printed?;
+            let deletion = records.delete_left_over(listed, |it| print_object("deleted", it));
+            let deleted = deletion.await?;
             tell!(
                 "{deleted} deleted. If the bucket keeps versions, they can be brought back for a while."
             );
@@ -58,9 +52,9 @@ pub(super) async fn run(delete: Option<usize>, records: &Records) -> Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_object(what: &str, object: &ListedObject) -> Result<ExitCode, Error> {
+fn print_object(what: &str, object: &ListedObject) -> Result<(), Error> {
     let (size, key) = (object.size, in_line(&object.key));
     let modified = object.modified.map(|modified| modified.to_string());
     let modified = modified.unwrap_or_default();
-    print(&format!("{what:9}  {size:>9} bytes  {modified}  {key}\n"))
+    print(&format!("{what:9}  {size:>9} bytes  {modified}  {key}\n")).map(drop)
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use admin::project::{NewKey, SetKey};
+use admin::project::{KeyError, NewKey};
 use local::faults::{End, Fault, Operation, When};
 use local::images::jpeg;
 use put_image::records::attribute::{API_KEY_HASH, PREVIOUS_API_KEY_HASH, PREVIOUS_API_KEY_UNTIL};
@@ -43,8 +43,10 @@ async fn a_key_can_be_kept_for_a_while() {
 
     // The time is over.
     let over = NewKey::generate().unwrap();
-    let set = app.records.set_key(PROJECT, &over, Some(now - 1)).await;
-    assert!(matches!(set, SetKey::Done));
+    app.records
+        .set_key(PROJECT, &over, Some(now - 1))
+        .await
+        .unwrap();
     assert_eq!(
         (put(&app, &new).await, put(&app, DEMO_KEY).await),
         (400, 400)
@@ -88,13 +90,13 @@ async fn a_lost_response_does_not_lose_a_key() {
 
     faults.inject(always(Operation::UpdateItem, true));
     let new = NewKey::generate().unwrap();
-    assert!(matches!(rotate(&new).await, SetKey::Done));
+    rotate(&new).await.unwrap();
     assert_eq!(app.project(PROJECT).await[API_KEY_HASH], hash(new.reveal()));
 
     faults.clear();
     faults.inject(always(Operation::UpdateItem, false));
     let other = NewKey::generate().unwrap();
-    assert!(matches!(rotate(&other).await, SetKey::Unknown(_)));
+    assert!(matches!(rotate(&other).await, Err(KeyError::Unknown(_))));
     // The first read is the one before the change.
     faults.inject(Fault {
         operation: Operation::GetItem,
@@ -102,7 +104,7 @@ async fn a_lost_response_does_not_lose_a_key() {
         takes_effect: false,
         end: End::Error(400, "AccessDeniedException"),
     });
-    assert!(matches!(rotate(&other).await, SetKey::Unknown(_)));
+    assert!(matches!(rotate(&other).await, Err(KeyError::Unknown(_))));
     assert_eq!(app.project(PROJECT).await[API_KEY_HASH], hash(new.reveal()));
 }
 
@@ -114,13 +116,11 @@ async fn one_of_two_rotations_at_once_wins() {
     let (slow, fast) = (NewKey::generate().unwrap(), NewKey::generate().unwrap());
     let (lost, ()) = tokio::join!(records.set_key(PROJECT, &slow, None), async {
         gate.arrived().await;
-        let won = app.records.set_key(PROJECT, &fast, None).await;
-        assert!(matches!(won, SetKey::Done));
+        app.records.set_key(PROJECT, &fast, None).await.unwrap();
         gate.open();
     });
-    let SetKey::Refused(error) = lost else {
-        panic!("{lost:?}")
-    };
+    let error = lost.unwrap_err();
+    assert!(matches!(error, KeyError::Refused(_)));
     assert!(error.to_string().contains("another rotation"), "{error}");
     let project = app.project(PROJECT).await;
     assert_eq!(project[API_KEY_HASH], hash(fast.reveal()));
@@ -131,8 +131,7 @@ async fn the_local_stack_restores_the_demo_key_when_it_is_asked() {
     let app = App::start().await;
     let before = app.project(PROJECT).await;
     let new = NewKey::generate().unwrap();
-    let set = app.records.set_key(PROJECT, &new, None).await;
-    assert!(matches!(set, SetKey::Done));
+    app.records.set_key(PROJECT, &new, None).await.unwrap();
     let rotated = app.project(PROJECT).await;
     let sample = local::records::Records::sample().unwrap();
     sample.seed(&app.records).await.unwrap();

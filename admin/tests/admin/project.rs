@@ -48,8 +48,8 @@ async fn a_key_is_printed_once_and_stored_as_its_hash() {
 #[case::tab("a\tb")]
 #[case::c1_control("a\u{9b}b")]
 #[case::delete("a\u{7f}")]
-#[case::blank(" ")]
-#[case::blanks_around_it(" a")]
+#[case::whitespace(" ")]
+#[case::whitespace_before(" a")]
 #[case::too_long(&"a".repeat(257))]
 fn an_unusable_id_is_refused(
     #[case] id: &str,
@@ -67,7 +67,7 @@ fn an_unusable_id_is_refused(
 #[case::no_user("@acme.example")]
 #[case::two_at("a@b@acme.example")]
 #[case::empty_label("a@acme..example")]
-#[case::blank_before(" a@acme.example")]
+#[case::whitespace_before(" a@acme.example")]
 #[case::with_a_name("A <a@acme.example")]
 #[case::url("mailto:a@acme.example")]
 fn an_account_that_is_no_address_is_refused(#[case] account: &str) {

@@ -74,9 +74,10 @@ async fn a_sweep_finds_what_no_record_names_and_touches_nothing_else() {
     assert_eq!(app.objects().await, all, "nothing is deleted yet");
 
     let mut deleted = Vec::new();
-    let sweep = app
-        .records
-        .delete_left_over(found, |it| deleted.push(it.key.clone()));
+    let sweep = app.records.delete_left_over(found, |it| {
+        deleted.push(it.key.clone());
+        Ok(())
+    });
     assert_eq!(sweep.await.unwrap(), 3);
     assert_eq!(deleted, left);
     rest.sort();
@@ -116,7 +117,7 @@ async fn a_key_that_is_not_understood_is_spared(#[case] key: &str) {
         size: 0,
         modified: None,
     };
-    let deleted = app.records.delete_left_over(vec![listed], |_| {}).await;
+    let deleted = app.records.delete_left_over(vec![listed], |_| Ok(())).await;
     assert_eq!(deleted.unwrap(), 0);
     assert_eq!(app.objects().await, [key]);
 }
@@ -130,7 +131,7 @@ async fn an_object_that_is_committed_during_a_sweep_is_spared() {
     let (_, listed) = find(&app, 2 * HOUR).await;
     assert_eq!(keys(&listed), [&late, &left]);
     app.name(DEMO, IdImage, &late).await;
-    let deleted = app.records.delete_left_over(listed, |_| {}).await;
+    let deleted = app.records.delete_left_over(listed, |_| Ok(())).await;
     assert_eq!(deleted.unwrap(), 1);
     assert_eq!(app.objects().await, [late]);
 }
@@ -186,7 +187,7 @@ async fn a_sweep_deletes_nothing_that_it_has_not_listed() {
     let delete = app.records.dynamodb.delete_item();
     let delete = delete.table_name(&app.stack.config.submissions_table);
     delete.key(SUBMISSION_ID, text(DEMO)).send().await.unwrap();
-    let deleted = app.records.delete_left_over(listed, |_| {}).await;
+    let deleted = app.records.delete_left_over(listed, |_| Ok(())).await;
     assert_eq!(deleted.unwrap(), 1);
     assert_eq!(app.objects().await, named);
 }
@@ -206,8 +207,11 @@ async fn a_sweep_that_fails_has_reported_what_it_deleted() {
         end: End::Error(403, "AccessDenied"),
     });
     let mut reported = 0;
-    let sweep = records.delete_left_over(listed, |_| reported += 1).await;
-    let error = sweep.unwrap_err().to_string();
+    let sweep = records.delete_left_over(listed, |_| {
+        reported += 1;
+        Ok(())
+    });
+    let error = sweep.await.unwrap_err().to_string();
     assert!(
         error.contains("can't delete") && error.contains("AccessDenied"),
         "{error}"

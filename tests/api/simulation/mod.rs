@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use admin::project::{NewKey, SetKey};
+use admin::project::{KeyError, NewKey};
 use aws_sdk_s3::config::StalledStreamProtectionConfig;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition};
 use futures_util::future::join_all;
@@ -359,7 +359,7 @@ impl Simulation {
         let outcomes = join_all(rotations).await;
         if outcomes
             .iter()
-            .any(|outcome| matches!(outcome, SetKey::Unknown(_)))
+            .any(|outcome| matches!(outcome, Err(KeyError::Unknown(_))))
         {
             // It may still arrive.
             sleep(Duration::from_mins(1)).await;
@@ -370,11 +370,8 @@ impl Simulation {
             *self.key.lock().unwrap() = key;
         } else {
             let seed = self.seed;
-            let lost = outcomes
-                .iter()
-                .any(|outcome| matches!(outcome, SetKey::Done));
             assert!(
-                !lost,
+                outcomes.iter().all(Result::is_err),
                 "seed {seed}: a key that was set is not the project's"
             );
             assert!(
