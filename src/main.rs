@@ -30,6 +30,7 @@ async fn serve() -> Result<(), Error> {
     let app = App::from_env()
         .await
         .inspect_err(|error| tracing::error!("{error}"))?;
+    // As long as the process: each of its pollers has a reference.
     let app: &App = Box::leak(Box::new(app));
     app.warm_up().await;
     Runtime::new(event::service(service_fn(|request| app.handle(request))))

@@ -296,6 +296,8 @@ impl Simulation {
             let sent = requests.get_mut(&id).unwrap();
             (sent.end, sent.answer) = (world.now(), Some(answer));
         }
+        // Sending the response takes time, in which other requests go on.
+        sleep(Duration::from_millis(world.below(10))).await;
         function.empty_trash(&id.to_string()).await;
     }
 
