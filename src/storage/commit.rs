@@ -60,12 +60,9 @@ impl Storage {
         let mut current = submission;
         // Lock-free: each retry means that another request's commit succeeded.
         loop {
-            uploads.fate = Fate::InDoubt;
+            uploads.replace(&current);
             match self.update(&uploads, &current, change).await {
-                Outcome::Applied => {
-                    uploads.fate = committed(&uploads.objects, &current);
-                    return Ok(());
-                }
+                Outcome::Applied => break,
                 Outcome::Refused(fault) => {
                     uploads.fate = Fate::Unused;
                     return Err(fault.into());
@@ -76,8 +73,7 @@ impl Storage {
                     if !names_any(found.ok().flatten().as_ref(), &uploads.objects) {
                         return Err(fault.into());
                     }
-                    uploads.fate = committed(&uploads.objects, &current);
-                    return Ok(());
+                    break;
                 }
                 Outcome::Conflict => {
                     uploads.fate = Fate::Unused;
@@ -89,6 +85,8 @@ impl Storage {
                 }
             }
         }
+        uploads.fate = Fate::Committed;
+        Ok(())
     }
 
     async fn update(
@@ -173,16 +171,6 @@ fn names_any(found: Option<&Submission>, objects: &[NewObject]) -> bool {
         let named = found.and_then(|found| found.named_key(object.field));
         named == Some(object.key.as_str())
     })
-}
-
-/// Returns what becomes of objects that took the place of the record's images. An object that we didn't write for the
-/// submission stays: something else may use it.
-fn committed(objects: &[NewObject], before: &Submission) -> Fate {
-    let replaced = objects
-        .iter()
-        .filter_map(|object| before.key(object.field))
-        .collect();
-    Fate::Committed { replaced }
 }
 
 /// Returns an image's attribute in the record.
