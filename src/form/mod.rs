@@ -77,6 +77,7 @@ impl Form {
                 Err(FieldError::Repeated)
             } else {
                 form.set(field, content.trim_ascii(), &mut budget)
+                    .and_then(|()| guard::check_not_nested(&part))
             };
             set.map_err(|problem| FormError::Field { field, problem })?;
         }
@@ -184,6 +185,9 @@ pub enum FieldError {
     /// A `Content-Transfer-Encoding` says that it is encoded once more.
     #[error("has a Content-Transfer-Encoding")]
     Encoded,
+    /// A `Content-Type` says that it holds other parts.
+    #[error("has a Content-Type of multipart or message")]
+    Nested,
     /// It is not a short text.
     #[error(transparent)]
     Text(#[from] TextError),

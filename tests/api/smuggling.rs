@@ -52,6 +52,7 @@ const DISPOSITION: &str = "a part has no Content-Disposition: form-data with exa
 const HEADERS: &str = "a part's headers are malformed, or longer than 8192 bytes";
 const LINE_ENDS: &str = "lines must end with CRLF";
 const LONE: &str = "a boundary is not a line of its own, or the form goes on after its end";
+const NESTED: &str = "selfieImage: has a Content-Type of multipart or message";
 const MALFORMED: &str = "the form is malformed";
 
 #[rstest]
@@ -88,6 +89,22 @@ const MALFORMED: &str = "the form is malformed";
 #[case::encoded_twice(
     part("Content-Disposition: form-data; name=selfieImage\r\nContent-Transfer-Encoding: base64"),
     "selfieImage: has a Content-Transfer-Encoding"
+)]
+#[case::multipart(
+    part(
+        "Content-Disposition: form-data; name=selfieImage\r\nContent-Type: Multipart/mixed; boundary=n"
+    ),
+    NESTED
+)]
+#[case::message(
+    part("Content-Type: message/rfc822\r\nContent-Disposition: form-data; name=selfieImage"),
+    NESTED
+)]
+#[case::two_content_types(
+    part(
+        "Content-Type: text/plain\r\nContent-Disposition: form-data; name=selfieImage\r\ncontent-type: message/rfc822"
+    ),
+    HEADERS
 )]
 #[case::no_headers(selfie().replace("Content-Disposition: form-data; name=selfieImage\r\n", ""), MALFORMED)]
 #[case::empty_part_before(format!("--{BOUNDARY}\r\n{}", selfie()), MALFORMED)]
