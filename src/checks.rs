@@ -42,11 +42,16 @@ pub(crate) fn submission(
     }
 }
 
-/// Checks what is sent: rows 7 to 9. Returns the type to record, if there is an ID image.
-pub(crate) fn id_type(form: &Form) -> Result<Option<IdType>, Error> {
+/// Checks that there is an image: row 7.
+pub(crate) fn images(form: &Form) -> Result<(), Error> {
     if form.images.is_empty() {
         return Err(form.empty_image.map_or(Error::NoImages, Error::EmptyImage));
     }
+    Ok(())
+}
+
+/// Checks the type of the ID document: rows 8 and 9. Returns the type to record, if there is an ID image.
+pub(crate) fn id_type(form: &Form) -> Result<Option<IdType>, Error> {
     let shows_id = form.images.keys().copied().any(ImageField::is_id);
     if shows_id && form.id_type.is_none() {
         return Err(Error::MissingIdType);

@@ -2,6 +2,7 @@
 //! endpoint, so that one is refused here.
 
 use std::env;
+use std::ffi::OsStr;
 
 /// Where the records and the images are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,12 @@ impl Config {
             let value = env::var(name).ok().filter(|value| !value.is_empty());
             value.ok_or(ConfigError::Missing(name))
         };
-        let is_empty = |name: &&str| env::var_os(name).is_some_and(|url| url.is_empty());
-        if let Some(name) = ENDPOINTS.into_iter().find(is_empty) {
+        // `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_STS` and so on for each service.
+        let is_endpoint = |name: &OsStr| name.as_encoded_bytes().starts_with(b"AWS_ENDPOINT_URL");
+        let mut variables = env::vars_os();
+        let empty = variables.find(|(name, url)| url.is_empty() && is_endpoint(name));
+        if let Some((name, _)) = empty {
+            let name = name.to_string_lossy().into_owned();
             return Err(ConfigError::EmptyEndpoint(name));
         }
         Ok(Self {
@@ -37,15 +42,8 @@ impl Config {
     }
 }
 
-/// The endpoints that the AWS SDK reads for the function's clients.
-const ENDPOINTS: [&str; 3] = [
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL_DYNAMODB",
-];
-
 /// An environment variable can't be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A required variable is missing or empty.
     #[error(
@@ -54,5 +52,5 @@ pub enum ConfigError {
     Missing(&'static str),
     /// An endpoint is empty.
     #[error("the environment variable {0} is empty: set it to a URL, or remove it")]
-    EmptyEndpoint(&'static str),
+    EmptyEndpoint(String),
 }

@@ -90,6 +90,7 @@ impl App {
         let admin = checks::admin(&project, admin)?;
         let submission = checks::submission(submission_id, submission?, &project)?;
         log.submission = Some(submission.id.clone());
+        checks::images(&form)?;
         let id_type = checks::id_type(&form)?;
 
         log.note_images(&form.images);

@@ -142,12 +142,10 @@ impl Submission {
         Some(image.get(attribute::image::KEY)?.as_s().ok()?)
     }
 
-    /// Returns the same, if the function wrote the object for this field of this submission in its project.
+    /// Returns the same, if the function wrote the object for this field of this submission, in whichever project.
     pub(crate) fn key(&self, field: ImageField) -> Option<ObjectKey> {
         let key = ObjectKey::parse(self.named_key(field)?)?;
-        let is_ours = Some(key.project()) == self.project()
-            && key.submission() == self.id.as_str()
-            && key.field() == field;
-        is_ours.then_some(key)
+        let is_own = key.submission() == self.id.as_str() && key.field() == field;
+        is_own.then_some(key)
     }
 }

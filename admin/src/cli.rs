@@ -176,7 +176,7 @@ pub struct Erase {
     /// The submission's ID
     pub id: String,
     /// The ID of its project: to be sure, or to continue an erasure whose record is gone already. May be given several
-    /// times, for the projects that the submission was in before
+    /// times; other projects that the submission was in before are found
     #[arg(long = "project", value_name = "ID")]
     pub projects: Vec<String>,
     /// Don't ask

@@ -6,17 +6,22 @@
 //! uploaded stays as a version, so the bucket is gone through again once every request that began before must have ended.
 
 use std::collections::BTreeSet;
+use std::future::ready;
 use std::time::Duration;
 
 use aws_sdk_s3::types::ObjectIdentifier;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use put_image::domain::{ImageField, ObjectKey, is_usable_id};
 use put_image::records::Submission;
 use put_image::records::attribute::{PROJECT_ID, SUBMISSION_ID};
 
 use crate::cli::UNUSABLE_ID;
 use crate::submission::{named_keys, prefixes};
-use crate::table::{is_refused, text};
+use crate::table::{is_refused, text, text_of};
 use crate::{Error, Records};
+
+/// How many projects' prefixes are looked at at the same time.
+const CONCURRENCY: usize = 16;
 
 const CORRECT_IT: &str = "The record stays: correct it, then erase it again";
 
@@ -49,8 +54,8 @@ impl Erasure {
 }
 
 impl Records {
-    /// Finds out what is to be erased. `projects` are those that the submission is in, or was before; one is needed if
-    /// its record is gone.
+    /// Finds out what is to be erased. `projects` are those that the submission is said to be in; one is needed if its
+    /// record is gone.
     pub async fn erasure(&self, id: &str, projects: &[String]) -> Result<Erasure, Error> {
         if !is_usable_id(id) {
             bail!("can't erase {id:?}: {UNUSABLE_ID}");
@@ -83,6 +88,7 @@ impl Records {
             erasure.prefixes.insert(ObjectKey::prefix(project, id));
         }
         self.add_record(&mut erasure, record).await?;
+        self.add_earlier_projects(&mut erasure).await?;
         erasure.versions = self.versions_of(&erasure).await?.len();
         Ok(erasure)
     }
@@ -103,6 +109,7 @@ impl Records {
             if self.read_submission(&erasure.id).await?.is_some() {
                 bail!("{:?} was created again: erase it again", erasure.id);
             }
+            self.add_earlier_projects(&mut erasure).await?;
             erased += self.erase_versions(&erasure).await?;
         }
         Ok(erased)
@@ -134,6 +141,32 @@ impl Records {
             }
         }
         erasure.record = record;
+        Ok(())
+    }
+
+    /// Adds the prefixes of all projects under which there is something: it was theirs before, and once its images were
+    /// replaced, the record doesn't say so any more.
+    async fn add_earlier_projects(&self, erasure: &mut Erasure) -> Result<(), Error> {
+        let projects = self.list_projects().await?;
+        let prefixes = projects
+            .iter()
+            .map(|project| text_of(project, PROJECT_ID))
+            .filter(|project| is_usable_id(project))
+            .map(|project| ObjectKey::prefix(project, &erasure.id));
+        let found: Vec<_> = stream::iter(prefixes)
+            .map(async |prefix| Ok::<_, Error>((self.versions(&prefix).await?, prefix)))
+            .buffer_unordered(CONCURRENCY)
+            .try_filter(|(versions, prefix)| {
+                ready(
+                    versions
+                        .iter()
+                        .any(|version| version.key().starts_with(prefix)),
+                )
+            })
+            .map_ok(|(_, prefix)| prefix)
+            .try_collect()
+            .await?;
+        erasure.prefixes.extend(found);
         Ok(())
     }
 

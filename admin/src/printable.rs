@@ -1,24 +1,27 @@
-//! What is printed: IDs and keys come from elsewhere, and a control character in one could forge a line or control the
-//! terminal.
+//! What is printed: IDs and keys come from elsewhere. A control character in one could forge a line or control the
+//! terminal, and one that nobody sees could make it look like another.
 
 use std::fmt::Write as _;
 
+use put_image::domain::is_invisible;
 use serde_json::Value;
 
-/// Returns a text with its control characters escaped, except line ends.
+/// Returns a text with its control characters and those that nobody sees escaped, except line ends.
 pub fn printable(text: &str) -> String {
     escape(text, |c| c.escape_unicode().to_string())
 }
 
-/// Returns a text with all its control characters escaped, line ends included: it can't leave its line.
+/// Returns the same with its line ends escaped, too: it can't leave its line.
 pub fn in_line(text: &str) -> String {
     printable(text).replace('\n', "\\u{a}")
 }
 
-/// Returns JSON with the control characters escaped that JSON itself permits.
+/// Returns JSON with the characters escaped that nobody sees and JSON itself permits.
 pub(crate) fn json(value: &Value) -> String {
     escape(&format!("{value:#}\n"), |c| {
-        format!("\\u{:04x}", u32::from(c))
+        let mut units = [0; 2];
+        let units = c.encode_utf16(&mut units).iter();
+        units.map(|unit| format!("\\u{unit:04x}")).collect()
     })
 }
 
@@ -52,7 +55,7 @@ pub(crate) fn table<const COLUMNS: usize>(
 fn escape(text: &str, escaped: impl Fn(char) -> String) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() && character != '\n' {
+        if is_invisible(character) && character != '\n' {
             printable += &escaped(character);
         } else {
             printable.push(character);

@@ -2,7 +2,8 @@
 
 /// Returns whether a character shows nothing: a control character, a space other than ASCII's, a byte order mark, a
 /// zero-width or direction mark, or another that Unicode has readers ignore (`Default_Ignorable_Code_Point`), or none.
-pub(crate) fn is_invisible(char: char) -> bool {
+#[must_use]
+pub fn is_invisible(char: char) -> bool {
     let is_ignorable = matches!(
         char,
         '\u{AD}'

@@ -11,7 +11,7 @@ pub use self::api_key::{ApiKey, ApiKeyHash};
 pub use self::field::{Field, ImageField};
 pub use self::id::{Admin, ProjectId, SubmissionId, is_usable_id};
 pub use self::id_type::IdType;
-pub(crate) use self::invisible::is_invisible;
+pub use self::invisible::is_invisible;
 pub use self::object_key::ObjectKey;
 
 /// The longest text field, in bytes (the contract's row 1). An e-mail address has at most 254.

@@ -7,8 +7,8 @@
 use memchr::memmem;
 use multer::Field as Part;
 
-use super::FormError;
 use super::header_params::HeaderParams;
+use super::{FieldError, FormError};
 
 /// The most parts that a form may have. It documents seven fields; the contract names the number.
 pub const MAX_PARTS: usize = 64;
@@ -20,6 +20,7 @@ pub(super) const MAX_PART_HEADERS: usize = 8 * 1024;
 pub const MAX_BOUNDARY: usize = 70;
 
 const CONTENT_DISPOSITION: &str = "content-disposition";
+const CONTENT_TYPE: &str = "content-type";
 const CONTENT_TRANSFER_ENCODING: &str = "content-transfer-encoding";
 
 /// Returns the boundary that a `Content-Type` names.
@@ -110,7 +111,7 @@ fn check_part_headers(part: &[u8], delimiter: &[u8]) -> Result<(), FormError> {
         return Err(FormError::PartHeaders);
     }
     let lines = || headers.split_inclusive(|&byte| byte == b'\n');
-    for header in [CONTENT_DISPOSITION, CONTENT_TRANSFER_ENCODING] {
+    for header in [CONTENT_DISPOSITION, CONTENT_TYPE, CONTENT_TRANSFER_ENCODING] {
         let is_header = |line: &&[u8]| {
             let name = line.split(|&byte| byte == b':').next();
             name.is_some_and(|name| name.eq_ignore_ascii_case(header.as_bytes()))
@@ -150,4 +151,15 @@ pub(super) fn encoding(part: &Part<'_>) -> Option<&'static str> {
     }
     let known = ["base64", "quoted-printable"].into_iter().find(is);
     Some(known.unwrap_or("not 7bit, 8bit or binary"))
+}
+
+/// Checks that a part doesn't say that it holds others, or a message: other parsers would look inside.
+pub(super) fn check_not_nested(part: &Part<'_>) -> Result<(), FieldError> {
+    let content_type = part.headers().get(CONTENT_TYPE);
+    let kind = content_type.and_then(|value| value.as_bytes().split(|&byte| byte == b'/').next());
+    match kind.unwrap_or_default().trim_ascii() {
+        kind if kind.eq_ignore_ascii_case(b"multipart") => Err(FieldError::Nested),
+        kind if kind.eq_ignore_ascii_case(b"message") => Err(FieldError::Nested),
+        _ => Ok(()),
+    }
 }

@@ -76,6 +76,7 @@ impl Form {
                 Err(FieldError::Repeated)
             } else {
                 form.set(field, content.trim_ascii(), &mut budget)
+                    .and_then(|()| guard::check_not_nested(&part))
             };
             set.map_err(|problem| FormError::Field { field, problem })?;
         }
@@ -179,6 +180,9 @@ pub enum FieldError {
     /// A `Content-Transfer-Encoding` says that it is encoded once more.
     #[error("Content-Transfer-Encoding is {0}: send the content as it is, without this header")]
     Encoded(&'static str),
+    /// A `Content-Type` says that it holds other parts.
+    #[error("has a Content-Type of multipart or message")]
+    Nested,
     #[error(transparent)]
     Text(#[from] TextError),
     #[error(transparent)]

@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::attempts::Attempts;
 use super::upload::{Fate, NewObject, Uploads};
 use super::{Storage, call_failed};
-use crate::domain::{Admin, IdType, ObjectKey, ProjectId};
+use crate::domain::{Admin, IdType, ProjectId};
 use crate::error::{Error, Fault};
 use crate::records::Submission;
 use crate::records::attribute::image::{CONTENT_TYPE, HEIGHT, KEY, SHA256, SIZE, WIDTH};
@@ -60,13 +60,9 @@ impl Storage {
         let mut current = submission;
         // Lock-free: each retry means that another request's commit succeeded.
         loop {
-            let replaced = replaced(&uploads.objects, &current);
-            uploads.fate = Fate::InDoubt { replaced };
+            uploads.replace(&current);
             match self.update(&uploads, &current, change).await {
-                Outcome::Applied => {
-                    uploads.took_effect();
-                    return Ok(());
-                }
+                Outcome::Applied => break,
                 Outcome::Refused(fault) => {
                     uploads.fate = Fate::Unused;
                     return Err(fault.into());
@@ -77,8 +73,7 @@ impl Storage {
                     if !names_any(found.ok().flatten().as_ref(), &uploads.objects) {
                         return Err(fault.into());
                     }
-                    uploads.took_effect();
-                    return Ok(());
+                    break;
                 }
                 Outcome::Conflict => {
                     uploads.fate = Fate::Unused;
@@ -90,6 +85,8 @@ impl Storage {
                 }
             }
         }
+        uploads.fate = Fate::Committed;
+        Ok(())
     }
 
     async fn update(
@@ -174,13 +171,6 @@ fn names_any(found: Option<&Submission>, objects: &[NewObject]) -> bool {
         let named = found.and_then(|found| found.named_key(object.field));
         named == Some(object.key.as_str())
     })
-}
-
-/// Returns the record's objects whose place others take. One that we didn't write for the submission isn't among them:
-/// something else may use it.
-fn replaced(objects: &[NewObject], before: &Submission) -> Vec<ObjectKey> {
-    let replaced = objects.iter().filter_map(|object| before.key(object.field));
-    replaced.collect()
 }
 
 /// Returns an image's attribute in the record.

@@ -1,4 +1,4 @@
-//! Objects that no record names and that are deleted once the response is sent.
+//! Objects that no record names, or perhaps none does: deleted once the response is sent, or named by a warning.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -12,19 +12,31 @@ use crate::deadline::Deadline;
 use crate::domain::ObjectKey;
 use crate::error::Fault;
 
-/// What there is to delete, by the ID of the request that discarded it. Each request deletes its own: what happens to
-/// one of those that run at the same time neither loses another's objects nor delays their deletion.
+/// What requests have discarded, by their IDs. Each deletes its own: what happens to one of those that run at the same time
+/// neither loses another's objects nor delays their deletion.
 #[derive(Debug, Default)]
 pub(super) struct Trash(Mutex<HashMap<String, Vec<Discarded>>>);
 
-/// An object to delete.
+/// An object that a request has discarded.
 #[derive(Debug)]
 pub(super) struct Discarded {
     pub(super) key: ObjectKey,
-    /// An attempt to upload it got no response, so it may still arrive, even after the deletion.
-    pub(super) may_arrive: bool,
+    pub(super) state: State,
     /// Of the request that discarded it.
     pub(super) deadline: Deadline,
+}
+
+/// What is known of a discarded object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// No record names it, and none will.
+    Unused,
+    /// The same, but an attempt to upload it got no response, so it may still arrive, even after its deletion.
+    MayArrive,
+    /// A commit that names it or replaces it was sent, and its outcome is unknown.
+    InDoubt,
+    /// It was replaced, and was written when the submission was another project's, whose objects aren't touched.
+    OfEarlierProject,
 }
 
 impl Trash {
@@ -42,30 +54,42 @@ impl Trash {
 }
 
 impl Storage {
-    /// Deletes what a request has discarded. Returns how many objects are left over, or may be: the log names them, and
-    /// a sweep finds them, since no record does.
+    /// Deletes what a request has discarded, unless a record may name it. Returns how many objects are left over, or may
+    /// be: the log names them, and a sweep finds them, since no record does.
     pub(crate) async fn empty_trash(&self, request: &str) -> usize {
         let discarded = self.trash.lock().remove(request).unwrap_or_default();
         let deleted = join_all(discarded.iter().map(|discarded| self.discard(discarded))).await;
         deleted.iter().filter(|is_gone| !**is_gone).count()
     }
 
-    /// Deletes an object; returns whether it is gone for certain.
+    /// Deletes an object, if that is safe; returns whether it is gone for certain.
     async fn discard(&self, discarded: &Discarded) -> bool {
         let Discarded {
             key,
-            may_arrive,
+            state,
             deadline,
         } = discarded;
-        // Nobody else catches a panic here: it would end the poller, or the process.
-        let deletion = AssertUnwindSafe(self.delete(key.as_str())).catch_unwind();
-        let deletion = deletion.map(|deleted| deleted.unwrap_or(Err(Fault::Panicked)));
-        let deleted = deadline.clean_up.run("delete", deletion).await.flatten();
-        if let Err(error) = &deleted {
-            tracing::warn!(%key, %error, "an object is left over");
-        } else if *may_arrive {
-            tracing::warn!(%key, "an upload got no response: its object may be left over");
+        match state {
+            State::Unused | State::MayArrive => {
+                // Nobody else catches a panic here: it would end the poller, or the process.
+                let deletion = AssertUnwindSafe(self.delete(key.as_str())).catch_unwind();
+                let deletion = deletion.map(|deleted| deleted.unwrap_or(Err(Fault::Panicked)));
+                let deleted = deadline.clean_up.run("delete", deletion).await.flatten();
+                if let Err(error) = &deleted {
+                    tracing::warn!(%key, %error, "an object is left over");
+                } else if *state == State::MayArrive {
+                    tracing::warn!(%key, "an upload got no response: its object may be left over");
+                }
+                deleted.is_ok() && *state == State::Unused
+            }
+            State::InDoubt => {
+                tracing::warn!(%key, "a commit's outcome is unknown: this object may be left over");
+                false
+            }
+            State::OfEarlierProject => {
+                tracing::warn!(%key, "a replaced object of an earlier project is left over");
+                false
+            }
         }
-        deleted.is_ok() && !may_arrive
     }
 }

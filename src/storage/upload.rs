@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use futures_util::future::join_all;
 
 use super::attempts::Attempts;
-use super::trash::{Discarded, Trash};
+use super::trash::{Discarded, State, Trash};
 use super::{Storage, call_failed};
 use crate::deadline::Deadline;
 use crate::domain::{ImageField, ObjectKey, ProjectId};
@@ -28,6 +28,8 @@ use crate::records::Submission;
 pub(crate) struct Uploads<'a> {
     pub(super) objects: Vec<NewObject>,
     pub(super) fate: Fate,
+    /// What the commit replaces.
+    replaced: Vec<(ObjectKey, State)>,
     pub(super) deadline: Deadline,
     request: String,
     trash: &'a Trash,
@@ -43,55 +45,68 @@ pub(super) struct NewObject {
 }
 
 /// What becomes of a request's new objects.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
     /// No record names them, and none will.
     Unused,
-    /// A commit that names them in place of these others was sent, and its outcome is unknown: nothing is safe to delete.
-    InDoubt { replaced: Vec<ObjectKey> },
-    /// A record names them, in place of these others.
-    Committed { replaced: Vec<ObjectKey> },
+    /// A commit that names them was sent, and its outcome is unknown: nothing is safe to delete.
+    InDoubt,
+    /// A record names them.
+    Committed,
+}
+
+impl NewObject {
+    /// Returns the object's state if no record names it; `None` if it was never sent.
+    fn unused(&self) -> Option<State> {
+        match (self.attempts.sent(), self.attempts.unanswered()) {
+            (0, _) => None,
+            (_, 0) => Some(State::Unused),
+            _ => Some(State::MayArrive),
+        }
+    }
 }
 
 impl Uploads<'_> {
-    /// Notes that the commit that was in doubt took effect.
-    pub(super) fn took_effect(&mut self) {
-        if let Fate::InDoubt { replaced } = &mut self.fate {
-            let replaced = mem::take(replaced);
-            self.fate = Fate::Committed { replaced };
-        }
+    /// Notes what a commit replaces that is about to be sent. An object that the function didn't write for the submission
+    /// isn't its own to delete: something else may use it.
+    pub(super) fn replace(&mut self, before: &Submission) {
+        let replaced = self.objects.iter().filter_map(|object| {
+            let key = before.key(object.field)?;
+            let is_of_project = before.project() == Some(key.project());
+            let state = if is_of_project {
+                State::Unused
+            } else {
+                State::OfEarlierProject
+            };
+            Some((key, state))
+        });
+        self.replaced = replaced.collect();
+        self.fate = Fate::InDoubt;
     }
 }
 
 impl Drop for Uploads<'_> {
     fn drop(&mut self) {
-        let deadline = self.deadline;
-        let discarded = |key, may_arrive| Discarded {
-            key,
-            may_arrive,
-            deadline,
-        };
         let objects = mem::take(&mut self.objects).into_iter();
-        match mem::replace(&mut self.fate, Fate::Unused) {
-            Fate::Unused => self.trash.extend(
-                &self.request,
-                objects.map(|object| discarded(object.key, object.attempts.unanswered() > 0)),
-            ),
-            Fate::InDoubt { replaced } => {
-                let names = |key: &ObjectKey| key.to_string();
-                let keys: Vec<_> = objects.map(|object| names(&object.key)).collect();
-                let replaced: Vec<_> = replaced.iter().map(names).collect();
-                tracing::warn!(
-                    ?keys,
-                    ?replaced,
-                    "whether these objects were committed is unknown"
-                );
-            }
-            Fate::Committed { replaced } => {
-                let replaced = replaced.into_iter().map(|key| discarded(key, false));
-                self.trash.extend(&self.request, replaced);
-            }
-        }
+        let replaced = mem::take(&mut self.replaced).into_iter();
+        let discarded: Vec<_> = match self.fate {
+            Fate::Unused => objects
+                .filter_map(|object| Some((object.unused()?, object.key)))
+                .collect(),
+            Fate::InDoubt => objects
+                .map(|object| object.key)
+                .chain(replaced.map(|(key, _)| key))
+                .map(|key| (State::InDoubt, key))
+                .collect(),
+            Fate::Committed => replaced.map(|(key, state)| (state, key)).collect(),
+        };
+        let deadline = self.deadline;
+        let discarded = discarded.into_iter().map(|(state, key)| Discarded {
+            key,
+            state,
+            deadline,
+        });
+        self.trash.extend(&self.request, discarded);
     }
 }
 
@@ -119,6 +134,7 @@ impl Storage {
         let uploads = Uploads {
             objects: images.into_iter().map(object).collect(),
             fate: Fate::Unused,
+            replaced: Vec::new(),
             deadline,
             request,
             trash: &self.trash,

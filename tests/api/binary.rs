@@ -67,6 +67,7 @@ async fn a_missing_variable_ends_it_at_start_and_is_named(
 #[case::of_all_services("AWS_ENDPOINT_URL")]
 #[case::of_s3("AWS_ENDPOINT_URL_S3")]
 #[case::of_dynamodb("AWS_ENDPOINT_URL_DYNAMODB")]
+#[case::of_credentials("AWS_ENDPOINT_URL_STS")]
 #[tokio::test]
 async fn an_empty_endpoint_ends_it_at_start_and_is_named(#[case] name: &str) {
     let mut command = binary(&nowhere().await, &nowhere().await);

@@ -1,9 +1,9 @@
-//! An object that can't be deleted, or whose upload may still arrive, is named by a warning.
+//! An object that can't be deleted, or that is perhaps not to be, is named by a warning.
 
 use std::time::Duration;
 
 use local::faults::End::{self, Cut, Error, Late, Never};
-use local::faults::Operation::{DeleteObject, PutObject};
+use local::faults::Operation::{DeleteObject, PutObject, UpdateItem};
 use local::faults::When;
 use local::images;
 use put_image::domain::ImageField;
@@ -14,7 +14,7 @@ use crate::log::LOG;
 
 /// Asserts that one warning names the key.
 #[track_caller]
-fn assert_warned(key: &str, message: &str) {
+pub fn assert_warned(key: &str, message: &str) {
     let lines = LOG.lines_with(key);
     let [line] = &lines[..] else {
         panic!("one line: {lines:?}");
@@ -55,6 +55,22 @@ async fn an_upload_that_got_no_response() {
         key,
         "an upload got no response: its object may be left over",
     );
+}
+
+/// Either the new objects or those that they replace are left over.
+#[tokio::test]
+async fn objects_whose_commit_is_in_doubt() {
+    let app = App::with_images().await;
+    app.faults.fail(UpdateItem, When::Always, Cut);
+    assert_eq!(app.put(&Form::seeded(1)).await.row(), PROCESSING_ERROR);
+    let objects = app.objects().await;
+    assert_eq!(objects.len(), 2 * ImageField::ALL.len());
+    for key in objects.keys() {
+        assert_warned(
+            key,
+            "a commit's outcome is unknown: this object may be left over",
+        );
+    }
 }
 
 #[tokio::test]

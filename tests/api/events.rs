@@ -316,6 +316,21 @@ async fn a_compressed_body_is_named(#[case] body: Vec<u8>, #[case] encoding: Opt
         .await;
 }
 
+/// Whoever decompresses the body first reads another form.
+#[tokio::test]
+async fn a_form_after_a_compressed_body_is_refused() {
+    let app = App::start().await;
+    let compressed = [
+        0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
+    let body = [&compressed, &b"\r\n"[..], &Form::full().body()].concat();
+    let mut event = event(Some(KEY), TYPE, &body);
+    set_header(&mut event, "Content-Encoding", &["gzip"]);
+    let detail = "the body is compressed: send it without Content-Encoding";
+    app.assert_event_refused_because(&event, INVALID_PAYLOAD, detail)
+        .await;
+}
+
 /// A gateway may decompress a body and leave the header.
 #[tokio::test]
 async fn a_body_that_is_compressed_no_more_is_read() {

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use local::faults::End::Error;
-use local::faults::Operation::DeleteObject;
+use local::clients::Endpoints;
+use local::faults::End::{self, Cut, Error};
+use local::faults::Operation::{self, DeleteObject, UpdateItem};
 use local::faults::When;
 use local::function::context;
 use local::images;
@@ -79,10 +80,12 @@ fn metrics(lines: &[(Value, Vec<Value>)]) -> Vec<Value> {
 }
 
 fn start(app: &App) -> (Function, Output) {
+    start_over(app, &app.behind_faults)
+}
+
+fn start_over(app: &App, endpoints: &Endpoints) -> (Function, Output) {
     let output = Output::default();
-    let storage = app
-        .behind_faults
-        .storage(app.stack.config.clone(), Limits::default());
+    let storage = endpoints.storage(app.stack.config.clone(), Limits::default());
     // A level that hides every request's line, unless it carries metrics.
     let telemetry = Telemetry::new(LevelFilter::OFF, output.clone())
         .with_metrics("Test".to_owned(), "f".to_owned());
@@ -185,14 +188,34 @@ async fn a_line_leads_to_the_log_and_the_trace() {
     );
 }
 
+#[rstest]
+#[case::one_that_can_not_be_deleted((DeleteObject, When::Nth(1)), Error(403, "AccessDenied"), SUCCESS, 1)]
+#[case::all_in_doubt((UpdateItem, When::Always), Cut, PROCESSING_ERROR, 2 * ImageField::ALL.len())]
 #[tokio::test]
-async fn an_object_that_can_not_be_deleted_is_counted() {
+async fn objects_that_may_be_left_over_are_counted(
+    #[case] (operation, when): (Operation, When),
+    #[case] end: End,
+    #[case] row: Row,
+    #[case] count: usize,
+) {
     let app = App::with_images().await;
     let (function, output) = start(&app);
-    let denied = Error(403, "AccessDenied");
-    app.faults.fail(DeleteObject, When::Nth(1), denied);
-    assert_eq!(put(&function, &Form::full()).await.row(), SUCCESS);
+    app.faults.fail(operation, when, end);
+    assert_eq!(put(&function, &Form::full()).await.row(), row);
     let lines = output.take();
-    let expected = [json!([["f"], "CleanupFailures", "Count", 1])];
+    let expected = [json!([["f"], "CleanupFailures", "Count", count])];
     assert_eq!(lines.last().unwrap().1, expected);
+}
+
+#[tokio::test]
+async fn uploads_that_were_never_sent_leave_nothing_to_count() {
+    let app = App::start().await;
+    let endpoints = Endpoints {
+        s3: "no URL".to_owned(),
+        ..app.behind_faults.clone()
+    };
+    let (function, output) = start_over(&app, &endpoints);
+    let answer = put(&function, &Form::full()).await;
+    assert_eq!(answer.row(), PROCESSING_ERROR);
+    assert_eq!(output.take().len(), 1);
 }

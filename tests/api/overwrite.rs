@@ -8,7 +8,9 @@ use put_image::domain::ImageField;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::clean_up::assert_warned;
 use crate::helpers::*;
+use crate::log::LOG;
 
 const IMAGES: usize = ImageField::ALL.len();
 
@@ -147,13 +149,16 @@ async fn an_odd_attribute_is_overwritten_and_others_are_left_alone(#[case] odd: 
     assert_eq!(app.images().await, form.images());
 }
 
-/// Something else may use them.
+/// Something else may use them. A warning names one that a sweep will delete.
 #[rstest]
-#[case::of_another_project("other/demo-submission/selfieImage/")]
-#[case::of_another_submission("demo-project/other/selfieImage/")]
-#[case::of_another_field("demo-project/demo-submission/idImage/")]
+#[case::of_another_project("other/demo-submission/selfieImage/", true)]
+#[case::of_another_submission("demo-project/other/selfieImage/", false)]
+#[case::of_another_field("demo-project/demo-submission/idImage/", false)]
 #[tokio::test]
-async fn replaced_objects_that_the_function_did_not_write_for_the_field_stay(#[case] prefix: &str) {
+async fn replaced_objects_that_the_function_did_not_write_for_the_field_stay(
+    #[case] prefix: &str,
+    #[case] is_left_over: bool,
+) {
     let app = App::start().await;
     let key = format!("{prefix}5f0c6b0a-7c1e-4d3f-9a52-0c8d4f6b7e21.png");
     let (s3, bucket) = (app.stack.endpoints.s3(), &app.stack.config.images_bucket);
@@ -167,6 +172,12 @@ async fn replaced_objects_that_the_function_did_not_write_for_the_field_stay(#[c
     let form = Form::selfie(&images::png(400, 1));
     assert_eq!(app.put(&form).await.row(), SUCCESS);
     assert!(app.objects().await.contains_key(&key));
+    if is_left_over {
+        let warning = "a replaced object of an earlier project is left over";
+        assert_warned(&key, warning);
+    } else {
+        assert_eq!(LOG.lines_with(&key), [""; 0]);
+    }
 }
 
 #[rstest]

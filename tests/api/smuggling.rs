@@ -55,6 +55,7 @@ const FOLDED: &str = "a part's header is folded: write it on one line";
 const HEADERS: &str = "a part's headers are malformed, repeated, or longer than 8192 bytes";
 const LINE_ENDS: &str = "lines must end with CRLF";
 const LONE: &str = "a boundary isn't on a line of its own, or the form continues after its end";
+const NESTED: &str = "selfieImage: has a Content-Type of multipart or message";
 const MALFORMED: &str = "the form is malformed";
 
 #[rstest]
@@ -94,6 +95,22 @@ const MALFORMED: &str = "the form is malformed";
 #[case::encoded_twice(
     part("Content-Disposition: form-data; name=selfieImage\r\nContent-Transfer-Encoding: base64"),
     "selfieImage: Content-Transfer-Encoding is base64: send the content as it is, without this header"
+)]
+#[case::multipart(
+    part(
+        "Content-Disposition: form-data; name=selfieImage\r\nContent-Type: Multipart/mixed; boundary=n"
+    ),
+    NESTED
+)]
+#[case::message(
+    part("Content-Type: message/rfc822\r\nContent-Disposition: form-data; name=selfieImage"),
+    NESTED
+)]
+#[case::two_content_types(
+    part(
+        "Content-Type: text/plain\r\nContent-Disposition: form-data; name=selfieImage\r\ncontent-type: message/rfc822"
+    ),
+    HEADERS
 )]
 #[case::no_headers(selfie().replace("Content-Disposition: form-data; name=selfieImage\r\n", ""), MALFORMED)]
 #[case::empty_part_before(format!("--{BOUNDARY}\r\n{}", selfie()), MALFORMED)]

@@ -82,15 +82,17 @@ async fn a_project_that_changes_between_puts_twice_leaves_nothing() {
 }
 
 /// No key in the record names the first project any more.
+#[rstest]
+#[case::named(" --project first --project demo-project")]
+#[case::found("")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_project_of_before_can_be_named() {
+async fn a_project_of_before_is_erased(#[case] projects: &str) {
     let app = App::start().await;
     app.put_demo(1, 1).await;
     create_project(&app, "first").await;
     app.set(DEMO, PROJECT_ID, text("first")).await;
     assert_eq!(app.put("key-of-first", DEMO, &[jpeg(500, 2)]).await, 200);
-    let both = "--yes --project first --project demo-project";
-    app.run(&format!("{ERASE} {both}")).printed();
+    app.run(&format!("{ERASE} --yes{projects}")).printed();
     assert_eq!(app.objects().await, [""; 0]);
 }
 

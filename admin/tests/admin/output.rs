@@ -4,6 +4,7 @@ use std::io::pipe;
 
 use admin::project::{NewKey, NewProject};
 use put_image::config::Config;
+use put_image::domain::is_invisible;
 use put_image::records::ACTIVE;
 use put_image::records::attribute::PROJECT_ID;
 use rstest::rstest;
@@ -77,7 +78,7 @@ async fn a_reader_who_is_gone_gets_no_message() {
     Ran::new(app.command(&["sweep"]).stderr(writer)).printed();
 }
 
-const ODD: &str = "\u{1b}]0;x\u{7}\u{9b}31m";
+const ODD: &str = "\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{e0001}";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_printed_controls_a_terminal() {
@@ -85,12 +86,10 @@ async fn nothing_that_is_printed_controls_a_terminal() {
     app.set("odd", "note", text(ODD)).await;
     app.set("odd", PROJECT_ID, text("demo-project")).await;
     let shown = app.run("submission show odd").printed();
-    assert!(shown.contains("\\u{1b}]0;x\\u{7}\\u{9b}31m\n"), "{shown:?}");
+    let escaped = "\\u{1b}]0;x\\u{7}\\u{9b}31m\\u{202e}\\u{e0001}\n";
+    assert!(shown.contains(escaped), "{shown:?}");
     let shown = app.run("submission show odd --json").printed();
-    assert!(
-        !shown.replace('\n', "").contains(char::is_control),
-        "{shown:?}"
-    );
+    assert!(!shown.replace('\n', "").contains(is_invisible), "{shown:?}");
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["note"], ODD);
     app.run("submission show none\u{1b}[2J")

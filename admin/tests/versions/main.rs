@@ -109,6 +109,19 @@ async fn versions_under_an_earlier_project_are_erased() {
     assert_eq!(versions(&app).await, [longer]);
 }
 
+/// The record names nothing of the earlier project any more, where one key has nothing but an old version.
+#[tokio::test]
+async fn replaced_versions_of_an_earlier_project_are_erased() {
+    let Some(app) = start().await else { return };
+    let (deleted, left_over) = (demo_key(IdImage, 1), demo_key(SelfieImage, 2));
+    app.put_object(&deleted).await;
+    app.delete_object(&deleted).await;
+    app.put_object(&left_over).await;
+    app.set(DEMO, PROJECT_ID, text("closed-project")).await;
+    assert_eq!(erase(&app).await, 3);
+    assert_eq!(versions(&app).await, [""; 0]);
+}
+
 /// A request whose upload arrives after the record is gone ends as `invalid_submission`, and deletes its object again. The
 /// erasure's last look, which waits for such requests, finds the version and the delete marker.
 #[tokio::test]
