@@ -37,19 +37,20 @@ pub(crate) fn waits(path: &str, peers: &[Peer], cases: &[Case]) -> Result<(), Er
             .map(|it| ms(it.first.max(it.p99)))
             .fold(0.0, f64::max);
         let mut chart = ChartBuilder::on(panel)
-            .caption(case.name(), ("sans-serif", 15))
+            .caption(case.name(), ("sans-serif", 18))
             .margin(8)
             .y_label_area_size(45)
-            .build_cartesian_2d(0.0..3.0 * peers.len() as f64, 0.0..most * 1.15)?;
+            .build_cartesian_2d(0.0..case.waits.iter().map(|_| 3.0).sum(), 0.0..most * 1.15)?;
         chart
             .configure_mesh()
             .disable_x_mesh()
             .disable_x_axis()
             .y_labels(5)
-            .light_line_style(WHITE)
+            .y_label_formatter(&|y| format!("{y:.0}"))
+            .max_light_lines(0)
             .draw()?;
-        for (i, waits) in case.waits.iter().enumerate() {
-            let (x, color) = (3.0 * i as f64 + 0.4, COLORS[i % COLORS.len()]);
+        for ((i, waits), color) in (0..).zip(&case.waits).zip(COLORS.iter().cycle()) {
+            let x = 3.0 * f64::from(i) + 0.4;
             let bars = [
                 (x, waits.first, color.mix(1.0)),
                 (x + 1.1, waits.p50, color.mix(0.55)),
@@ -61,7 +62,7 @@ pub(crate) fn waits(path: &str, peers: &[Peer], cases: &[Case]) -> Result<(), Er
                 chart.draw_series([Text::new(
                     label,
                     (x + 0.15, wait + most * 0.09),
-                    ("sans-serif", 12),
+                    ("sans-serif", 14),
                 )])?;
             }
             let x = x + 2.0;
@@ -84,7 +85,7 @@ pub(crate) fn throughput(path: &str, peers: &[Peer], loads: &[Load]) -> Result<(
         .flat_map(|cores| (0..peers.len()).map(move |peer| (cores, peer)))
         .collect();
     let panels = root.split_evenly((1, 2));
-    let rate: fn(&Rate) -> f64 = |rate| rate.rate;
+    let rate: fn(&Rate) -> f64 = |rate| rate.requests;
     let figures = [
         ("requests a second", rate),
         ("p99, ms", |rate| ms(rate.p99)),
@@ -93,14 +94,15 @@ pub(crate) fn throughput(path: &str, peers: &[Peer], loads: &[Load]) -> Result<(
         let all = loads.iter().flat_map(|load| &load.rates);
         let most = all.map(figure).fold(0.0, f64::max);
         let mut chart = ChartBuilder::on(panel)
-            .caption(caption, ("sans-serif", 15))
+            .caption(caption, ("sans-serif", 18))
             .margin(10)
             .x_label_area_size(40)
             .y_label_area_size(45)
             .build_cartesian_2d(0..CONCURRENCY[CONCURRENCY.len() - 1], 0.0..most * 1.1)?;
         let mesh = &mut chart.configure_mesh();
-        mesh.light_line_style(WHITE)
+        mesh.max_light_lines(0)
             .x_desc("requests at a time")
+            .y_label_formatter(&|y| format!("{y:.0}"))
             .draw()?;
         for (cores_of_line, peer) in &lines {
             let line = loads.iter().filter(|load| load.cores == *cores_of_line);
@@ -125,7 +127,7 @@ pub(crate) fn throughput(path: &str, peers: &[Peer], loads: &[Load]) -> Result<(
 
 /// Draws a title and each function's color.
 fn legend(area: &Area, title: &str, names: impl Iterator<Item = String>) -> Result<(), Error> {
-    area.draw(&Text::new(title, (12, 10), ("sans-serif", 16)))?;
+    area.draw(&Text::new(title, (12, 10), ("sans-serif", 19)))?;
     for (i, name) in names.enumerate() {
         let x = 12 + 170 * i32::try_from(i)?;
         area.draw(&Rectangle::new(

@@ -1,11 +1,11 @@
 //! What a caller waits and what an account pays: runs the function, the straightforward one and the one in Node by turns
 //! under Lambda's Runtime API, with Lambda's share of a CPU, over a storage with fixed delays. Prints the tables as
-//! Markdown and draws them into `docs`. A run takes eight minutes; to build both functions takes some ten before it.
+//! Markdown and draws them into `docs`. A run takes six minutes; to build both functions takes some ten before it.
 //!
 //! ```sh
 //! cargo run --profile bench --example compare                  # these three
-//! cargo run --profile bench --example compare -- throughput    # only a part: waits, costs, throughput
-//! cargo run --profile bench --example compare -- BINARY...     # others; draws nothing
+//! cargo run --profile bench --example compare -- throughput    # only a part: check, waits, costs, throughput
+//! cargo run --profile bench --example compare -- BINARY...     # others, or scripts for Node; draws nothing
 //! ```
 
 mod bench;
@@ -18,6 +18,7 @@ mod throughput;
 mod waits;
 
 use std::env;
+use std::path::Path;
 
 use local::Error;
 
@@ -26,14 +27,18 @@ use crate::peers::{Peer, ROOT};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let (parts, binaries): (Vec<_>, Vec<_>) = env::args()
+    let (parts, paths): (Vec<_>, Vec<_>) = env::args()
         .skip(1)
-        .partition(|argument| ["waits", "costs", "throughput"].contains(&&**argument));
+        .partition(|argument| ["check", "waits", "costs", "throughput"].contains(&&**argument));
     let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|it| it == part);
-    let peers = if binaries.is_empty() {
+    let draws = paths.is_empty();
+    let peers = if draws {
         peers::build()?
     } else {
-        binaries.iter().map(Peer::binary).collect()
+        let peers = paths
+            .iter()
+            .map(|path| Peer::new(Path::new(path).canonicalize()?));
+        peers.collect::<Result<_, _>>()?
     };
     let bench = Bench::new().await?;
     for peer in &peers {
@@ -43,7 +48,7 @@ async fn main() -> Result<(), Error> {
     if is_wanted("waits") {
         let waits = waits::measure(&bench, &peers).await?;
         report::waits(&peers, &waits);
-        if binaries.is_empty() {
+        if draws {
             chart::waits(&format!("{ROOT}/docs/waits.svg"), &peers, &waits)?;
         }
     }
@@ -55,7 +60,7 @@ async fn main() -> Result<(), Error> {
         let rust = &peers[..peers.len().min(2)];
         let rates = throughput::measure(&bench, rust).await?;
         report::throughput(rust, &rates);
-        if binaries.is_empty() {
+        if draws {
             chart::throughput(&format!("{ROOT}/docs/throughput.svg"), rust, &rates)?;
         }
     }

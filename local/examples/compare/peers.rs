@@ -18,14 +18,26 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn binary(path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
+    /// A binary, or a script for Node.
+    pub(crate) fn new(path: PathBuf) -> Result<Self, Error> {
+        if path.extension().is_some_and(|extension| extension == "js") {
+            let node = Command::new("node")
+                .args(["-p", "process.execPath"])
+                .output();
+            let node = node.map_err(|error| format!("can't run node: {error}"))?;
+            let node = String::from_utf8(node.stdout)?;
+            return Ok(Self {
+                name: "Node".to_owned(),
+                package: path.parent().unwrap_or(&path).to_owned(),
+                line: vec![node.trim().into(), path],
+            });
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Self {
+        Ok(Self {
             name: name.into_owned(),
             line: vec![path.clone()],
             package: path,
-        }
+        })
     }
 
     /// Returns the package's bytes, as they are or compressed.
@@ -53,28 +65,16 @@ pub(crate) fn build() -> Result<Vec<Peer>, Error> {
         (&root, "put-image"),
         (&benches.join("straightforward"), "straightforward"),
     ] {
-        run(
-            "cargo",
-            &[&release[..], &[name, "--package", name]].concat(),
-            folder,
-        )?;
-        peers.push(Peer::binary(folder.join("target/release").join(name)));
+        let arguments = [&release[..], &[name, "--package", name]].concat();
+        run("cargo", &arguments, folder)?;
+        peers.push(Peer::new(folder.join("target/release").join(name))?);
     }
-    let package = benches.join("node");
-    let node = Command::new("node")
-        .args(["-p", "process.execPath"])
-        .output();
-    match node {
-        Ok(path) if path.status.success() => {
-            run("npm", &["ci", "--silent"], &package)?;
-            let path = String::from_utf8(path.stdout)?;
-            peers.push(Peer {
-                name: "Node".to_owned(),
-                line: vec![path.trim().into(), package.join("runtime.js")],
-                package,
-            });
+    match Peer::new(benches.join("node/runtime.js")) {
+        Ok(node) => {
+            run("npm", &["ci", "--silent"], &node.package)?;
+            peers.push(node);
         }
-        _ => println!("Without the function in Node: this machine has no `node`.\n"),
+        Err(error) => println!("Without the function in Node: {error}.\n"),
     }
     Ok(peers)
 }

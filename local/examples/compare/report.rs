@@ -12,6 +12,9 @@ use crate::waits::{Case, Waits};
 /// USD per GB-second of arm64 in us-east-1, and per million requests (AWS, "Lambda pricing", 2026-11).
 const GB_SECOND: f64 = 0.000_013_333_4;
 const MILLION: f64 = 0.20;
+/// USD per hour of the least that Lambda Managed Instances run: one c8g.large in each of three availability zones, with
+/// 15 % for their management (AWS, "Lambda pricing" and "Amazon EC2 On-Demand pricing", us-east-1, 2026-11).
+const MANAGED_HOUR: f64 = 3.0 * 0.079_76 * 1.15;
 
 /// Prints the waits, and what a million of the later requests cost.
 pub(crate) fn waits(peers: &[Peer], cases: &[Case]) {
@@ -115,7 +118,7 @@ pub(crate) fn throughput(peers: &[Peer], loads: &[Load]) {
             "| {}, {} at a time | {} | {} | {} | {} |",
             cores(load.cores),
             load.concurrency,
-            each(|it| format!("{:.0}", it.rate)),
+            each(|it| format!("{:.0}", it.requests)),
             each(|it| ms(it.p50)),
             each(|it| ms(it.p99)),
             each(|it| format!("{:.0}", mb(it.memory))),
@@ -129,13 +132,18 @@ pub(crate) fn throughput(peers: &[Peer], loads: &[Load]) {
         println!("\nGoals on two cores:\n");
         goal(
             "16 at a time serve at least 10 x as many as one",
-            sixteen.rate / one.rate,
+            sixteen.requests / one.requests,
             10.0..,
         );
         goal(
             "their p99 is at most 2 x their p50",
             ratio(sixteen.p99, sixteen.p50),
             ..=2.0,
+        );
+        let (classic, managed) = (usd(512, one.p50), MANAGED_HOUR / 3600.0 * 1e6);
+        println!(
+            "\nA million of them cost {classic:.2} USD at 512 MB, or {MILLION:.2} + {managed:.1} / (requests a second) USD with managed instances: less from {:.0} requests a second on.",
+            managed / (classic - MILLION)
         );
     }
     println!();

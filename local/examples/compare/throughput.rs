@@ -24,7 +24,7 @@ pub(crate) struct Load {
 #[derive(Clone, Copy)]
 pub(crate) struct Rate {
     /// Requests a second.
-    pub(crate) rate: f64,
+    pub(crate) requests: f64,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
     /// KiB at most.
@@ -73,7 +73,7 @@ async fn run(bench: &Bench, peer: &Peer, cores: u32, concurrency: usize) -> Resu
     let elapsed = begun.elapsed();
     #[allow(clippy::cast_precision_loss, reason = "thousands")]
     let rate = Rate {
-        rate: times.len() as f64 / elapsed.as_secs_f64(),
+        requests: times.len() as f64 / elapsed.as_secs_f64(),
         p50: percentile(&mut times, 50),
         p99: percentile(&mut times, 99),
         memory: lambda.memory("VmHWM").unwrap_or_default(),
