@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::mem::take;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -106,8 +107,9 @@ impl Storage {
             *count += 1;
             *bytes += size;
         }
+        let due = Instant::now() + delay;
         // On a thread of its own: tokio's timer rounds up to the next millisecond.
-        spawn_blocking(move || std::thread::sleep(delay)).await?;
+        spawn_blocking(move || sleep(due.duration_since(Instant::now()))).await?;
         Ok(Response::new(body.into()))
     }
 }
