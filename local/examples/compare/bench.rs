@@ -17,7 +17,7 @@ use crate::peers::Peer;
 use crate::quota::{ENTER, Quota};
 use crate::storage::Storage;
 
-/// How many processors a function sees in Lambda, whatever its share of them.
+/// How many processors a function finds in Lambda, however small its share of them.
 pub(crate) const CORES: u32 = 2;
 /// How many requests CPU time is taken over, which is counted in ticks of 10 ms.
 const CPU_REQUESTS: u32 = 100;
@@ -28,9 +28,9 @@ pub(crate) struct Bench {
     endpoints: Endpoints,
     config: Config,
     pub(crate) quota: Option<Quota>,
-    /// An event as large as Lambda takes them, with four images of 1.1 MB.
+    /// An event of almost Lambda's limit, with four images of 1.1 MB.
     pub(crate) large: Bytes,
-    /// One with an image as large as a phone's selfie.
+    /// An event with one image of a selfie's size.
     pub(crate) small: Bytes,
     ca_bundle: PathBuf,
     _folder: TempDir,

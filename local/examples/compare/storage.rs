@@ -1,5 +1,5 @@
-//! DynamoDB and S3 over TLS, as far as a put needs them: each call has the response that the first put to a submission
-//! gets, after a fixed delay. It does so little that it takes no CPU from the function that is measured.
+//! The part of DynamoDB and S3 that a request needs, over TLS. Each call gets the response that a submission without images
+//! has, after a fixed delay. That takes so little CPU that two cores are enough for it and the function.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,7 +26,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 const DYNAMODB_DELAY: Duration = Duration::from_millis(5);
 const S3_DELAY: Duration = Duration::from_millis(20);
-/// What a put waits for: both reads at once, all uploads at once, the commit.
+/// What a request waits for: both reads at once, all uploads at once, the commit.
 pub(crate) const DELAYS: Duration = Duration::from_millis(5 + 20 + 5);
 
 const PROJECT: &str = r#"{"Count":1,"ScannedCount":1,"Items":[{"projectId":{"S":"demo-project"},"status":{"S":"active"},"admins":{"SS":["Admin@Example.com"]}}]}"#;
@@ -38,7 +38,7 @@ const LOCATION: &str =
 /// Where Debian has the certificates that it trusts.
 const TRUSTED: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// How many calls of each name there were, and the bytes of their bodies together.
+/// How many calls of each operation there were, and the bytes of their bodies together.
 pub(crate) type Calls = BTreeMap<String, (usize, usize)>;
 
 #[derive(Clone, Default)]
@@ -66,7 +66,7 @@ impl Storage {
         Ok((storage, endpoints, system + &cert.pem()))
     }
 
-    /// Returns the calls since this was last asked.
+    /// Returns the calls since the last time.
     pub(crate) fn take_calls(&self) -> Calls {
         take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
