@@ -1,71 +1,68 @@
-//! The whole process, measured: builds the function and the straightforward one beside it, runs both under
-//! Lambda's Runtime API over the same storage, and prints the figures, their ratios, and whether each is
-//! what was asked for. A run takes three minutes; to build both takes some ten before the first.
+//! What a caller waits and what an account pays: runs the function, the straightforward one and the one in Node by turns
+//! under Lambda's Runtime API, with Lambda's share of a CPU, over a storage with fixed delays. Prints the tables as
+//! Markdown and draws them into `docs`. A run takes six minutes; to build both functions takes some ten before it.
 //!
 //! ```sh
-//! cargo run --profile bench --example compare                  # these two
-//! cargo run --profile bench --example compare -- BINARY...     # others, against the last
+//! cargo run --profile bench --example compare                  # these three
+//! cargo run --profile bench --example compare -- throughput    # only a part: check, waits, costs, throughput
+//! cargo run --profile bench --example compare -- BINARY...     # others, or scripts for Node; draws nothing
 //! ```
 
-mod measure;
+mod bench;
+mod chart;
+mod peers;
+mod quota;
 mod report;
-mod tls;
+mod storage;
+mod throughput;
+mod waits;
 
 use std::env;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use local::Error;
 
-use crate::measure::Bench;
+use crate::bench::Bench;
+use crate::peers::{Peer, ROOT};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let given: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
-    let binaries = if given.is_empty() {
-        build_both()?
+    let (parts, paths): (Vec<_>, Vec<_>) = env::args()
+        .skip(1)
+        .partition(|argument| ["check", "waits", "costs", "throughput"].contains(&&**argument));
+    let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|it| it == part);
+    let draws = paths.is_empty();
+    let peers = if draws {
+        peers::build()?
     } else {
-        given
+        let peers = paths
+            .iter()
+            .map(|path| Peer::new(Path::new(path).canonicalize()?));
+        peers.collect::<Result<_, _>>()?
     };
     let bench = Bench::new().await?;
-    let mut figures = Vec::new();
-    for binary in &binaries {
-        let name = binary.file_name().unwrap_or_default().to_string_lossy();
-        figures.push((name.into_owned(), bench.measure(binary).await?));
+    for peer in &peers {
+        bench.check(peer).await?;
     }
-    report::print(&figures, bench.large.len());
-    Ok(())
-}
-
-/// Ours, and the one that it is measured against.
-fn build_both() -> Result<Vec<PathBuf>, Error> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .canonicalize()?;
-    let straightforward = root.join("benches/straightforward");
-    Ok(vec![
-        build(&root, &["--package", "put-image"], "put-image")?,
-        build(&straightforward, &[], "straightforward")?,
-    ])
-}
-
-/// Builds a binary of a workspace in the release profile. Returns its path.
-fn build(workspace: &Path, options: &[&str], name: &str) -> Result<PathBuf, Error> {
-    let mut cargo = Command::new("cargo");
-    // What cargo told this program of its own package would make it build others anew.
-    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_"))
-    {
-        if name != "CARGO_HOME" {
-            cargo.env_remove(name);
+    println!("{}\n", report::machine());
+    if is_wanted("waits") {
+        let waits = waits::measure(&bench, &peers).await?;
+        report::waits(&peers, &waits);
+        if draws {
+            chart::waits(&format!("{ROOT}/docs/waits.svg"), &peers, &waits)?;
         }
     }
-    let status = cargo
-        .args(["build", "--release", "--locked", "--bin", name])
-        .args(options)
-        .current_dir(workspace)
-        .status()?;
-    if !status.success() {
-        return Err(format!("can't build {name}").into());
+    if is_wanted("costs") {
+        report::costs(&peers, &bench.costs(&peers).await?);
     }
-    Ok(workspace.join("target/release").join(name))
+    if is_wanted("throughput") {
+        // Node has one thread for JavaScript, whatever the concurrency.
+        let rust = &peers[..peers.len().min(2)];
+        let rates = throughput::measure(&bench, rust).await?;
+        report::throughput(rust, &rates);
+        if draws {
+            chart::throughput(&format!("{ROOT}/docs/throughput.svg"), rust, &rates)?;
+        }
+    }
+    Ok(())
 }

@@ -1,98 +1,219 @@
-//! The figures as tables: what was measured, what was asked for, and what a request costs.
+//! The figures as Markdown: the tables of `BENCHMARKS.md`, and whether its goals are met.
 
-use crate::measure::{Asked, DELAYS, Figures, ms};
+use std::process::Command;
+use std::time::Duration;
 
-/// USD per GB-second of arm64 in us-east-1, and per request (AWS, "Lambda pricing", 2026-11).
+use crate::bench::Costs;
+use crate::peers::Peer;
+use crate::storage::DELAYS;
+use crate::throughput::{Load, Rate};
+use crate::waits::{Case, Waits};
+
+/// USD per GB-second of arm64 in us-east-1, and per million requests (AWS, "Lambda pricing", 2026-11).
 const GB_SECOND: f64 = 0.000_013_333_4;
-const REQUEST: f64 = 0.000_000_2;
-/// Sizes of memory in MB.
-const MEMORY: [u32; 5] = [128, 256, 512, 1024, 1769];
-/// With this much memory a function has one whole CPU (AWS, "Configure Lambda function memory").
-const ONE_CPU: f64 = 1769.0;
+const MILLION: f64 = 0.20;
+/// USD per hour of the least that Lambda Managed Instances run: one c8g.large in each of three availability zones, with
+/// 15 % for their management (AWS, "Lambda pricing" and "Amazon EC2 On-Demand pricing", us-east-1, 2026-11).
+const MANAGED_HOUR: f64 = 3.0 * 0.079_76 * 1.15;
 
-/// Prints the figures of each binary; the first is held against what was asked for and against the last.
-pub(crate) fn print(binaries: &[(String, Figures)], event_size: usize) {
-    let (Some((_, ours)), Some((_, other))) = (binaries.first(), binaries.last()) else {
+/// Prints the waits, and what a million of the later requests cost.
+pub(crate) fn waits(peers: &[Peer], cases: &[Case]) {
+    let names: Vec<_> = peers.iter().map(|peer| peer.name.as_str()).collect();
+    println!(
+        "| {}, ms | first request | later ones, p50 | p99 | USD a million |",
+        names.join(" / ")
+    );
+    println!("|---|---|---|---|---|");
+    for case in cases {
+        let each = |wait: fn(&Waits) -> Duration| list(case.waits.iter().map(|it| ms(wait(it))));
+        let usd = case.waits.iter().map(|it| usd(case.memory, it.p50));
+        println!(
+            "| {} | {} | {} | {} | {} |",
+            case.name(),
+            each(|it| it.first),
+            each(|it| it.p50),
+            each(|it| it.p99),
+            list(usd.map(|usd| format!("{usd:.2}"))),
+        );
+    }
+    let case = |is_large| {
+        let at_512 = |case: &&Case| case.memory == 512 && case.is_large == is_large;
+        Some(cases.iter().find(at_512)?.waits.as_slice())
+    };
+    let (Some([large, other, ..]), Some([small, small_other, ..])) = (case(true), case(false))
+    else {
         return;
     };
-    println!("{}, Rust {}\n", cpu_model(), rust_version());
-    println!("An event of {event_size} bytes with four images; each time is a median.\n");
-    let row = |name: &str, cells: Vec<&str>, asked: &str| {
-        println!("| {name} | {} | {asked} |", cells.join(" | "));
-    };
-    let names = binaries.iter().map(|(name, _)| name.as_str());
-    row("", names.collect(), "asked for | ");
-    row("---", vec!["---"; binaries.len()], "---|---");
-    for (i, (ours, other)) in ours.all.iter().zip(&other.all).enumerate() {
-        let shown = binaries.iter().map(|(_, it)| it.all[i].shown.as_str());
-        let asked = judge(ours.asked, ours.value, other.value);
-        row(&ours.name, shown.collect(), &asked);
-    }
+    println!("\nGoals at 512 MB:\n");
+    goal(
+        "the largest event takes at most 0.6 x the straightforward function's wait",
+        ratio(large.p50, other.p50),
+        ..=0.6,
+    );
+    goal(
+        "its first request takes at most 1.4 x a later one",
+        ratio(large.first, large.p50),
+        ..=1.4,
+    );
+    goal(
+        "the first request with 300 KB takes at most 0.4 x the straightforward function's",
+        ratio(small.first, small_other.first),
+        ..=0.4,
+    );
+    goal(
+        "a later one takes at most 1.1 x the 30 ms that must be waited",
+        ratio(small.p50, DELAYS),
+        ..=1.1,
+    );
+    println!();
+}
 
+/// Prints what each function takes.
+pub(crate) fn costs(peers: &[Peer], costs: &[Costs]) {
+    let row = |name: &str, cell: &dyn Fn(&Costs) -> String| {
+        println!(
+            "| {name} | {} |",
+            costs.iter().map(cell).collect::<Vec<_>>().join(" | ")
+        );
+    };
+    let names: Vec<_> = peers.iter().map(|peer| peer.name.as_str()).collect();
     println!(
-        "\nWhat a put by a warm process costs: its CPU time over TLS at the memory's share of a CPU, and {} of waiting.\n",
-        ms(DELAYS)
+        "| | {} |\n|---{}|",
+        names.join(" | "),
+        "|---".repeat(names.len())
     );
+    row("init, process start to first poll", &|it| {
+        format!("{} ms", ms(it.init))
+    });
+    row("CPU, largest event", &|it| {
+        format!("{:.1} ms", it.cpu[0].as_secs_f64() * 1e3)
+    });
+    row("CPU, one image of 300 KB", &|it| {
+        format!("{:.1} ms", it.cpu[1].as_secs_f64() * 1e3)
+    });
+    row("resident before the first event", &|it| {
+        format!("{:.1} MB", mb(it.memory[0]))
+    });
+    row("peak of 101 largest events", &|it| {
+        format!("{:.1} MB", mb(it.memory[1]))
+    });
+    #[allow(clippy::cast_precision_loss, reason = "sizes in MB")]
+    row("package, and compressed", &|it| {
+        let [size, compressed] = it.package.map(|size| size as f64 / 1e6);
+        format!("{size:.1} MB, {compressed:.1} MB")
+    });
+    println!();
+}
+
+/// Prints what one process serves.
+pub(crate) fn throughput(peers: &[Peer], loads: &[Load]) {
+    let names: Vec<_> = peers.iter().map(|peer| peer.name.as_str()).collect();
     println!(
-        "| memory | share of a CPU | billed, largest event | USD a million | billed, one image of 300 KB | USD a million |"
+        "| {} | requests a second | p50, ms | p99, ms | memory, MB |\n|---|---|---|---|---|",
+        names.join(" / ")
     );
-    println!("|---|---|---|---|---|---|");
-    for memory in MEMORY {
-        let share = (f64::from(memory) / ONE_CPU).min(1.0);
-        let cells = ours.cpu.map(|cpu| {
-            let billed = (cpu.div_f64(share) + DELAYS).as_secs_f64() * 1e3;
-            let usd = f64::from(memory) / 1024.0 * billed.ceil() / 1e3 * GB_SECOND + REQUEST;
-            format!("{billed:.0} ms | {:.2}", usd * 1e6)
-        });
-        println!("| {memory} MB | {share:.2} | {} |", cells.join(" | "));
+    for load in loads {
+        let each = |cell: fn(&Rate) -> String| list(load.rates.iter().map(cell));
+        println!(
+            "| {}, {} at a time | {} | {} | {} | {} |",
+            cores(load.cores),
+            load.concurrency,
+            each(|it| format!("{:.0}", it.requests)),
+            each(|it| ms(it.p50)),
+            each(|it| ms(it.p99)),
+            each(|it| format!("{:.0}", mb(it.memory))),
+        );
+    }
+    let at = |concurrency| {
+        let on_two = |load: &&Load| load.cores == 2 && load.concurrency == concurrency;
+        loads.iter().find(on_two)?.rates.first()
+    };
+    if let (Some(one), Some(sixteen)) = (at(1), at(16)) {
+        println!("\nGoals on two cores:\n");
+        goal(
+            "16 at a time serve at least 10 x as many as one",
+            sixteen.requests / one.requests,
+            10.0..,
+        );
+        goal(
+            "their p99 is at most 2 x their p50",
+            ratio(sixteen.p99, sixteen.p50),
+            ..=2.0,
+        );
+        let (classic, managed) = (usd(512, one.p50), MANAGED_HOUR / 3600.0 * 1e6);
+        println!(
+            "\nA million of them cost {classic:.2} USD at 512 MB, or {MILLION:.2} + {managed:.1} / (requests a second) USD with managed instances: less from {:.0} requests a second on.",
+            managed / (classic - MILLION)
+        );
+    }
+    println!();
+}
+
+fn goal(what: &str, found: f64, allowed: impl std::ops::RangeBounds<f64>) {
+    let is_met = if allowed.contains(&found) {
+        "met"
+    } else {
+        "missed"
+    };
+    println!("- {what}: {is_met}, {found:.2}.");
+}
+
+/// What a million requests cost that take so long.
+fn usd(memory: u32, wait: Duration) -> f64 {
+    let billed = (wait.as_secs_f64() * 1e3).ceil() / 1e3;
+    f64::from(memory) / 1024.0 * billed * GB_SECOND * 1e6 + MILLION
+}
+
+impl Case {
+    pub(crate) fn name(&self) -> String {
+        let event = if self.is_large {
+            "largest event"
+        } else {
+            "one image of 300 KB"
+        };
+        format!("{} MB, {event}", self.memory)
     }
 }
 
-/// What was asked for, what was found, and whether that is met.
-fn judge(asked: Asked, ours: f64, other: f64) -> String {
-    let (asked, found, is_met) = match asked {
-        Asked::Nothing => return " | ".to_owned(),
-        Asked::AtMost(limit, of) => (format!("at most {limit} {of}"), ours, ours <= limit),
-        Asked::AtMostOther(limit) => {
-            let ratio = ours / other;
-            (
-                format!("at most {limit} x the other's"),
-                ratio,
-                ratio <= limit,
-            )
-        }
-        Asked::LessThanOther(limit) => {
-            let ratio = other / ours;
-            (
-                format!("at least {limit} x less than the other"),
-                ratio,
-                ratio >= limit,
-            )
-        }
-    };
-    format!(
-        "{asked} | {found:.2}, {}",
-        if is_met { "met" } else { "NOT met" }
-    )
+pub(crate) fn cores(cores: u32) -> String {
+    format!("{cores} core{}", if cores == 1 { "" } else { "s" })
 }
 
-fn cpu_model() -> String {
+fn list(cells: impl Iterator<Item = String>) -> String {
+    cells.collect::<Vec<_>>().join(" / ")
+}
+
+fn ratio(a: Duration, b: Duration) -> f64 {
+    a.as_secs_f64() / b.as_secs_f64()
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.0}", time.as_secs_f64() * 1e3)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "sizes in MB")]
+fn mb(kib: u64) -> f64 {
+    (kib * 1024) as f64 / 1e6
+}
+
+/// Returns where and when this was measured, and by which versions.
+pub(crate) fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("unknown CPU", |(_, model)| model);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let run = |program, argument| {
+        let output = Command::new(program).arg(argument).output();
+        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        text.unwrap_or_default().trim().to_owned()
+    };
+    let rust = run("rustc", "--version");
+    let rust = rust.split(' ').nth(1).unwrap_or("unknown");
     format!(
-        "{}, {cores} cores",
-        model.map_or("unknown CPU", |(_, model)| model)
+        "Measured on {} on {model}, {cores} cores, Rust {rust}, Node {}.",
+        run("date", "+%F"),
+        run("node", "--version"),
     )
-}
-
-fn rust_version() -> String {
-    let output = std::process::Command::new("rustc")
-        .arg("--version")
-        .output()
-        .map(|output| output.stdout);
-    let text = String::from_utf8(output.unwrap_or_default()).unwrap_or_default();
-    text.split(' ').nth(1).unwrap_or("unknown").to_owned()
 }
