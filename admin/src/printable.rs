@@ -21,7 +21,8 @@ pub(crate) fn json(value: &Value) -> String {
     escape(&format!("{value:#}\n"), |c| {
         let mut units = [0; 2];
         let units = c.encode_utf16(&mut units).iter();
-        units.map(|unit| format!("\\u{unit:04x}")).collect()
+        let escaped: Vec<_> = units.map(|unit| format!("\\u{unit:04x}")).collect();
+        escaped.concat()
     })
 }
 
