@@ -614,7 +614,7 @@ def test_lists_the_last_fifty_requests_until_they_are_cleared(browser, site):
 
 
 def test_a_request_opens_to_its_details_and_stays_open(page, site):
-    mistake = page.locator("#mistakes button", has_text="A key of two projects")
+    mistake = page.locator("#mistakes button", has_text="A fault on our side")
     mistake.click()
     responded(page, "500 in ")
     row = page.locator("#log li").first
