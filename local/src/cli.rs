@@ -33,7 +33,7 @@ impl Cli {
         if let Some(name) = matches.subcommand_name()
             && is_misplaced
         {
-            let words = format!("options of `{name}` go after it; only --data may come before\n");
+            let words = format!("options of `{name}` go after it; only --data may come before");
             Self::command()
                 .error(ErrorKind::ArgumentConflict, words)
                 .exit();
