@@ -25,6 +25,7 @@ pub struct Cli {
 impl Cli {
     /// Parses the command line, or exits. `--data` may be anywhere; before a subcommand, no other option would have an
     /// effect.
+    #[must_use]
     pub fn read() -> Self {
         let matches = Self::command().get_matches();
         let is_given =

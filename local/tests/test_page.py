@@ -753,7 +753,7 @@ def is_refused(page, site):
 
 
 def fails(page, site):
-    page.locator("#mistakes button", has_text="A key of two").click()
+    page.locator("#mistakes button", has_text="A fault on our side").click()
     responded(page, "500 in ")
     page.locator("#log summary").first.click()
 
