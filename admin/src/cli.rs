@@ -81,7 +81,7 @@ pub enum ProjectCommand {
         /// Their e-mail accounts
         #[arg(required = true)]
         admins: Vec<String>,
-        /// Don't ask before the last one goes
+        /// Don't ask before removing the last one
         #[arg(long)]
         yes: bool,
     },
@@ -102,11 +102,11 @@ pub enum ProjectCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Give a project a new API key and print it; from then on, or after --keep-old, the old one opens nothing
+    /// Give a project a new API key and print it; the old one stops working at once, or after --keep-old
     Rotate {
         /// The project's ID
         id: String,
-        /// How long the old key still opens the project, as 90m, 48h or 7d
+        /// How long the old key still works, as 90m, 48h or 7d
         #[arg(long, value_name = "TIME", value_parser = duration)]
         keep_old: Option<Duration>,
         #[command(flatten)]
@@ -130,7 +130,7 @@ pub struct Output {
 
 #[derive(Debug, Subcommand)]
 pub enum SubmissionCommand {
-    /// Create a submission that images can be put to
+    /// Create a submission, to which images can then be sent
     Create {
         /// The submission's ID
         #[arg(value_parser = new_id)]
@@ -164,7 +164,7 @@ pub enum SubmissionCommand {
 /// Options of `submission show`, the local stack's included.
 #[derive(Debug, Args)]
 pub struct ShowOptions {
-    /// Also save the images to this folder, which only you can read: a new one, or one that this submission's images were saved to
+    /// Also save the images to this folder, which only you can read: a new one, or this submission's from before
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
     #[command(flatten)]
@@ -182,7 +182,7 @@ pub struct Erase {
     /// Don't ask
     #[arg(long)]
     pub yes: bool,
-    /// How long to wait for requests that began before, in seconds
+    /// How long to wait for requests in progress, in seconds
     // Twice the template's `Timeout`, for uploads that arrive late.
     #[arg(long, value_name = "SECONDS", default_value_t = 40)]
     pub wait: u64,

@@ -3,11 +3,13 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Id, Parser, Subcommand};
 
 /// The local stack of PUT /Image: DynamoDB, S3 and API Gateway in one process on loopback.
 #[derive(Debug, Parser)]
-#[command(name = "local", version = put_image::VERSION, propagate_version = true, args_conflicts_with_subcommands = true)]
+#[command(name = "local", version = put_image::VERSION, propagate_version = true)]
 pub struct Cli {
     /// What to do; `serve` if left out.
     #[command(subcommand)]
@@ -20,13 +22,34 @@ pub struct Cli {
     pub data: PathBuf,
 }
 
+impl Cli {
+    /// Parses the command line, or exits. `--data` may be anywhere; before a subcommand, no other option would have an
+    /// effect.
+    #[must_use]
+    pub fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let is_given =
+            |id: &Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        let is_misplaced = matches.ids().any(|id| id != "data" && is_given(id));
+        if let Some(name) = matches.subcommand_name()
+            && is_misplaced
+        {
+            let words = format!("options of `{name}` go after it; only --data may come before");
+            Self::command()
+                .error(ErrorKind::ArgumentConflict, words)
+                .exit();
+        }
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
 /// A subcommand.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve PUT /Image until Ctrl-C (the default)
     Serve(Serve),
     /// Put one event through the function: the response goes to standard output, the record and the objects that it
-    /// left to standard error. Exit status: 0 for a success, 4 for a 4xx answer, 5 for a 5xx answer
+    /// left to standard error. Exit status: 0 for a success, 4 for a 4xx response, 5 for a 5xx response
     Invoke {
         /// The event: JSON of payload 1.0 or 2.0, for example events/put-image.json
         event: PathBuf,

@@ -1,10 +1,10 @@
 //! The binary of the local stack.
 
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
 use admin::{cli, commands};
-use clap::Parser as _;
 use local::cli::{Cli, Command};
 use local::stack::Stack;
 use local::{Error, invoke, serve};
@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 #[tokio::main]
 async fn main() -> ExitCode {
     // The gateway prints a line for each request, so the function logs only what went wrong. The servers are silent: they
-    // would report every answer that is not a success.
+    // would report every response that is not a success.
     let ours = Targets::new().with_target("put_image", LevelFilter::WARN);
     let layer = tracing_subscriber::fmt::layer()
         .without_time()
@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
         command,
         serve,
         data,
-    } = Cli::parse();
+    } = Cli::read();
     let result = match command.unwrap_or(Command::Serve(serve)) {
         Command::Serve(options) => serve::run(options, data).await.map(|()| ExitCode::SUCCESS),
         Command::Invoke { event, fresh } => invoke::run(&event, fresh, &data).await,
@@ -46,5 +46,12 @@ async fn main() -> ExitCode {
 async fn administer(data: &Path, command: cli::Command) -> Result<ExitCode, Error> {
     let stack = Stack::open(data, false).await?;
     let records = stack.endpoints.records(stack.config.clone());
-    commands::run(command, &records, None).await
+    let result = commands::run(command, &records, None).await;
+    // In another folder than the one meant, there are other records. A closed pipe says nothing.
+    result.map_err(|error| {
+        if error.is::<io::Error>() {
+            return error;
+        }
+        format!("{error} (data folder: {})", data.display()).into()
+    })
 }

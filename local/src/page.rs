@@ -1,7 +1,7 @@
-//! The page: puts images from a browser, shows a submission's, and the gateway's requests as they come.
+//! The page: sends images from a browser, shows a submission's, and lists the gateway's requests as they arrive.
 //!
-//! It is on a port of its own, and hands puts to the gateway. Images come from outside, and the page
-//! reads whatever is stored, so it answers nobody but itself, and nothing that it shows can run.
+//! It is on a port of its own, and passes requests on to the gateway. Images come from outside, and the page
+//! reads whatever is stored, so it responds only to itself, and nothing that it shows can run.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ use crate::stack::Stack;
 
 const HTML: &str = include_str!("page.html");
 
-/// On every answer.
+/// On every response.
 const HEADERS: [(HeaderName, &str); 4] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (CACHE_CONTROL, "no-store"),
@@ -46,12 +46,12 @@ const HEADERS: [(HeaderName, &str); 4] = [
     ),
 ];
 
-/// On every answer but the page itself: nothing of it may run.
+/// On every response except the page itself: nothing in it may run.
 const INERT: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
 type Shared = State<Arc<Records>>;
 
-/// Serves the page over a stack. It puts to the gateway, which others reach at `url`.
+/// Serves the page over a stack. It sends images to the gateway, which others reach at `url`.
 ///
 /// # Errors
 ///
@@ -80,8 +80,8 @@ pub async fn serve(
         StatusCode::NO_CONTENT
     };
     let put_image = async move |ConnectInfo(client): ConnectInfo<SocketAddr>, request: Request| {
-        let answer = Arc::clone(&gateway).handle(request, client).await;
-        answer.map_err(|_panicked| StatusCode::INTERNAL_SERVER_ERROR)
+        let response = Arc::clone(&gateway).handle(request, client).await;
+        response.map_err(|_panicked| StatusCode::INTERNAL_SERVER_ERROR)
     };
     let port = listener.local_addr()?.port();
     let routes = Router::new()
@@ -152,7 +152,7 @@ fn bad_gateway(error: impl Into<Error>) -> (StatusCode, String) {
     (StatusCode::BAD_GATEWAY, error.into().to_string())
 }
 
-/// Refuses what doesn't come from the page, and gives each answer its headers.
+/// Refuses what doesn't come from the page, and gives each response its headers.
 async fn guard(port: u16, request: Request, next: Next) -> Response {
     let mut response = match check_origin(request.headers(), port) {
         Ok(()) => next.run(request).await,
@@ -188,7 +188,7 @@ fn check_origin(headers: &HeaderMap, port: u16) -> Result<(), (StatusCode, &'sta
     }
 }
 
-/// Returns the hash by which the page's policy knows what stands between two tags of the page.
+/// Returns the hash by which the page's policy knows what is between two of its tags.
 fn hash(tag: &str) -> Result<String, Error> {
     let (_, rest) = HTML.split_once(&format!("<{tag}>")).unwrap_or_default();
     let (content, _) = rest

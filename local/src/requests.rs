@@ -1,4 +1,4 @@
-//! The requests that the gateway has answered: a line each in the terminal, and events for who watches in a browser.
+//! The requests that the gateway has responded to: a line each in the terminal, and events for browsers that watch.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,7 +22,7 @@ const KEPT: usize = 50;
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) answer: Answer,
-    /// The size of the request's body, as far as it was read.
+    /// How much of the request's body was read.
     pub(crate) bytes_in: usize,
     /// The body as arguments of curl.
     pub(crate) form: Vec<String>,
@@ -41,7 +41,7 @@ impl From<Answer> for Exchange {
     }
 }
 
-/// A request, and how it was answered.
+/// A request and its response.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Answered {
@@ -51,14 +51,14 @@ pub(crate) struct Answered {
     time: u128,
     route: String,
     status: u16,
-    /// The `errorCode`; `ok`, or the message of an answer that is the gateway's own.
+    /// The `errorCode`; `ok`, or the message of the gateway's own response.
     code: String,
     detail: String,
     is_gateways: bool,
     bytes_in: usize,
     bytes_out: usize,
     milliseconds: f64,
-    /// The steps that the request came to, and their milliseconds.
+    /// The steps that the request reached, and their milliseconds.
     steps: Vec<(&'static str, f64)>,
     /// Arguments of the curl command that repeats it, the method and the path first.
     curl: Vec<String>,
@@ -86,7 +86,7 @@ impl Answered {
         let code = code.unwrap_or_default();
         let mut headers = answer.headers.iter();
         let detail = headers.find(|(name, _)| name == "x-error-detail");
-        // Tells the developer what the gateway doesn't tell the caller.
+        // For the developer: the gateway doesn't say this to the caller.
         let detail = match (detail, code) {
             (Some((_, detail)), _) => detail,
             (None, "Forbidden") => "no x-api-key, or one that the gateway doesn't know",
@@ -173,7 +173,7 @@ impl Requests {
         self.0.send_modify(VecDeque::clear);
     }
 
-    /// Returns the last requests as they are now and whenever one has come: server-sent events of JSON.
+    /// Returns the last requests as they are now and whenever one arrives: server-sent events of JSON.
     pub(crate) fn watch(&self) -> impl Stream<Item = Event> + Send + use<> {
         let mut last = self.0.subscribe();
         last.mark_changed();

@@ -64,6 +64,22 @@ fn stored_images_are_shown_and_saved_without_variables() {
     }
 }
 
+#[test]
+fn only_the_data_folder_may_precede_a_command() {
+    let folder = TempDir::new().unwrap();
+    let local = |arguments: &[&str]| {
+        let mut local = Command::new(env!("CARGO_BIN_EXE_local"));
+        let output = local.args(arguments).current_dir(folder.path()).output();
+        String::from_utf8(output.unwrap().stderr).unwrap()
+    };
+    assert_eq!(
+        local(&["--data", "mine", "show", "S-9"]),
+        "local: there is no submission \"S-9\" in the table submissions (data folder: mine)\n"
+    );
+    let said = local(&["--data", "mine", "--fresh", "show"]);
+    assert!(said.contains("options of `show` go after it"), "{said}");
+}
+
 /// Returns the data folder that the help names, without `--data`.
 fn default_data(working_directory: &Path, variable: &str, value: &Path) -> String {
     let mut local = Command::new(env!("CARGO_BIN_EXE_local"));
@@ -146,9 +162,9 @@ fn admin_works_without_variables_and_speaks_of_no_gateway() {
     let on_plan = [&create[..2], &["b", "--admin", "b@c", "--usage-plan", "x"]].concat();
     let refused = local(folder.path(), "admin", &on_plan);
     let said = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(
-        said,
-        "local: there are no usage plans here: leave --usage-plan out\n"
+    assert!(
+        said.starts_with("local: there are no usage plans here: leave --usage-plan out (data "),
+        "{said}"
     );
 }
 

@@ -80,7 +80,7 @@ class Site:
         assert httpx.put(self.api, headers={"x-api-key": KEY}, files=form).status_code == 200
 
     def store_selfie(self, content, content_type):
-        """Stores an object behind the function's back, and has the record name it."""
+        """Stores an object without the function, and has the record name it."""
         key = "demo-project/demo-submission/selfieImage/5f0c6b0a-7c1e-4d3f-9a52-0c8d4f6b7e21.jpg"
         self.bucket.put_object(Key=key, Body=content, ContentType="image/svg+xml")
         image = {"key": key, "contentType": content_type, "sha256": hashlib.sha256(content).hexdigest()}
@@ -614,7 +614,7 @@ def test_lists_the_last_fifty_requests_until_they_are_cleared(browser, site):
 
 
 def test_a_request_opens_to_its_details_and_stays_open(page, site):
-    mistake = page.locator("#mistakes button", has_text="A key of two projects")
+    mistake = page.locator("#mistakes button", has_text="A fault on our side")
     mistake.click()
     responded(page, "500 in ")
     row = page.locator("#log li").first
@@ -753,7 +753,7 @@ def is_refused(page, site):
 
 
 def fails(page, site):
-    page.locator("#mistakes button", has_text="A key of two").click()
+    page.locator("#mistakes button", has_text="A fault on our side").click()
     responded(page, "500 in ")
     page.locator("#log summary").first.click()
 
@@ -888,7 +888,7 @@ def test_only_what_the_record_names_is_an_image(site):
     assert (refused.status_code, "not this submission's" in refused.text) == (502, True)
 
 
-def test_every_answer_is_harmless(site):
+def test_every_response_is_harmless(site):
     site.put_selfie(SELFIE)
     assert site.selfie().status_code == 200
     for path, status in {
@@ -937,7 +937,7 @@ def test_other_names_and_other_origins_are_refused(site):
 
 
 def test_another_site_gets_nothing_from_a_browser(browser, site):
-    # The gateway's answer under another name: a document of another site, which may ask whom it likes.
+    # The gateway's response under another name: a document of another site, which may send requests anywhere.
     with opened(browser, site.api.replace("127.0.0.1", "localhost")) as page:
         got = page.evaluate(
             """async page => {
