@@ -26,7 +26,6 @@ use crate::{Error, server};
 
 /// Returns the trace that the invocation with this ID belongs to; it is sampled. After the example of AWS, "Tracing
 /// header".
-#[must_use]
 pub fn trace(invocation: &str) -> String {
     let unique: String = invocation.split('-').collect();
     format!("Root=1-5759e988-{unique:.24};Parent=53995c3f42cd8ad8;Sampled=1")
@@ -82,10 +81,6 @@ struct Invocation {
 
 impl Lambda {
     /// Starts a [`command`].
-    ///
-    /// # Errors
-    ///
-    /// If it can't be started.
     pub async fn start(mut command: Command) -> Result<Self, Error> {
         let listener = server::bind(0, "the Runtime API", "").await?;
         let address = listener.local_addr()?.to_string();
@@ -119,10 +114,6 @@ impl Lambda {
     }
 
     /// Has the function handle an event, given as JSON. Returns its response as JSON, or what it reports instead of one.
-    ///
-    /// # Errors
-    ///
-    /// If the function is gone, or doesn't respond by its timeout after the time that it has to start.
     pub async fn invoke(
         &self,
         event: impl Into<Bytes>,
@@ -147,10 +138,6 @@ impl Lambda {
 
     /// Waits until each of the function's pollers asks for an event: it is initialised, and has done all that it does
     /// after a response.
-    ///
-    /// # Errors
-    ///
-    /// If it takes longer than a function may take, or the Runtime API has ended.
     pub async fn idle(&self) -> Result<(), Error> {
         let mut waiting = self.api.waiting.subscribe();
         let idle = waiting.wait_for(|waiting| *waiting == self.pollers);
@@ -160,10 +147,6 @@ impl Lambda {
     }
 
     /// Ends the process. Returns what it printed, if its output is piped.
-    ///
-    /// # Errors
-    ///
-    /// If the process can't be ended.
     pub async fn end(mut self) -> Result<String, Error> {
         self.process.start_kill()?;
         let output = self.process.wait_with_output().await?;
@@ -172,7 +155,6 @@ impl Lambda {
     }
 
     /// The CPU time that the process has taken, user and system, to 10 ms (proc(5), `stat`).
-    #[must_use]
     pub fn cpu(&self) -> Option<Duration> {
         /// Of these ticks a second has 100 on every Linux (`USER_HZ`).
         const TICK: Duration = Duration::from_millis(10);
@@ -189,7 +171,6 @@ impl Lambda {
     }
 
     /// A number of KiB from the process' status, such as `VmRSS` or `VmHWM` (proc(5)).
-    #[must_use]
     pub fn memory(&self, name: &str) -> Option<u64> {
         let status = self.proc("status")?;
         let line = status

@@ -19,14 +19,14 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_put-image");
 const SECRET: &str = "s3cret";
 
 /// The command that runs the function over an app's faults, without output.
-pub fn over(app: &App) -> Command {
+pub fn over(app: &TestApp) -> Command {
     let mut command = lambda::command(BINARY, &app.behind_faults, &app.stack.config);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
 /// The command that does so with a log of a level, to read when it has ended.
-pub fn logged(app: &App, level: &str) -> Command {
+pub fn logged(app: &TestApp, level: &str) -> Command {
     let mut command = over(app);
     command.env("AWS_LAMBDA_LOG_LEVEL", level);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -117,7 +117,7 @@ fn its_version_is_the_commit() {
 
 #[tokio::test]
 async fn it_responds_before_it_deletes_what_was_replaced() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let lambda = Lambda::start(over(&app)).await.unwrap();
     assert_eq!(answer(&lambda, &Form::full().event()).await.row(), SUCCESS);
     let first = app.objects().await;
@@ -162,7 +162,7 @@ fn with(name: &str, value: Value) -> String {
 #[case::no_method(with("requestContext", json!({ "stage": SECRET })))]
 #[tokio::test]
 async fn it_survives_an_event_that_no_gateway_writes(#[case] event: String) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let lambda = Lambda::start(logged(&app, "TRACE")).await.unwrap();
     let error = lambda.invoke(event, TIMEOUT).await.unwrap().unwrap_err();
     assert!(!error.contains(SECRET), "{error}");

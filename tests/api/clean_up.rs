@@ -32,7 +32,7 @@ pub fn assert_warned(key: &str, message: &str) {
 #[case::no_response(Never)]
 #[tokio::test]
 async fn a_replaced_object_that_can_not_be_deleted(#[case] end: End) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let replaced = app.objects().await;
     app.faults.fail(DeleteObject, When::Always, end);
     assert_eq!(app.put(&Form::seeded(1)).await.row(), SUCCESS);
@@ -44,7 +44,7 @@ async fn a_replaced_object_that_can_not_be_deleted(#[case] end: End) {
 
 #[tokio::test]
 async fn an_upload_that_got_no_response() {
-    let app = App::start_with(SHORT).await;
+    let app = TestApp::start_with(SHORT).await;
     app.faults.fail(PutObject, When::Always, Never);
     let form = Form::selfie(&images::png(300, 1));
     app.assert_refused_because(&form, PROCESSING_ERROR, FAULT)
@@ -60,7 +60,7 @@ async fn an_upload_that_got_no_response() {
 /// Either the new objects or those that they replace are left over.
 #[tokio::test]
 async fn objects_whose_commit_is_in_doubt() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.faults.fail(UpdateItem, When::Always, Cut);
     assert_eq!(app.put(&Form::seeded(1)).await.row(), PROCESSING_ERROR);
     let objects = app.objects().await;
@@ -75,7 +75,7 @@ async fn objects_whose_commit_is_in_doubt() {
 
 #[tokio::test]
 async fn an_upload_that_got_a_response_is_deleted_without_a_warning() {
-    let app = App::start_with(SHORT).await;
+    let app = TestApp::start_with(SHORT).await;
     let denied = Error(403, "AccessDenied");
     app.faults.fail(PutObject, When::Nth(1), denied);
     let no_delay = Late(Duration::ZERO);

@@ -18,7 +18,7 @@ const FIELDS: [&str; 4] = ["idImage", "idBackImage", "selfieImage", "addressImag
 
 /// Has a client put four images of `total` bytes, from files with their Base64, and compares.
 async fn assert_puts(total: usize, client: impl AsyncFn(&Path, &str) -> Option<String>) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let url = serve(&app, default_rate()).await;
     let folder = TempDir::new().unwrap();
     let images: Vec<Vec<u8>> = (0..4)

@@ -15,7 +15,7 @@ const SERVER_FAULT: End = Error(500, "InternalServerError");
 const IMAGES: usize = ImageField::ALL.len();
 
 /// A commit that is held until the SDK has given up on each of its attempts.
-fn hold_all_attempts(app: &App) -> Gate {
+fn hold_all_attempts(app: &TestApp) -> Gate {
     let first = app.faults.hold(UpdateItem, 1);
     for nth in 2..=SHORT.max_attempts {
         let _ = app.faults.hold(UpdateItem, nth as usize);
@@ -28,7 +28,7 @@ fn hold_all_attempts(app: &App) -> Gate {
 #[case::server_fault(SERVER_FAULT)]
 #[tokio::test]
 async fn a_commit_that_did_not_take_effect_is_retried(#[case] end: End) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.faults.fail(UpdateItem, When::Nth(1), end);
     let form = Form::seeded(1);
     assert_eq!(app.put(&form).await.row(), SUCCESS);
@@ -45,7 +45,7 @@ async fn a_commit_that_did_not_take_effect_is_retried(#[case] end: End) {
 #[case::all_are_server_faults(When::Always, SERVER_FAULT)]
 #[tokio::test]
 async fn a_commit_whose_response_is_lost_succeeds(#[case] when: When, #[case] end: End) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.faults.fail_after_effect(UpdateItem, when, end);
     let form = Form::seeded(1);
     assert_eq!(app.put(&form).await.row(), SUCCESS);
@@ -65,7 +65,7 @@ async fn a_commit_in_doubt_deletes_nothing(
     #[case] end: End,
     #[case] is_unreadable: bool,
 ) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let before = app.stored().await;
     if takes_effect {
         app.faults.fail_after_effect(UpdateItem, When::Always, end);
@@ -95,7 +95,7 @@ async fn a_commit_in_doubt_deletes_nothing(
 #[case::given_to_another_project(Some("closed-project"))]
 #[tokio::test]
 async fn a_submission_that_goes_between_check_and_commit_is_invalid(#[case] owner: Option<&str>) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let (dynamodb, table) = (
         app.stack.endpoints.dynamodb(),
         &app.stack.config.submissions_table,
@@ -125,7 +125,7 @@ async fn a_submission_that_goes_between_check_and_commit_is_invalid(#[case] owne
 
 #[tokio::test]
 async fn a_commit_that_another_one_precedes_replaces_it() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let other = app.undisturbed();
     let form = Form::seeded(1);
     let commit_other = async || {
@@ -143,7 +143,7 @@ async fn a_commit_that_another_one_precedes_replaces_it() {
 /// images and deleted them: taking effect again, the retry would name deleted images.
 #[tokio::test]
 async fn a_retried_commit_does_not_bring_back_what_another_one_replaced() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.faults.fail_after_effect(UpdateItem, When::Nth(1), Cut);
     let other = app.undisturbed();
     let second = Form::seeded(2);
@@ -163,7 +163,7 @@ async fn a_retried_commit_does_not_bring_back_what_another_one_replaced() {
 
 #[tokio::test]
 async fn a_commit_that_arrives_late_finds_its_images() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let late = hold_all_attempts(&app);
     let form = Form::seeded(1);
     assert_eq!(app.put(&form).await.row(), PROCESSING_ERROR);
@@ -174,7 +174,7 @@ async fn a_commit_that_arrives_late_finds_its_images() {
 
 #[tokio::test]
 async fn a_commit_that_arrives_after_another_one_has_no_effect() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let late = hold_all_attempts(&app);
     assert_eq!(app.put(&Form::seeded(1)).await.row(), PROCESSING_ERROR);
     let second = Form::seeded(2);
@@ -187,7 +187,7 @@ async fn a_commit_that_arrives_after_another_one_has_no_effect() {
 /// Both for the check and to read back a commit.
 #[tokio::test]
 async fn submissions_are_read_consistently() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.faults.fail(GetItem, When::Always, Late(Duration::ZERO));
     app.faults.fail_after_effect(UpdateItem, When::Always, Cut);
     assert_eq!(app.put(&Form::seeded(1)).await.row(), SUCCESS);

@@ -98,8 +98,8 @@ fn name(submission: u64) -> &'static str {
 }
 
 /// An app with two projects that have every other submission.
-async fn start() -> App {
-    let app = App::start().await;
+async fn start() -> TestApp {
+    let app = TestApp::start().await;
     let submission = |submission| Submission {
         submission_id: format!("S-{submission}"),
         project_id: Some(format!("project-{}", name(submission))),
@@ -203,7 +203,7 @@ async fn call(
 }
 
 /// Asserts that each record shows what its last requests sent, and that no object is left over that the log doesn't name.
-async fn check_stored(app: &App, all: &[Sent], log: impl Fn(&str) -> bool) {
+async fn check_stored(app: &TestApp, all: &[Sent], log: impl Fn(&str) -> bool) {
     let objects = app.objects().await;
     let mut named = Vec::new();
     for submission in 0..SUBMISSIONS {

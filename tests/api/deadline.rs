@@ -40,7 +40,7 @@ async fn a_call_without_a_response_ends_at_the_deadline(
     #[case] row: Row,
     #[case] objects: usize,
 ) {
-    let app = App::start_with(ENDLESS).await;
+    let app = TestApp::start_with(ENDLESS).await;
     assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);
     let record = app.record(SUBMISSION).await;
     for &(operation, when) in calls {
@@ -74,7 +74,7 @@ impl ResolveEndpoint for Resolver {
 
 #[tokio::test]
 async fn uploads_whose_commit_was_never_sent_are_deleted() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let is_stuck = Arc::new(AtomicBool::new(false));
     let resolver = Resolver {
         url: app.behind_faults.dynamodb.clone(),

@@ -136,7 +136,7 @@ fn its_limits_are_the_codes() {
 #[case("no-id-document")]
 #[tokio::test]
 async fn its_example_of_a_request_succeeds(#[case] name: &str) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let content = member(
         operation(),
         &["requestBody", "content", "multipart/form-data"],

@@ -23,7 +23,7 @@ const HTTP_BASE64: AsEvent = |rest| encoded(payload_2(&rest));
 #[case::http_base64(HTTP_BASE64)]
 #[tokio::test]
 async fn each_form_stores_the_same(#[case] form: AsEvent) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let image = images::jpeg(5000, 1);
     let event = form(Form::selfie(&image).event());
     assert_eq!(app.invoke(&event).await.row(), SUCCESS);
@@ -39,7 +39,7 @@ async fn responses_have_the_members_of_the_events_format(
     #[case] form: AsEvent,
     #[case] more: &[&str],
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let event = form(Form::full().event()).to_string();
     let invoked = invoke(&app.function, event.as_bytes(), context(TIMEOUT)).await;
     let response = invoked.unwrap().response;
@@ -72,7 +72,7 @@ async fn responses_have_the_members_of_the_events_format(
 })]
 #[tokio::test]
 async fn headers_are_found(#[case] change: fn(&mut Value)) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = Form::full().event();
     change(&mut event);
     assert_eq!(app.invoke(&event).await.row(), SUCCESS);
@@ -96,7 +96,7 @@ async fn two_content_types_are_refused(
     #[case] values: &[&str],
     #[values(REST, REST_BASE64, HTTP, HTTP_BASE64)] form: AsEvent,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = Form::full().event();
     set_header(&mut event, "content-type", values);
     app.assert_event_refused_because(&form(event), INVALID_PAYLOAD, ONE_TYPE)
@@ -116,7 +116,7 @@ async fn two_content_types_are_refused(
 })]
 #[tokio::test]
 async fn two_content_types_in_a_rest_event_are_refused(#[case] change: fn(&mut Value)) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = Form::full().event();
     change(&mut event);
     app.assert_event_refused_because(&event, INVALID_PAYLOAD, ONE_TYPE)
@@ -129,7 +129,7 @@ async fn two_content_types_in_a_rest_event_are_refused(#[case] change: fn(&mut V
 async fn a_comma_in_a_boundary_is_refused(
     #[values(REST, REST_BASE64, HTTP, HTTP_BASE64)] form: AsEvent,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let body = String::from_utf8(Form::full().body()).unwrap();
     let body = body.replace(BOUNDARY, "test,boundary");
     let content_type = "multipart/form-data; boundary=\"test,boundary\"";
@@ -149,7 +149,7 @@ async fn two_keys_are_no_key(
     #[case] values: &[&str],
     #[values(REST, REST_BASE64, HTTP, HTTP_BASE64)] form: AsEvent,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = Form::full().event();
     set_header(&mut event, "x-api-key", values);
     let detail = "x-api-key: no project has this key";
@@ -167,7 +167,7 @@ async fn two_keys_are_no_key(
 #[case::other_case(json!(KEY.to_uppercase()), UNKNOWN_PROJECT)]
 #[tokio::test]
 async fn the_headers_key_is_the_gateways(#[case] gateways: Value, #[case] row: Row) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = Form::full().event();
     event["requestContext"]["identity"] = json!({ "apiKey": gateways });
     if row == SUCCESS {
@@ -194,7 +194,7 @@ async fn other_methods_are_refused(
     #[case] method: &str,
     #[values(REST, REST_BASE64, HTTP, HTTP_BASE64)] form: AsEvent,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = Form::full().event();
     event["httpMethod"] = method.into();
     event["requestContext"]["httpMethod"] = method.into();
@@ -221,7 +221,7 @@ async fn an_odd_header_changes_nothing(
     #[case] value: &str,
     #[values(REST, REST_BASE64, HTTP, HTTP_BASE64)] form: AsEvent,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = Form::full().event();
     set_header(&mut event, name, &[value]);
     assert_eq!(app.invoke(&form(event)).await.row(), SUCCESS);
@@ -245,7 +245,7 @@ async fn an_odd_url_changes_nothing(
     #[case] value: Value,
     #[values(REST, HTTP)] form: AsEvent,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = form(Form::full().event());
     event[member] = value;
     assert_eq!(app.invoke(&event).await.row(), SUCCESS);
@@ -256,7 +256,7 @@ async fn an_odd_url_changes_nothing(
 #[case::brackets("@[/Image")]
 #[tokio::test]
 async fn an_odd_path_changes_nothing(#[case] path: &str) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = Form::full().event();
     event["path"] = path.into();
     assert_eq!(app.invoke(&event).await.row(), SUCCESS);
@@ -272,7 +272,7 @@ async fn an_odd_context_changes_nothing(
     #[case] value: &str,
     #[values(REST, HTTP)] form: AsEvent,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = form(Form::full().event());
     event["requestContext"][member] = value.into();
     assert_eq!(app.invoke(&event).await.row(), SUCCESS);
@@ -286,7 +286,7 @@ async fn an_odd_context_changes_nothing(
 #[case::text("headers", json!({ "content-type": "text/plain" }), "Content-Type isn't multipart/form-data")]
 #[tokio::test]
 async fn without_a_form(#[case] member: &str, #[case] value: Value, #[case] detail: &str) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = Form::full().event();
     if member == "headers" {
         event["multiValueHeaders"] = Value::Null;
@@ -306,7 +306,7 @@ async fn without_a_form(#[case] member: &str, #[case] value: Value, #[case] deta
 #[case::gzip_by_its_header("x".into(), Some("gzip"))]
 #[tokio::test]
 async fn a_compressed_body_is_named(#[case] body: Vec<u8>, #[case] encoding: Option<&str>) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = event(Some(KEY), TYPE, &body);
     if let Some(encoding) = encoding {
         set_header(&mut event, "Content-Encoding", &[encoding]);
@@ -319,7 +319,7 @@ async fn a_compressed_body_is_named(#[case] body: Vec<u8>, #[case] encoding: Opt
 /// Whoever decompresses the body first reads another form.
 #[tokio::test]
 async fn a_form_after_a_compressed_body_is_refused() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let compressed = [
         0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ];
@@ -334,7 +334,7 @@ async fn a_form_after_a_compressed_body_is_refused() {
 /// A gateway may decompress a body and leave the header.
 #[tokio::test]
 async fn a_body_that_is_compressed_no_more_is_read() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut event = Form::full().event();
     set_header(&mut event, "Content-Encoding", &["gzip"]);
     assert_eq!(app.invoke(&event).await.row(), SUCCESS);

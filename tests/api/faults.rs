@@ -33,7 +33,7 @@ use crate::log::LOG;
 #[case::upload_gets_no_response(PutObject, Never)]
 #[tokio::test]
 async fn a_transient_fault_is_retried(#[case] operation: Operation, #[case] end: End) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.faults.fail(operation, When::Nth(1), end);
     let form = Form::seeded(1);
     assert_eq!(app.put(&form).await.row(), SUCCESS);
@@ -49,7 +49,7 @@ async fn a_transient_fault_is_retried(#[case] operation: Operation, #[case] end:
 
 #[tokio::test]
 async fn a_record_that_would_be_too_large_is_logged_as_permanent() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let invalid = Error(400, "ValidationException");
     app.faults.fail(UpdateItem, When::Always, invalid);
     app.assert_refused_because(&Form::seeded(1), PROCESSING_ERROR, FAULT)
@@ -69,7 +69,7 @@ async fn a_record_that_would_be_too_large_is_logged_as_permanent() {
 #[case::upload_finds_its_key_taken(PutObject, Error(412, "PreconditionFailed"))]
 #[tokio::test]
 async fn a_final_fault_is_not_retried(#[case] operation: Operation, #[case] end: End) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.faults.fail(operation, When::Always, end);
     let form = Form::selfie(&images::png(300, 1));
     app.assert_refused_because(&form, PROCESSING_ERROR, FAULT)
@@ -80,7 +80,7 @@ async fn a_final_fault_is_not_retried(#[case] operation: Operation, #[case] end:
 #[rstest]
 #[tokio::test]
 async fn one_failed_upload_fails_the_request(#[values(1, 2, 3, 4)] nth: usize) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let denied = Error(403, "AccessDenied");
     app.faults.fail(PutObject, When::Nth(nth), denied);
     app.assert_refused_because(&Form::seeded(1), PROCESSING_ERROR, FAULT)
@@ -93,7 +93,7 @@ async fn an_upload_whose_response_is_lost_succeeds(
     #[values(Cut, Error(500, "InternalError"), Error(503, "SlowDown"), Never)] end: End,
     #[values(1, 4)] nth: usize,
 ) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.faults.fail_after_effect(PutObject, When::Nth(nth), end);
     let form = Form::seeded(1);
     assert_eq!(app.put(&form).await.row(), SUCCESS);
@@ -106,7 +106,7 @@ async fn an_upload_whose_response_is_lost_succeeds(
 #[case::by_s3(|endpoints: &mut Endpoints, nowhere| endpoints.s3 = nowhere)]
 #[tokio::test]
 async fn a_refused_connection_is_a_processing_error(#[case] close: fn(&mut Endpoints, String)) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let mut endpoints = app.stack.endpoints.clone();
     close(&mut endpoints, nowhere().await);
     let function = function_over(endpoints.storage(app.stack.config.clone(), SHORT));
@@ -150,7 +150,7 @@ impl Intercept for Panics {
 
 #[tokio::test]
 async fn a_panic_is_a_processing_error_and_the_next_request_is_served() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let endpoints = &app.stack.endpoints;
     let dynamodb = endpoints.dynamodb().config().to_builder();
     let dynamodb = dynamodb.interceptor(Panics::when(|nth| nth == 1));

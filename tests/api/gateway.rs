@@ -12,7 +12,7 @@ use local::gateway::{Gateway, MAX_BODY, MAX_EVENT, default_rate};
 use local::{images, server};
 use put_image::deadline::TIMEOUT;
 use put_image::domain::ImageField;
-use put_image::handler::App as Function;
+use put_image::handler::App;
 use reqwest::multipart;
 use reqwest::{Client, Method, RequestBuilder};
 use rstest::rstest;
@@ -26,12 +26,12 @@ const TOO_MANY: Row = (429, r#"{"message":"Too Many Requests"}"#);
 const TOO_LARGE: Row = (413, INVALID_PAYLOAD.1);
 
 /// Serves an app's stack over HTTP. Returns the URL of the route.
-pub async fn serve(app: &App, rate: Quota) -> String {
+pub async fn serve(app: &TestApp, rate: Quota) -> String {
     start(app, app.undisturbed(), TIMEOUT, rate).await
 }
 
 /// Serves a function whose invocations end after `timeout`.
-async fn start(app: &App, function: Function, timeout: Duration, rate: Quota) -> String {
+async fn start(app: &TestApp, function: App, timeout: Duration, rate: Quota) -> String {
     let listener = server::bind(0, "the gateway", "").await.unwrap();
     let gateway = Gateway::new(function, timeout, app.stack.keys(), rate).unwrap();
     let url = server::url(&listener).unwrap() + gateway.path();
@@ -89,7 +89,7 @@ async fn send(request: RequestBuilder) -> Answer {
 #[case::unknown_key(Some("unknown"))]
 #[tokio::test]
 async fn a_request_without_a_known_key_is_forbidden(#[case] key: Option<&str>) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let url = serve(&app, default_rate()).await;
     let mut put = Client::new().put(url).timeout(PATIENCE);
     if let Some(key) = key {
@@ -109,14 +109,14 @@ async fn another_route_misses_a_token(
     #[case] method: Method,
     #[case] change: fn(String) -> String,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let url = change(serve(&app, default_rate()).await);
     assert_eq!(send(request(method, &url, KEY)).await.row(), NO_ROUTE);
 }
 
 #[tokio::test]
 async fn requests_beyond_the_rate_are_too_many() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let once_a_day = Quota::with_period(Duration::from_hours(24)).unwrap();
     let url = serve(&app, once_a_day).await;
     assert_eq!(
@@ -133,14 +133,14 @@ async fn requests_beyond_the_rate_are_too_many() {
 #[case::for_the_function_once_escaped(vec![b'"'; MAX_EVENT / 2])]
 #[tokio::test]
 async fn a_body_is_too_large(#[case] body: Vec<u8>) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let url = serve(&app, default_rate()).await;
     assert_eq!(send(put_body(&url, body)).await.row(), TOO_LARGE);
 }
 
 #[tokio::test]
 async fn a_large_image_is_stored() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let url = serve(&app, default_rate()).await;
     let form = Form::selfie(&images::png(4_600_000, 1));
     assert_eq!(send(put_body(&url, form.body())).await.row(), SUCCESS);
@@ -160,7 +160,7 @@ async fn the_functions_response_reaches_the_client(
     #[case] expected: Row,
     #[case] detail: &str,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let image = if key == KEY {
         "YQ==".to_owned()
     } else {
@@ -174,7 +174,7 @@ async fn the_functions_response_reaches_the_client(
 
 #[tokio::test]
 async fn the_request_of_a_client_that_goes_away_is_carried_out_and_cleaned_up() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let storage = app.behind_faults.storage(app.stack.config.clone(), SHORT);
     let url = start(&app, function_over(storage), TIMEOUT, default_rate()).await;
     let commit = app.faults.hold(UpdateItem, 1);
@@ -195,7 +195,7 @@ async fn the_request_of_a_client_that_goes_away_is_carried_out_and_cleaned_up() 
 /// The usage plan keeps the old key for as long as the function accepts it.
 #[tokio::test]
 async fn both_keys_of_a_rotation_pass() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let url = serve(&app, default_rate()).await;
     let records = app.stack.endpoints.records(app.stack.config.clone());
     let new = NewKey::generate().unwrap();
@@ -219,7 +219,7 @@ async fn both_keys_of_a_rotation_pass() {
 
 #[tokio::test]
 async fn a_function_that_is_out_of_time_responds() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let url = start(&app, app.undisturbed(), Duration::ZERO, default_rate()).await;
     assert_eq!(
         send(put_form(&url, KEY, &small_image())).await.row(),
@@ -238,7 +238,7 @@ async fn only_the_api_key_that_was_checked_opens_a_project(
     #[case] keys: &[&str],
     #[case] row: Row,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let url = serve(&app, default_rate()).await;
     let before = app.stored().await;
     let mut put = Client::new().put(&url).multipart(form(&small_image()));

@@ -18,7 +18,7 @@ use local::{lambda, schema, server};
 use put_image::config::Config;
 use put_image::deadline::TIMEOUT;
 use put_image::domain::ImageField;
-use put_image::handler::App as Function;
+use put_image::handler::App;
 use put_image::storage::{Limits, Storage};
 use put_image::telemetry::Telemetry;
 use put_image::telemetry::logging::LevelFilter;
@@ -41,9 +41,9 @@ pub const ADMIN: &str = "admin@example.com";
 pub const BOUNDARY: &str = "test-boundary";
 
 /// The function over a stack of its own.
-pub struct App {
+pub struct TestApp {
     pub stack: Stack,
-    pub function: Function,
+    pub function: App,
     /// Faults on the way from the function to the stack; none reach the test's own calls.
     pub faults: Faults,
     /// Where the function finds the stack: at the faults' proxies.
@@ -55,7 +55,7 @@ pub struct App {
     _folder: TempDir,
 }
 
-impl Drop for App {
+impl Drop for TestApp {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             LOG.assert_clean();
@@ -76,7 +76,7 @@ pub const SHORT: Limits = Limits {
     initial_backoff: Duration::from_millis(5),
 };
 
-impl App {
+impl TestApp {
     pub async fn start() -> Self {
         Self::start_with(Limits::default()).await
     }
@@ -120,7 +120,7 @@ impl App {
     }
 
     /// Another process of the function, which meets no faults.
-    pub fn undisturbed(&self) -> Function {
+    pub fn undisturbed(&self) -> App {
         let endpoints = &self.stack.endpoints;
         function_over(endpoints.storage(self.stack.config.clone(), Limits::default()))
     }
@@ -272,17 +272,17 @@ impl App {
 }
 
 /// A function over a storage, with its lines in the log of all tests.
-pub fn function_over(storage: Storage) -> Function {
-    Function::new(storage, Telemetry::new(LevelFilter::INFO, LOG.writer()))
+pub fn function_over(storage: Storage) -> App {
+    App::new(storage, Telemetry::new(LevelFilter::INFO, LOG.writer()))
 }
 
 /// Sends a form through a function.
-pub async fn put(function: &Function, form: &Form) -> Answer {
+pub async fn put(function: &App, form: &Form) -> Answer {
     invoke(function, &form.event(), TIMEOUT).await
 }
 
 /// Sends an event through a function that is ended after a time.
-pub async fn invoke(function: &Function, event: &Value, timeout: Duration) -> Answer {
+pub async fn invoke(function: &App, event: &Value, timeout: Duration) -> Answer {
     let event = event.to_string();
     let invoked = function::invoke(function, event.as_bytes(), context(timeout)).await;
     Answer::from_response(&invoked.unwrap().response)

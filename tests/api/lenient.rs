@@ -59,7 +59,7 @@ async fn base64_as_encoders_write_it(
     #[case] encode: fn(&[u8]) -> String,
     #[values(500, 501, 502)] size: usize,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let image = images::png(size, 7);
     let form = Form::selfie(&[]).with("selfieImage", encode(&image));
     app.assert_stores(&form, "selfieImage", &image).await;
@@ -67,7 +67,7 @@ async fn base64_as_encoders_write_it(
 
 #[tokio::test]
 async fn texts_with_blanks_around_and_other_case() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let form = Form::full()
         .with("submissionId", format!("\r\n{SUBMISSION} "))
         .with("admin", "\tADMIN@example.COM\n")
@@ -107,7 +107,7 @@ async fn multipart_as_clients_write_it(
     #[case] change: fn(String) -> String,
     #[values(("Content-Disposition", "\""), ("content-disposition", ""))] style: (&str, &str),
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let image = images::jpeg(640, 9);
     let body = change(client_form(style.0, style.1, &image));
     let answer = app
@@ -119,7 +119,7 @@ async fn multipart_as_clients_write_it(
 
 #[tokio::test]
 async fn unknown_fields_are_ignored_and_never_decoded() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let image = images::png(300, 1);
     let form = Form::selfie(&image)
         .and("comment", b"\xFF not UTF-8".to_vec())
@@ -135,7 +135,7 @@ async fn unknown_fields_are_ignored_and_never_decoded() {
 
 #[tokio::test]
 async fn jpegs_with_trailing_bytes_keep_them() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let image = [
         images::jpeg(300, 1),
         b"appended by a camera".to_vec(),

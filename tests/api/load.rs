@@ -46,7 +46,7 @@ fn spoil(form: Form, i: usize) -> (Form, Row) {
 }
 
 /// Has about 5% of the calls to storage fail.
-pub fn inject_faults(app: &App) {
+pub fn inject_faults(app: &TestApp) {
     for (operation, n, takes_effect, end) in FAULTS {
         app.faults.inject(Fault {
             operation,
@@ -62,7 +62,7 @@ async fn nothing_is_lost_under_load() {
     let requests = std::env::var("LOAD")
         .map_or(40, |load| load.parse().unwrap())
         .max(4);
-    let app = App::start().await;
+    let app = TestApp::start().await;
     inject_faults(&app);
     let lambda = Lambda::start(over(&app)).await.unwrap();
     let memory = |name| lambda.memory(name).unwrap_or_default();

@@ -106,7 +106,7 @@ impl Write for Writer {
 
 #[tokio::test]
 async fn a_request_is_one_line_with_what_an_operator_looks_for() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let form = Form::selfie(&images::png(4321, 1)).with("submissionId", "second-submission");
     assert_eq!(app.put(&form).await.row(), SUCCESS);
     let lines = LOG.lines_with("\"selfieImageBytes\":4321");
@@ -149,7 +149,7 @@ async fn a_request_is_one_line_with_what_an_operator_looks_for() {
 #[case::account("injected-3@example.com")]
 #[tokio::test]
 async fn what_a_caller_sends_is_in_no_line(#[case] mark: &str) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     for field in Field::ALL.map(Field::name).into_iter().chain(["unknown"]) {
         // One key lets the later checks run, the other is a fault.
         for key in [KEY, KEY_OF_TWO] {

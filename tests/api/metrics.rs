@@ -11,7 +11,7 @@ use local::function::context;
 use local::images;
 use put_image::deadline::TIMEOUT;
 use put_image::domain::ImageField;
-use put_image::handler::App as Function;
+use put_image::handler::App;
 use put_image::storage::Limits;
 use put_image::telemetry::Telemetry;
 use put_image::telemetry::logging::LevelFilter;
@@ -79,17 +79,17 @@ fn metrics(lines: &[(Value, Vec<Value>)]) -> Vec<Value> {
     .collect()
 }
 
-fn start(app: &App) -> (Function, Output) {
+fn start(app: &TestApp) -> (App, Output) {
     start_over(app, &app.behind_faults)
 }
 
-fn start_over(app: &App, endpoints: &Endpoints) -> (Function, Output) {
+fn start_over(app: &TestApp, endpoints: &Endpoints) -> (App, Output) {
     let output = Output::default();
     let storage = endpoints.storage(app.stack.config.clone(), Limits::default());
     // A level that hides every request's line, unless it carries metrics.
     let telemetry = Telemetry::new(LevelFilter::OFF, output.clone())
         .with_metrics("Test".to_owned(), "f".to_owned());
-    (Function::new(storage, telemetry), output)
+    (App::new(storage, telemetry), output)
 }
 
 /// The metrics of a request that went all the way with images of these fields.
@@ -112,7 +112,7 @@ fn success(cold: u8, fields: &[ImageField]) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_request_is_one_line_that_counts_it_by_code_and_its_bytes_by_field() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let (function, output) = start(&app);
     assert_eq!(put(&function, &Form::full()).await.row(), SUCCESS);
     let lines = output.take();
@@ -125,7 +125,7 @@ async fn a_request_is_one_line_that_counts_it_by_code_and_its_bytes_by_field() {
 
 #[tokio::test]
 async fn the_second_request_is_no_cold_start() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let (function, output) = start(&app);
     let form = Form::selfie(&images::png(300, 1));
     for _ in 0..2 {
@@ -150,7 +150,7 @@ async fn a_refusal_is_counted_by_its_code_with_the_steps_that_it_reached(
     #[case] code: &str,
     #[case] reads: bool,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let (function, output) = start(&app);
     put(&function, &form).await;
     let lines = output.take();
@@ -168,7 +168,7 @@ async fn a_refusal_is_counted_by_its_code_with_the_steps_that_it_reached(
 
 #[tokio::test]
 async fn a_line_leads_to_the_log_and_the_trace() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let (function, output) = start(&app);
     let mut context = context(TIMEOUT);
     let request_id = context.request_id.clone();
@@ -198,7 +198,7 @@ async fn objects_that_may_be_left_over_are_counted(
     #[case] row: Row,
     #[case] count: usize,
 ) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let (function, output) = start(&app);
     app.faults.fail(operation, when, end);
     assert_eq!(put(&function, &Form::full()).await.row(), row);
@@ -209,7 +209,7 @@ async fn objects_that_may_be_left_over_are_counted(
 
 #[tokio::test]
 async fn uploads_that_were_never_sent_leave_nothing_to_count() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let endpoints = Endpoints {
         s3: "no URL".to_owned(),
         ..app.behind_faults.clone()

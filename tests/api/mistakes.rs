@@ -251,7 +251,7 @@ const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
 #[case::one_byte("YQ==", UNKNOWN)]
 #[tokio::test]
 async fn in_an_image_field(#[case] value: impl Into<Vec<u8>>, #[case] detail: &str) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let form = Form::full().with("selfieImage", value);
     let detail = format!("selfieImage: {detail}");
     app.assert_refused_because(&form, INVALID_PAYLOAD, &detail)
@@ -267,7 +267,7 @@ async fn every_cut_is_named(
     #[case] image: Vec<u8>,
     #[values("", "data:image/jpeg;base64,")] prefix: &str,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let text = STANDARD_NO_PAD.encode(&image);
     let before = app.stored().await;
     let named = [
@@ -355,7 +355,7 @@ async fn in_a_text_field(
     #[case] row: Row,
     #[case] detail: &str,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let form = Form::full().with(field, value);
     app.assert_refused_because(&form, row, detail).await;
 }
@@ -372,7 +372,7 @@ async fn in_a_text_field(
 #[case::project_above("..", "b", NO_SUBMISSION)]
 #[tokio::test]
 async fn in_an_id_that_exists(#[case] project: &str, #[case] id: &str, #[case] detail: &str) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let key = "demo-key-of-an-odd-id";
     let is_odd_project = project != "demo-project";
     let records = Records {
@@ -407,7 +407,7 @@ async fn in_place_of_the_only_image(
     #[case] value: &str,
     #[case] detail: &str,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let form = Form::texts().with(field, value);
     app.assert_refused_because(&form, NO_IMAGES, detail).await;
 }

@@ -54,7 +54,7 @@ fn pairs() -> impl Iterator<Item = (Defect, Defect)> {
 
 #[tokio::test]
 async fn the_earlier_of_two_rows_wins() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let before = app.stored().await;
     let mut wrong = Vec::new();
     for ((first, _, spoil_first), (second, _, spoil_second)) in pairs() {
@@ -74,7 +74,7 @@ async fn the_earlier_of_two_rows_wins() {
 #[case::no_image(Form::texts(), PROCESSING_ERROR)]
 #[tokio::test]
 async fn only_earlier_rows_win_over_a_key_of_two_projects(#[case] form: Form, #[case] row: Row) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.assert_refused(&form.with_key(KEY_OF_TWO), row).await;
 }
 
@@ -86,7 +86,7 @@ async fn only_earlier_rows_win_over_a_key_of_two_projects(#[case] form: Form, #[
 #[case::no_image(Form::texts(), PROCESSING_ERROR)]
 #[tokio::test]
 async fn only_earlier_rows_win_over_an_unreadable_submission(#[case] form: Form, #[case] row: Row) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let denied = Error(400, "AccessDeniedException");
     app.faults.fail(GetItem, When::Always, denied);
     app.assert_refused(&form, row).await;
@@ -104,7 +104,7 @@ async fn a_refusal_makes_only_the_calls_that_it_needs(
     #[case] form: Form,
     #[case] calls: &[Operation],
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     assert_ne!(app.put(&form).await.row(), SUCCESS);
     let mut made = app.faults.calls();
     made.sort_by_key(|operation| *operation == Query);

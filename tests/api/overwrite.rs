@@ -16,7 +16,7 @@ const IMAGES: usize = ImageField::ALL.len();
 
 #[tokio::test]
 async fn the_first_request_writes_the_documented_record() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let image = images::jpeg(1234, 1);
     let form = Form::texts().with_image("idImage", &image);
     assert_eq!(app.put(&form).await.row(), SUCCESS);
@@ -60,7 +60,7 @@ async fn the_first_request_writes_the_documented_record() {
 #[case::png(images::png(300, 1), "image/png")]
 #[tokio::test]
 async fn an_object_has_its_content_type_and_checksum(#[case] image: Vec<u8>, #[case] kind: &str) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     assert_eq!(app.put(&Form::selfie(&image)).await.row(), SUCCESS);
     let objects = app.objects().await;
     let head = app
@@ -80,7 +80,7 @@ async fn an_object_has_its_content_type_and_checksum(#[case] image: Vec<u8>, #[c
 
 #[tokio::test]
 async fn an_overwrite_uses_new_keys_and_deletes_the_old_objects() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let first = app.objects().await;
     let form = Form::seeded(1);
     assert_eq!(app.put(&form).await.row(), SUCCESS);
@@ -92,7 +92,7 @@ async fn an_overwrite_uses_new_keys_and_deletes_the_old_objects() {
 
 #[tokio::test]
 async fn images_that_are_not_sent_stay() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let before = app.record(SUBMISSION).await;
     let form = Form::selfie(&images::png(2000, 9))
         .with("idType", "visa")
@@ -119,7 +119,7 @@ async fn images_that_are_not_sent_stay() {
 }
 
 /// Gives the submission a selfie as something else may have written it, and a note.
-async fn write_selfie(app: &App, selfie: AttributeValue) {
+async fn write_selfie(app: &TestApp, selfie: AttributeValue) {
     let update = app.stack.endpoints.dynamodb().update_item();
     let update = update
         .table_name(&app.stack.config.submissions_table)
@@ -141,7 +141,7 @@ fn image_with(key: &str) -> AttributeValue {
 #[case::map_with_an_odd_key(image_with("demo-project/demo-submission/selfieImage/front.jpg"))]
 #[tokio::test]
 async fn an_odd_attribute_is_overwritten_and_others_are_left_alone(#[case] odd: AttributeValue) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     write_selfie(&app, odd).await;
     let form = Form::selfie(&images::png(400, 1));
     assert_eq!(app.put(&form).await.row(), SUCCESS);
@@ -159,7 +159,7 @@ async fn replaced_objects_that_the_function_did_not_write_for_the_field_stay(
     #[case] prefix: &str,
     #[case] is_left_over: bool,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let key = format!("{prefix}5f0c6b0a-7c1e-4d3f-9a52-0c8d4f6b7e21.png");
     let (s3, bucket) = (app.stack.endpoints.s3(), &app.stack.config.images_bucket);
     s3.put_object()
@@ -192,7 +192,7 @@ async fn a_sample_image_is_stored_as_drawn(
     #[case] height: u32,
     #[case] content_type: &str,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let image = std::fs::read(format!("events/images/{file}")).unwrap();
     app.assert_stores(&Form::selfie(&image), "selfieImage", &image)
         .await;
@@ -207,7 +207,7 @@ async fn a_sample_image_is_stored_as_drawn(
 /// s3s-fs keeps no versions: this runs where `TEST_S3_ENDPOINT` names a server that does.
 #[tokio::test]
 async fn a_replaced_image_can_be_brought_back_from_its_version() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     if !app.keeps_versions {
         return;
     }

@@ -73,7 +73,7 @@ fn fields_in_the_definition() {
 
 #[tokio::test]
 async fn fields_that_need_an_id_type_in_the_definition() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let form = member(&DOCUMENT, &["components", "schemas", "PutImageForm"]);
     for field in ImageField::ALL {
         let alone = Form::full().without("idType").with_only(field);
@@ -109,7 +109,7 @@ fn fields_on_the_page(#[case] start: &str) {
 
 #[tokio::test]
 async fn fields_in_the_reason_for_no_images() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let detail = app.put(&Form::texts()).await.detail.unwrap();
     let words = detail
         .split([' ', ','])
@@ -163,7 +163,7 @@ fn formats_in_the_documentation() {
 
 #[tokio::test]
 async fn formats_in_the_reason_for_another_one() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let detail = app.put(&Form::selfie(b"GIF89a")).await.detail.unwrap();
     let (_, advice) = detail.split_once("send a ").unwrap();
     assert_eq!(advice, Format::ALL.map(name).join(" or "));

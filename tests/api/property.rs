@@ -16,7 +16,7 @@ fn never_stored<S: Strategy>(strategy: &S, form: impl Fn(S::Value) -> Form) {
         .enable_all()
         .build()
         .unwrap();
-    let app = runtime.block_on(App::start());
+    let app = runtime.block_on(TestApp::start());
     let mut runner = TestRunner::new(Config {
         cases: 512,
         failure_persistence: None,

@@ -7,7 +7,7 @@ use crate::helpers::*;
 
 #[tokio::test]
 async fn the_record_shows_one_request_whole() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let forms: Vec<Form> = (0..6).map(Form::seeded).collect();
     for answer in join_all(forms.iter().map(|form| app.put(form))).await {
         assert_eq!(answer.row(), SUCCESS, "{answer:?}");
@@ -25,7 +25,7 @@ async fn the_record_shows_one_request_whole() {
 
 #[tokio::test]
 async fn requests_for_different_images_all_succeed() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let all = Form::seeded(1);
     let forms = ImageField::ALL.map(|field| all.clone().with_only(field));
     for answer in join_all(forms.iter().map(|form| app.put(form))).await {

@@ -18,7 +18,7 @@ fn sample(name: &str) -> Value {
 #[case::payload_2_as_base64("put-image-http-api-base64")]
 #[tokio::test]
 async fn a_whole_request_stores_a_drawing_in_each_field(#[case] name: &str) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     assert_eq!(app.invoke(&sample(name)).await.row(), SUCCESS);
     let drawings = std::fs::read_dir("events/images").unwrap();
     let drawings = drawings.map(|file| sha256(&std::fs::read(file.unwrap().path()).unwrap()));
@@ -32,7 +32,7 @@ async fn a_whole_request_stores_a_drawing_in_each_field(#[case] name: &str) {
 
 #[tokio::test]
 async fn the_request_with_one_image_stores_the_selfie() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     assert_eq!(app.invoke(&sample("put-image-one")).await.row(), SUCCESS);
     let selfie = sha256(&std::fs::read("events/images/selfie.jpg").unwrap());
     assert_eq!(
@@ -82,7 +82,7 @@ async fn the_request_with_one_image_stores_the_selfie() {
 #[case("error-10-processing-error", PROCESSING_ERROR, FAULT)]
 #[tokio::test]
 async fn an_error_is_its_row(#[case] name: &str, #[case] row: Row, #[case] detail: &str) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     app.assert_event_refused_because(&sample(name), row, detail)
         .await;
 }

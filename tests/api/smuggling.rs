@@ -121,7 +121,7 @@ const MALFORMED: &str = "the form is malformed";
 #[case::hundred_thousand_parts(part("Content-Disposition: form-data; name=x").repeat(100_000), "the form has more than 64 parts")]
 #[tokio::test]
 async fn ambiguous_parts_are_refused(#[case] parts: String, #[case] detail: &str) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let event = event(Some(KEY), TYPE, &form(&parts));
     app.assert_event_refused_because(&event, INVALID_PAYLOAD, detail)
         .await;
@@ -129,14 +129,14 @@ async fn ambiguous_parts_are_refused(#[case] parts: String, #[case] detail: &str
 
 #[tokio::test]
 async fn a_part_that_is_not_ambiguous_is_stored() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let answer = app.invoke(&event(Some(KEY), TYPE, &form(&selfie()))).await;
     assert_eq!(answer.row(), SUCCESS);
 }
 
 #[tokio::test]
 async fn a_name_inside_a_file_name_is_no_name() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let good = images::png(300, 2);
     let disposition =
         "Content-Disposition: form-data; filename=\"x; name=selfieImage \"; name=\"addressImage\"";

@@ -48,7 +48,7 @@ async fn images_that_are_none(
     #[case] detail: &str,
     #[values("", "data:image/png;base64,")] prefix: &str,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let value = format!("{prefix}{}", BASE64_STANDARD.encode(image));
     let form = Form::full().with("addressImage", value);
     let detail = format!("addressImage: {detail}");
@@ -61,7 +61,7 @@ async fn images_that_are_none(
 async fn one_bad_image_of_four_stores_none(
     #[values("idImage", "idBackImage", "selfieImage", "addressImage")] field: &str,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let form = Form::full().with(field, "aGVsbG8=");
     let detail = format!("{field}: neither a JPEG nor a PNG");
     app.assert_refused_because(&form, INVALID_PAYLOAD, &detail)
@@ -83,7 +83,7 @@ async fn one_bad_image_of_four_stores_none(
 #[case::lower_case("selfieimage")]
 #[tokio::test]
 async fn a_selfie_with_a_misspelled_name(#[case] name: &str) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let form = Form::texts().with_image("idImage", &png());
     let form = form.with_image(name, &jpeg());
     let detail = "selfieImage: misspelled field name";
@@ -100,7 +100,7 @@ async fn a_selfie_with_a_misspelled_name(#[case] name: &str) {
 #[case::a_text_fields_member("admin[note]")]
 #[tokio::test]
 async fn an_image_in_an_unknown_field_is_ignored(#[case] name: &str) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let form = Form::selfie(&png()).with(name, BASE64_STANDARD.encode(jpeg()));
     assert_eq!(app.put(&form).await.row(), SUCCESS);
     assert_eq!(app.objects().await.len(), 1);
@@ -125,7 +125,7 @@ async fn bodies_that_are_no_form(
     #[case] detail: &str,
     #[case] change: fn(Vec<u8>) -> Vec<u8>,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let event = event(Some(KEY), content_type, &change(Form::full().body()));
     app.assert_event_refused_because(&event, INVALID_PAYLOAD, detail)
         .await;

@@ -26,7 +26,7 @@ fn full() -> Form {
 #[case::long_type(full().with("idType", "a".repeat(TOO_LONG)), "idType: longer than 256 bytes")]
 #[tokio::test]
 async fn row_1_invalid_payload(#[case] form: Form, #[case] detail: &str) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.assert_refused_because(&form, INVALID_PAYLOAD, detail)
         .await;
 }
@@ -42,7 +42,7 @@ async fn row_1_invalid_payload(#[case] form: Form, #[case] detail: &str) {
 #[case::whitespace_for_an_admin(full().with("admin", "\u{3000}"), "admin: missing")]
 #[tokio::test]
 async fn row_2_missing_data(#[case] form: Form, #[case] detail: &str) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.assert_refused_because(&form, MISSING_DATA, detail)
         .await;
 }
@@ -52,7 +52,7 @@ async fn row_2_missing_data(#[case] form: Form, #[case] detail: &str) {
 #[case::in_another_case(&KEY.to_uppercase())]
 #[tokio::test]
 async fn row_3_unknown_project(#[case] key: &str) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let detail = "x-api-key: no project has this key";
     app.assert_refused_because(&full().with_key(key), UNKNOWN_PROJECT, detail)
         .await;
@@ -60,7 +60,7 @@ async fn row_3_unknown_project(#[case] key: &str) {
 
 #[tokio::test]
 async fn row_4_inactive_project() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let detail = "x-api-key: the key's project is not active";
     app.assert_refused_because(&full().with_key(CLOSED_KEY), INACTIVE_PROJECT, detail)
         .await;
@@ -71,7 +71,7 @@ async fn row_4_inactive_project() {
 #[case::part_of_an_account("dmin@example.com")]
 #[tokio::test]
 async fn row_5_invalid_admin(#[case] admin: &str) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let detail = "admin: not an administrator of the project";
     app.assert_refused_because(&full().with("admin", admin), INVALID_ADMIN, detail)
         .await;
@@ -84,7 +84,7 @@ async fn row_5_invalid_admin(#[case] admin: &str) {
 #[case::of_nobody("nobodys-submission")]
 #[tokio::test]
 async fn row_6_invalid_submission(#[case] id: &str) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let detail = "submissionId: no such submission in the project";
     app.assert_refused_because(&full().with("submissionId", id), INVALID_SUBMISSION, detail)
         .await;
@@ -103,7 +103,7 @@ async fn row_6_invalid_submission(#[case] id: &str) {
 )]
 #[tokio::test]
 async fn row_7_no_images(#[case] form: Form, #[case] detail: &str) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.assert_refused_because(&form, NO_IMAGES, detail).await;
 }
 
@@ -113,7 +113,7 @@ async fn row_7_no_images(#[case] form: Form, #[case] detail: &str) {
 #[case::of_the_ids_back(full().without("idType").without("idImage"))]
 #[tokio::test]
 async fn row_8_missing_id_type(#[case] form: Form) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.assert_refused_because(&form, MISSING_ID_TYPE, "idType: missing")
         .await;
 }
@@ -124,7 +124,7 @@ async fn row_8_missing_id_type(#[case] form: Form) {
 #[case::without_an_id_image(Form::selfie(&images::png(300, 1)).with("idType", "x"))]
 #[tokio::test]
 async fn row_9_invalid_id_type(#[case] form: Form) {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let detail = "idType: not one of the documented types";
     app.assert_refused_because(&form, INVALID_ID_TYPE, detail)
         .await;
@@ -132,14 +132,14 @@ async fn row_9_invalid_id_type(#[case] form: Form) {
 
 #[tokio::test]
 async fn row_10_processing_error_for_a_key_of_two_projects() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     app.assert_refused_because(&full().with_key(KEY_OF_TWO), PROCESSING_ERROR, FAULT)
         .await;
 }
 
 #[tokio::test]
 async fn every_id_type_is_stored_with_an_id_image() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     for id_type in IdType::ALL.map(IdType::name) {
         let form = full().with("idType", id_type);
         assert_eq!(app.put(&form).await.row(), SUCCESS, "{id_type}");

@@ -26,7 +26,7 @@ async fn a_table_has_the_declared_keys_and_indexes(
     #[case] resource: &str,
     #[case] table: fn(&Config) -> String,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let template = template();
     let table = table(&app.stack.config);
     let declared = &template["Resources"][resource]["Properties"];
@@ -224,7 +224,7 @@ async fn the_role_may_access_the_attributes_that_the_function_names(
     #[case] statement: &str,
     #[case] operation: Operation,
 ) {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let no_delay = End::Late(Duration::ZERO);
     app.faults.fail(operation, When::Always, no_delay);
     assert_eq!(app.put(&Form::full()).await.row(), SUCCESS);

@@ -9,7 +9,7 @@ use crate::helpers::*;
 
 #[tokio::test]
 async fn a_foreign_submission_looks_missing() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let foreign = app
         .put(&Form::full().with("submissionId", "closed-submission"))
         .await;
@@ -30,8 +30,8 @@ pub fn project(name: &str) -> NewProject {
 }
 
 /// An app with the projects `a` and `b`, each with an administrator and a submission.
-async fn two_projects() -> App {
-    let app = App::start().await;
+async fn two_projects() -> TestApp {
+    let app = TestApp::start().await;
     let submission = |name: &str| Submission {
         submission_id: format!("submission-{name}"),
         project_id: Some(format!("project-{name}")),
@@ -91,7 +91,7 @@ async fn only_what_belongs_together_is_carried_out(
 
 #[tokio::test]
 async fn a_project_without_administrators_accepts_nobody() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let update = app.stack.endpoints.dynamodb().update_item();
     let update = update
         .table_name(&app.stack.config.projects_table)
@@ -105,7 +105,7 @@ async fn a_project_without_administrators_accepts_nobody() {
 
 #[tokio::test]
 async fn a_key_is_stored_only_as_its_hash() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let scan = app.stack.endpoints.dynamodb().scan();
     let scan = scan.table_name(&app.stack.config.projects_table);
     let items = scan.send().await.unwrap().items.unwrap();

@@ -14,7 +14,7 @@ use crate::helpers::*;
 
 #[tokio::test]
 async fn its_id_is_in_every_line_of_the_request() {
-    let app = App::with_images().await;
+    let app = TestApp::with_images().await;
     let replaced = app.objects().await.into_keys();
     let denied = Error(403, "AccessDenied");
     app.faults.fail(DeleteObject, When::Always, denied);

@@ -33,7 +33,7 @@ async fn counted(url: &str, connections: &Arc<AtomicUsize>) -> String {
 }
 
 /// Warms up over a bucket that doesn't exist.
-async fn warm_up_without(app: &App, bucket: &str) -> Storage {
+async fn warm_up_without(app: &TestApp, bucket: &str) -> Storage {
     let config = Config {
         images_bucket: bucket.to_owned(),
         ..app.stack.config.clone()
@@ -45,7 +45,7 @@ async fn warm_up_without(app: &App, bucket: &str) -> Storage {
 
 #[tokio::test]
 async fn the_first_request_needs_no_new_connection() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let connections = Arc::new(AtomicUsize::new(0));
     let endpoints = Endpoints {
         dynamodb: counted(&app.stack.endpoints.dynamodb, &connections).await,
@@ -64,7 +64,7 @@ async fn the_first_request_needs_no_new_connection() {
 
 #[tokio::test]
 async fn a_failed_warm_up_leaves_the_storage_usable() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     let function = function_over(warm_up_without(&app, "no-such-bucket").await);
     // Both records were read.
     let form = Form::full().with("submissionId", "x");
@@ -73,7 +73,7 @@ async fn a_failed_warm_up_leaves_the_storage_usable() {
 
 #[tokio::test]
 async fn a_failed_warm_up_is_logged() {
-    let app = App::start().await;
+    let app = TestApp::start().await;
     warm_up_without(&app, "no-such-bucket-of-a-warm-up").await;
     assert!(!LOG.lines_with("GetBucketLocation: 404").is_empty());
 }

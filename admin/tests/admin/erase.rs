@@ -19,17 +19,17 @@ use put_image::records::attribute::PROJECT_ID;
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::helpers::{App, DEMO, DEMO_KEY, Ran, demo_key, key, text};
+use crate::helpers::{DEMO, DEMO_KEY, Ran, TestStack, demo_key, key, text};
 
 const OTHER: &str = "second-submission";
 const ERASE: &str = "submission erase demo-submission --wait 0";
 
-fn erase(app: &App) -> Ran {
+fn erase(app: &TestStack) -> Ran {
     app.run(&format!("{ERASE} --yes"))
 }
 
 /// Creates a project that the demo administrator administers. Its key has its name in it.
-async fn create_project(app: &App, id: &str) {
+async fn create_project(app: &TestStack, id: &str) {
     let project = NewProject {
         project_id: id.to_owned(),
         api_key: NewKey::known(&format!("key-of-{id}")),
@@ -41,7 +41,7 @@ async fn create_project(app: &App, id: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_submission_is_erased_and_no_other() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(4, 1).await;
     app.put_object(&demo_key(SelfieImage, 1)).await;
     // Its ID begins like the demo submission's.
@@ -62,7 +62,7 @@ async fn a_submission_is_erased_and_no_other() {
 /// The record names keys of all three projects.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_project_that_changes_between_puts_twice_leaves_nothing() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(4, 1).await;
     for (n, project) in [(2, "first"), (1, "second")] {
         create_project(&app, project).await;
@@ -87,7 +87,7 @@ async fn a_project_that_changes_between_puts_twice_leaves_nothing() {
 #[case::found("")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_project_of_before_is_erased(#[case] projects: &str) {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(1, 1).await;
     create_project(&app, "first").await;
     app.set(DEMO, PROJECT_ID, text("first")).await;
@@ -98,7 +98,7 @@ async fn a_project_of_before_is_erased(#[case] projects: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_erased_without_a_yes() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(1, 1).await;
     for typed in ["", "\n", "yes\n", "demo-submission-2\n"] {
         app.run_and_type(ERASE, typed)
@@ -117,7 +117,7 @@ async fn nothing_is_erased_without_a_yes() {
 )]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_project_is_refused(#[case] project: &str, #[case] why: &str) {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(1, 1).await;
     app.run(&format!("{ERASE} --yes {project}")).refused(why);
     assert_eq!(app.objects().await.len(), 1);
@@ -126,7 +126,7 @@ async fn a_wrong_project_is_refused(#[case] project: &str, #[case] why: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_no_project_needs_one() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let erase = "submission erase nobodys-submission --wait 0 --yes";
     app.run(erase).refused("name its project by --project");
     let erased = app
@@ -141,7 +141,7 @@ async fn a_record_of_no_project_needs_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_erasure_whose_record_is_gone_can_be_continued() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let erase = "submission erase none --wait 0 --yes";
     app.run(erase).refused("name its project by --project");
     let left = key("demo-project", "none", IdImage, 1);
@@ -165,7 +165,7 @@ async fn an_erasure_whose_record_is_gone_can_be_continued() {
 #[case::noncharacter("a\u{FFFE}b")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unusable_id_is_refused(#[case] id: &str) {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     // Records that another system wrote.
     let (submission, project) = if id.is_empty() {
         ("S-1", "x")
@@ -196,7 +196,7 @@ async fn an_unusable_id_is_refused(#[case] id: &str) {
 #[case::written_by_hand_in_an_earlier_project("before/demo-submission/front.jpg".to_owned())]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_named_key_is_erased(#[case] named: String) {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_object(&named).await;
     // Its key begins with the named one.
     let longer = format!("{}.bak", key("demo-project", "before", IdImage, 1));
@@ -212,7 +212,7 @@ async fn a_named_key_is_erased(#[case] named: String) {
 #[case::not_written_by_the_function("backup.tar".to_owned())]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_named_key_that_something_else_may_use_stops_it(#[case] named: String) {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(1, 1).await;
     app.put_object(&named).await;
     app.name(DEMO, AddressImage, &named).await;
@@ -228,7 +228,7 @@ async fn a_named_key_that_something_else_may_use_stops_it(#[case] named: String)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_names_no_key_stops_it() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.set(DEMO, IdImage.name(), AttributeValue::Null(true))
         .await;
     erase(&app).refused("the record's idImage doesn't say which object it is");
@@ -237,7 +237,7 @@ async fn an_image_that_names_no_key_stops_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_nothing_is_left_under_stops_nothing() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.name(DEMO, IdImage, "gone.jpg").await;
     erase(&app).printed();
     assert_eq!(app.record(DEMO).await, Value::Null);
@@ -249,7 +249,7 @@ async fn a_key_that_nothing_is_left_under_stops_nothing() {
 #[case::project(Some("first"))]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_changed_meanwhile_is_erased_as_it_is_then(#[case] project: Option<&str>) {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(2, 1).await;
     let erasure = app.records.erasure(DEMO, &[]).await.unwrap();
     let mut api_key = DEMO_KEY.to_owned();
@@ -266,7 +266,7 @@ async fn a_record_that_changed_meanwhile_is_erased_as_it_is_then(#[case] project
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_submission_that_is_created_again_is_not_erased() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let demo = ["demo-project".to_owned()];
     let left = key("demo-project", "S-1", IdImage, 1);
     app.put_object(&left).await;
@@ -305,7 +305,7 @@ async fn stubborn_s3(key: &'static str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_record_stays_if_an_object_can_not_be_erased() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let locked = "demo-project/demo-submission/idImage/locked.jpg";
     let endpoints = Endpoints {
         s3: stubborn_s3(locked).await,

@@ -23,7 +23,7 @@ use tempfile::TempDir;
 pub const DEMO: &str = "demo-submission";
 pub const DEMO_KEY: &str = "demo-key-for-the-local-stack";
 
-pub struct App {
+pub struct TestStack {
     pub stack: Stack,
     pub records: Records,
     pub folder: TempDir,
@@ -79,7 +79,7 @@ pub fn bare(arguments: &[&str]) -> Command {
     command
 }
 
-impl App {
+impl TestStack {
     pub async fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let objects = folder.path().join("s3");

@@ -8,17 +8,17 @@ use local::images::jpeg;
 use put_image::records::attribute::{API_KEY_HASH, PREVIOUS_API_KEY_HASH, PREVIOUS_API_KEY_UNTIL};
 use rstest::rstest;
 
-use crate::helpers::{App, DEMO, DEMO_KEY, Ran, bare, hash};
+use crate::helpers::{DEMO, DEMO_KEY, Ran, TestStack, bare, hash};
 
 const PROJECT: &str = "demo-project";
 
-async fn put(app: &App, key: &str) -> u64 {
+async fn put(app: &TestStack, key: &str) -> u64 {
     app.put(key.trim(), DEMO, &[jpeg(200, 1)]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_replaces_the_key() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let new = app.run("project key rotate demo-project").printed();
     assert_eq!(app.project(PROJECT).await[API_KEY_HASH], hash(&new));
     assert_eq!(
@@ -29,7 +29,7 @@ async fn a_rotation_replaces_the_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_can_be_kept_for_a_while() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let rotate = "project key rotate demo-project";
     let new = app.run(&format!("{rotate} --keep-old 7d")).printed();
     assert_eq!(
@@ -78,7 +78,7 @@ fn an_odd_duration_is_refused(#[case] time: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_response_does_not_lose_a_key() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let (faults, records) = app.faults().await;
     let always = |operation, takes_effect| Fault {
         operation,
@@ -110,7 +110,7 @@ async fn a_lost_response_does_not_lose_a_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_rotations_at_once_wins() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let (faults, records) = app.faults().await;
     let gate = faults.hold(Operation::UpdateItem, 1);
     let (slow, fast) = (NewKey::generate().unwrap(), NewKey::generate().unwrap());
@@ -128,7 +128,7 @@ async fn one_of_two_rotations_at_once_wins() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_local_stack_restores_the_demo_key_when_it_is_asked() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let before = app.project(PROJECT).await;
     let new = NewKey::generate().unwrap();
     app.records.set_key(PROJECT, &new, None).await.unwrap();

@@ -10,7 +10,7 @@ use put_image::records::attribute::PROJECT_ID;
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::helpers::{App, Ran, bare, text};
+use crate::helpers::{Ran, TestStack, bare, text};
 
 #[test]
 fn a_missing_variable_is_named() {
@@ -20,7 +20,7 @@ fn a_missing_variable_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_says_what_failed_and_why() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let config = Config {
         submissions_table: "none".to_owned(),
         ..app.stack.config.clone()
@@ -66,7 +66,7 @@ fn a_shell_completes_commands(#[case] shell: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_who_is_gone_gets_no_message() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let (reader, writer) = pipe().unwrap();
     drop(reader);
     let ran = Ran::new(
@@ -82,7 +82,7 @@ const ODD: &str = "\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{e0001}";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_printed_controls_a_terminal() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.set("odd", "note", text(ODD)).await;
     app.set("odd", PROJECT_ID, text("demo-project")).await;
     let shown = app.run("submission show odd").printed();
@@ -98,7 +98,7 @@ async fn nothing_that_is_printed_controls_a_terminal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_id_forges_a_line() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let project = NewProject {
         project_id: "odd\nactive    forged".to_owned(),
         api_key: NewKey::generate().unwrap(),

@@ -8,7 +8,7 @@ use put_image::records::{ACTIVE, Item};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Ran, bare, hash, text};
+use crate::helpers::{Ran, TestStack, bare, hash, text};
 
 #[track_caller]
 fn assert_admins(project: &Item, expected: &[&str]) {
@@ -18,7 +18,7 @@ fn assert_admins(project: &Item, expected: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_printed_once_and_stored_as_its_hash() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let create =
         "project create acme --admin a@acme.example --admin b@acme.example --admin A@acme.example";
     let created = app.run(create);
@@ -84,7 +84,7 @@ fn an_account_longer_than_a_field_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn administrators_are_registered_once_in_whatever_case() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let add = "project add-admin demo-project SECOND@example.com";
     let ran = app.run(&format!("{add} zoe@example.com"));
     ran.said("registered on demo-project: zoe@example.com\n");
@@ -106,7 +106,7 @@ async fn administrators_are_registered_once_in_whatever_case() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_administrator_goes_only_after_a_yes() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let both = "project remove-admin demo-project admin@example.com second@example.com";
     for typed in ["", "yes\n"] {
         let ran = app.run_and_type(both, typed);
@@ -132,7 +132,7 @@ async fn the_last_administrator_goes_only_after_a_yes() {
 #[case::reopen("reopen", ACTIVE, "reopened demo-project")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_status_changes(#[case] command: &str, #[case] status: &str, #[case] said: &str) {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let ran = app.run(&format!("project {command} demo-project"));
     ran.said(said);
     assert_eq!(ran.printed(), "");
@@ -141,7 +141,7 @@ async fn a_status_changes(#[case] command: &str, #[case] status: &str, #[case] s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn projects_are_listed_and_shown() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let list = app.run("project list").printed();
     let expected = [
         "closed  closed-project  admin@example.com",
@@ -176,7 +176,7 @@ async fn projects_are_listed_and_shown() {
 #[case::erase("submission erase S-1 --project none --yes --wait 0")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_project_is_an_error(#[case] command: &str) {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.run(command)
         .refused("there is no project \"none\" in the table projects");
 }
@@ -184,7 +184,7 @@ async fn an_unknown_project_is_an_error(#[case] command: &str) {
 /// A record whose first response is lost is found by the retry, and is not mistaken for another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_response_does_not_hide_what_was_created() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let (faults, records) = app.faults().await;
     faults.inject(Fault {
         operation: Operation::PutItem,

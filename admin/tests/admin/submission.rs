@@ -13,12 +13,12 @@ use put_image::records::attribute::{PROJECT_ID, SUBMISSION_ID};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::helpers::{App, DEMO, DEMO_KEY, Ran, demo_key, key, text};
+use crate::helpers::{DEMO, DEMO_KEY, Ran, TestStack, demo_key, key, text};
 
 const OTHER: &str = "second-submission";
 
 /// Runs `submission show` and saves to a folder.
-fn save(app: &App, id: &str, folder: &Path) -> Ran {
+fn save(app: &TestStack, id: &str, folder: &Path) -> Ran {
     app.run(&format!("submission show {id} --save {}", folder.display()))
 }
 
@@ -34,7 +34,7 @@ fn files(folder: &Path) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_submission_is_created_once() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let create = "submission create S-1 --project demo-project";
     let created = app.run(create);
     created.said("created the submission S-1 of the project demo-project");
@@ -49,7 +49,7 @@ async fn a_submission_is_created_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn submissions_are_listed_by_project() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(2, 1).await;
     let of_project = "submission list --project demo-project";
     let list = app.run(of_project).printed();
@@ -72,7 +72,7 @@ async fn submissions_are_listed_by_project() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_submission_is_shown_with_its_objects() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(2, 1).await;
     app.put_object(&demo_key(SelfieImage, 1)).await;
     let record = app.record(DEMO).await;
@@ -110,7 +110,7 @@ async fn a_submission_is_shown_with_its_objects() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn images_are_saved_for_the_current_user_alone() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let images = app.put_demo(2, 1).await;
     let folder = app.folder.path().join("saved");
     let saved = save(&app, DEMO, &folder);
@@ -131,7 +131,7 @@ async fn images_are_saved_for_the_current_user_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn saving_again_replaces_the_images() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(2, 1).await;
     let folder = app.folder.path().join("saved");
     save(&app, DEMO, &folder).printed();
@@ -156,7 +156,7 @@ async fn saving_again_replaces_the_images() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_peoples_images_never_mix() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let images = app.put_demo(1, 1).await;
     assert_eq!(app.put(DEMO_KEY, OTHER, &[jpeg(500, 2)]).await, 200);
     let folder = app.folder.path().join("saved");
@@ -192,7 +192,7 @@ async fn nothing_is_saved_if_an_object_is_not_what_the_record_says(
     #[case] damage: Damage,
     #[case] why: &str,
 ) {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let images = app.put_demo(2, 1).await;
     assert_eq!(app.put(DEMO_KEY, OTHER, &images).await, 200);
     let [front, back] = [IdImage, IdBackImage].map(ImageField::name);
@@ -228,7 +228,7 @@ async fn nothing_is_saved_if_an_object_is_not_what_the_record_says(
 #[case::png(Format::Png, png(500, 1))]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_format_is_saved(#[case] format: Format, #[case] image: Vec<u8>) {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     assert_eq!(
         app.put(DEMO_KEY, DEMO, std::slice::from_ref(&image)).await,
         200
@@ -242,7 +242,7 @@ async fn every_format_is_saved(#[case] format: Format, #[case] image: Vec<u8>) {
 /// A submission that was another project's when an image was put.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_under_an_earlier_project_is_its_own() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let images = app.put_demo(1, 1).await;
     app.set(DEMO, PROJECT_ID, text("closed-project")).await;
     let folder = app.folder.path().join("saved");
@@ -252,7 +252,7 @@ async fn an_image_under_an_earlier_project_is_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_submission_of_no_project_is_listed_and_shown() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     assert!(
         app.records
             .create_submission("nobodys", None)

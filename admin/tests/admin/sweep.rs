@@ -13,12 +13,12 @@ use put_image::image::Format;
 use put_image::records::attribute::SUBMISSION_ID;
 use rstest::rstest;
 
-use crate::helpers::{App, DEMO, demo_key, text};
+use crate::helpers::{DEMO, TestStack, demo_key, text};
 
 const HOUR: Duration = Duration::from_hours(1);
 
 /// Returns what is left over, as it would be some time from now.
-async fn find(app: &App, later: Duration) -> (Progress, Vec<ListedObject>) {
+async fn find(app: &TestStack, later: Duration) -> (Progress, Vec<ListedObject>) {
     let now = SystemTime::now() + later;
     app.records.find_left_over(now, |_| {}).await.unwrap()
 }
@@ -34,7 +34,7 @@ fn submissions() -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_finds_what_no_record_names_and_touches_nothing_else() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(4, 1).await;
     let mut rest = app.objects().await;
     let left =
@@ -87,7 +87,7 @@ async fn a_sweep_finds_what_no_record_names_and_touches_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_format_is_swept() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     for format in Format::ALL {
         let key = demo_key(IdImage, 1).replace("jpg", format.extension());
         app.put_object(&key).await;
@@ -108,7 +108,7 @@ async fn every_format_is_swept() {
 #[case::no_submission("a/idImage/00000000-0000-4000-8000-000000000001.jpg")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_not_understood_is_spared(#[case] key: &str) {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_object(key).await;
     let (progress, found) = find(&app, 2 * HOUR).await;
     assert_eq!((progress.foreign, found), (1, vec![]));
@@ -124,7 +124,7 @@ async fn a_key_that_is_not_understood_is_spared(#[case] key: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_is_committed_during_a_sweep_is_spared() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let (late, left) = (demo_key(IdImage, 1), demo_key(IdImage, 2));
     app.put_object(&late).await;
     app.put_object(&left).await;
@@ -138,7 +138,7 @@ async fn an_object_that_is_committed_during_a_sweep_is_spared() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_takes_several_pages() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(1, 1).await;
     // A page of a scan is at most 1 MB of records, whatever is read of them.
     let padding = text(&"a".repeat(350 << 10));
@@ -168,7 +168,7 @@ async fn a_sweep_takes_several_pages() {
 /// It doesn't matter which record names an object.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_another_submission_names_is_not_left_over() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_object(&demo_key(IdImage, 1)).await;
     app.name("second-submission", IdImage, &demo_key(IdImage, 1))
         .await;
@@ -179,7 +179,7 @@ async fn an_object_that_another_submission_names_is_not_left_over() {
 /// Images whose record goes away between listing and deleting were not listed, and so are not deleted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_deletes_nothing_that_it_has_not_listed() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.put_demo(2, 1).await;
     let named = app.objects().await;
     app.put_object(&demo_key(IdImage, 1)).await;
@@ -194,7 +194,7 @@ async fn a_sweep_deletes_nothing_that_it_has_not_listed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_that_fails_has_reported_what_it_deleted() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let (faults, records) = app.faults().await;
     for n in 0..4 {
         app.put_object(&demo_key(IdImage, n)).await;
@@ -234,7 +234,7 @@ fn age(folder: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_deletes_what_is_expected_and_no_more() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let left = [demo_key(IdImage, 1), demo_key(IdImage, 2)];
     for key in &left {
         app.put_object(key).await;
@@ -269,7 +269,7 @@ async fn the_command_deletes_what_is_expected_and_no_more() {
 /// The record that could name an object has something else in the image's place.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_malformed_record_stops_no_sweep() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     app.set(DEMO, IdImage.name(), AttributeValue::Null(true))
         .await;
     app.put_object(&demo_key(IdImage, 1)).await;

@@ -14,7 +14,7 @@ use local::server;
 use put_image::records::attribute::API_KEY_HASH;
 use serde_json::{Value, json};
 
-use crate::helpers::{App, Ran, hash};
+use crate::helpers::{Ran, TestStack, hash};
 
 type Calls = Arc<Mutex<Vec<String>>>;
 
@@ -67,7 +67,7 @@ async fn gateway(plan: StatusCode) -> (String, Calls) {
     (url, calls)
 }
 
-fn on_plan(app: &App, arguments: &str, gateway: &str) -> Command {
+fn on_plan(app: &TestStack, arguments: &str, gateway: &str) -> Command {
     let arguments = format!("project {arguments} --usage-plan plan");
     let mut command = app.command(&arguments.split(' ').collect::<Vec<_>>());
     command.env("AWS_ENDPOINT_URL_API_GATEWAY", gateway);
@@ -78,7 +78,7 @@ const CREATE: &str = "create acme --admin a@acme.example";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_put_on_the_plan_even_if_api_gateways_response_was_lost() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let (url, calls) = gateway(StatusCode::CREATED).await;
     let key = Ran::new(&mut on_plan(&app, CREATE, &url)).printed();
     assert_eq!(app.project("acme").await[API_KEY_HASH], hash(&key));
@@ -92,7 +92,7 @@ async fn a_key_is_put_on_the_plan_even_if_api_gateways_response_was_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_does_not_get_onto_the_plan_is_removed_and_the_next_step_is_said() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let (url, calls) = gateway(StatusCode::NOT_FOUND).await;
     let ran = Ran::new(&mut on_plan(&app, CREATE, &url));
     ran.said("Invalid Usage Plan ID");
@@ -105,7 +105,7 @@ async fn a_key_that_does_not_get_onto_the_plan_is_removed_and_the_next_step_is_s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_that_fails_leaves_no_key_at_the_gateway() {
-    let app = App::start().await;
+    let app = TestStack::start().await;
     let (faults, endpoints) = Faults::in_front_of(&app.stack).await.unwrap();
     let (url, calls) = gateway(StatusCode::CREATED).await;
     let read = faults.hold(Operation::GetItem, 1);

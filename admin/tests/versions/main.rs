@@ -30,10 +30,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::helpers::{App, DEMO, DEMO_KEY, demo_key, key, text};
+use crate::helpers::{DEMO, DEMO_KEY, TestStack, demo_key, key, text};
 
 /// A stack with versions, if there are servers for one.
-async fn start() -> Option<App> {
+async fn start() -> Option<TestStack> {
     let endpoint = |name| std::env::var(name).ok();
     let (Some(dynamodb), Some(s3)) = (
         endpoint("TEST_DYNAMODB_ENDPOINT"),
@@ -43,7 +43,7 @@ async fn start() -> Option<App> {
         return None;
     };
     let prefix = format!("v{}-", Uuid::new_v4().simple());
-    let app = App::over(Endpoints { dynamodb, s3 }, &prefix, TempDir::new().unwrap()).await;
+    let app = TestStack::over(Endpoints { dynamodb, s3 }, &prefix, TempDir::new().unwrap()).await;
     let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled);
     let versioning = app.records.s3.put_bucket_versioning();
     let versioning = versioning.bucket(&app.stack.config.images_bucket);
@@ -53,7 +53,7 @@ async fn start() -> Option<App> {
 }
 
 /// Returns the keys of all versions and delete markers.
-async fn versions(app: &App) -> Vec<String> {
+async fn versions(app: &TestStack) -> Vec<String> {
     let list = app.records.s3.list_object_versions();
     let list = list.bucket(&app.stack.config.images_bucket);
     let listed = list.send().await.unwrap();
@@ -64,7 +64,7 @@ async fn versions(app: &App) -> Vec<String> {
 }
 
 /// Erases the demo submission as it is now, and returns how much is gone.
-async fn erase(app: &App) -> usize {
+async fn erase(app: &TestStack) -> usize {
     let erasure = app.records.erasure(DEMO, &[]).await.unwrap();
     app.records.erase(erasure, Duration::ZERO).await.unwrap()
 }

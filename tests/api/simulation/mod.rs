@@ -27,7 +27,7 @@ use local::faults::Operation;
 use local::images;
 use put_image::deadline::{RESERVE, TIMEOUT};
 use put_image::domain::{ApiKey, ImageField};
-use put_image::handler::App as Function;
+use put_image::handler::App;
 use put_image::storage::{Limits, Storage};
 use serde_json::json;
 use tokio::time::{advance, sleep};
@@ -259,7 +259,7 @@ impl Simulation {
         }
     }
 
-    async fn send(&self, function: &Function, id: usize) {
+    async fn send(&self, function: &App, id: usize) {
         let world = &self.world;
         let submission = SUBMISSIONS[usize::from(world.unit() < 0.3)];
         let all = ImageField::ALL.into_iter();
