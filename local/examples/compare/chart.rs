@@ -100,7 +100,7 @@ pub(crate) fn throughput(path: &str, peers: &[Peer], loads: &[Load]) -> Result<(
             .y_label_area_size(45)
             .build_cartesian_2d(0..CONCURRENCY[CONCURRENCY.len() - 1], 0.0..most * 1.1)?;
         let mesh = &mut chart.configure_mesh();
-        mesh.max_light_lines(0)
+        mesh.light_line_style(WHITE)
             .x_desc("requests at a time")
             .y_label_formatter(&|y| format!("{y:.0}"))
             .draw()?;
