@@ -39,7 +39,7 @@ pub fn jpeg(size: usize, mut seed: u64) -> Vec<u8> {
     image
 }
 
-/// A PNG of 3 × 2 pixels and exactly `size` bytes, with noise for its pixels and in a chunk of its own.
+/// A PNG of 3 × 2 pixels and exactly `size` bytes, with noise for its pixels and in a separate chunk.
 pub fn png(size: usize, mut seed: u64) -> Vec<u8> {
     let mut noise = move |length: usize| -> Vec<u8> {
         let words = std::iter::from_fn(|| Some(random(&mut seed).to_le_bytes()));

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::function::{self, content, context};
 use crate::stack::Stack;
 
-/// Puts an event through the function.
+/// Runs an event through the function.
 pub async fn run(event: &Path, fresh: bool, data: &Path) -> Result<ExitCode, Error> {
     let json = std::fs::read(event)
         .map_err(|error| format!("can't read the event {}: {error}", event.display()))?;

@@ -228,7 +228,7 @@ impl RuntimeApi {
         let id = rest.rsplit('/').next().unwrap_or_default();
         let pending = self.pending().remove(id);
         let pending = pending.ok_or("a response to no event that is under way")?;
-        // Whoever asked may have gone.
+        // The caller may have gone.
         let _ = pending.send(outcome);
         Ok(Response::builder()
             .status(202)

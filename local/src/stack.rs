@@ -58,7 +58,7 @@ pub struct Data {
 /// Who has a data folder.
 #[derive(Debug)]
 pub enum Taken {
-    /// Whoever asked for it.
+    /// The process that asked for it.
     Ours(Data),
     /// Another stack, which uses it and runs at these endpoints.
     Theirs(Endpoints),

@@ -1,5 +1,5 @@
 //! The tables and the bucket: the clients with their timeouts and retries, and the reads. Uploads and the commit have
-//! modules of their own.
+//! their own modules.
 
 mod attempts;
 mod commit;

@@ -108,7 +108,7 @@ impl Storage {
             *bytes += size;
         }
         let due = Instant::now() + delay;
-        // On a thread of its own: tokio's timer rounds up to the next millisecond.
+        // On its own thread: tokio's timer rounds up to the next millisecond.
         spawn_blocking(move || sleep(due.duration_since(Instant::now()))).await?;
         Ok(Response::new(body.into()))
     }
