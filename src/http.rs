@@ -23,8 +23,8 @@ pub(crate) async fn form(head: &Parts, body: Body) -> Result<Form, FormError> {
         return Err(FormError::Method);
     }
     let body = bytes(body);
-    // A gateway that decompresses the body leaves the header, so a plain form is accepted. Anything else is refused:
-    // the form could follow a compressed one, which is what a parser in front of the function would read.
+    // A gateway that decompresses the body leaves the header, so a plain form is accepted. Anything else is refused: a
+    // plain form could follow a compressed one, which is what a parser in front of the function would read.
     let begins_as_form = body.trim_ascii_start().starts_with(b"--");
     if head.headers.contains_key(CONTENT_ENCODING) && !begins_as_form {
         return Err(FormError::Compressed);

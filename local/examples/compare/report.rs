@@ -196,7 +196,7 @@ fn mb(kib: u64) -> f64 {
     (kib * 1024) as f64 / 1e6
 }
 
-/// Returns where and when this was measured, and by which versions.
+/// Returns where and when this was measured, and with which versions.
 pub(crate) fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info
