@@ -5,7 +5,8 @@ use crate::error::Error;
 use crate::form::Form;
 use crate::records::{Project, Submission};
 
-/// Checks that the gateway, if it names a key, authenticated the request with the header's: row 3. A blank one differs.
+/// Checks that the gateway, if it names a key, authenticated the same key as the header's: row 3. A blank key doesn't
+/// match.
 pub(crate) fn gateway_key(key: &ApiKey, gateway_key: Option<&str>) -> Result<(), Error> {
     if gateway_key.is_some_and(|named| ApiKey::parse(named).as_ref() != Some(key)) {
         return Err(Error::OtherKey);
@@ -13,7 +14,7 @@ pub(crate) fn gateway_key(key: &ApiKey, gateway_key: Option<&str>) -> Result<(),
     Ok(())
 }
 
-/// Checks the project that the key opens: rows 3 and 4.
+/// Checks the key's project: rows 3 and 4.
 pub(crate) fn project(project: Option<Project>) -> Result<Project, Error> {
     let project = project.ok_or(Error::UnknownKey)?;
     if project.is_active() {

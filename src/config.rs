@@ -1,5 +1,5 @@
-//! The function's own settings. Region, credentials and endpoints are the AWS SDK's to read; it panics at an empty
-//! endpoint, so that one is refused here.
+//! The function's own settings. The AWS SDK reads the region, credentials and endpoints itself; it panics on an empty
+//! endpoint, so an empty one is refused here.
 
 use std::env;
 use std::ffi::OsStr;

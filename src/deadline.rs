@@ -1,4 +1,4 @@
-//! When a request must be done. Lambda kills a function at its timeout without a response: the caller would know
+//! When a request must be done. Lambda kills a function at its timeout without a response: the caller would learn
 //! nothing, and uploads would be left over. So the work ends before that.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,27 +7,28 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::error::Fault;
 
-/// The function's timeout, as the template sets it by default; also where nothing else ends a request.
+/// The function's timeout, the template's default. Also used where nothing else ends a request.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The time kept back at the end, to find out what a commit did, to respond and to clean up.
+/// The time reserved at the end, to find out what a commit did, to respond and to clean up.
 pub const RESERVE: Duration = Duration::from_secs(3);
 
-/// The points in time that one request keeps to.
+/// The times by which the parts of a request must be done.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
-    /// Of reads, uploads and the commit.
+    /// For reads, uploads and the commit.
     pub(crate) work: End,
-    /// Of reading a commit back, which the response waits for.
+    /// For reading a commit back, which the response waits for.
     pub(crate) response: End,
-    /// Of deleting what no record names.
+    /// For deleting objects that no record names.
     pub(crate) clean_up: End,
 }
 
 impl Deadline {
     /// Returns the deadline of a request that Lambda kills at `killed`.
     ///
-    /// `cargo lambda watch` sends ten minutes after 1970 began, which is no deadline: the request then has [`TIMEOUT`].
+    /// `cargo lambda watch` sends ten minutes after the start of 1970, which is no deadline: the request then gets
+    /// [`TIMEOUT`].
     pub(crate) fn at(killed: SystemTime) -> Self {
         let remaining = if killed < UNIX_EPOCH + Duration::from_hours(24) {
             TIMEOUT

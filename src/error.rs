@@ -8,7 +8,7 @@ use lambda_http::http::StatusCode;
 use crate::domain::{ImageField, TextHint};
 use crate::form::FormError;
 
-/// Why a request was not carried out, by the rows of the contract's table.
+/// Why a request was not carried out, in the order of the contract's table.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Row 1: the form or an image can't be accepted.
@@ -101,8 +101,8 @@ impl Error {
         }
     }
 
-    /// Returns the `x-error-detail` header: short, ASCII, nothing that the caller sent, and for a fault nothing
-    /// internal.
+    /// Returns the `x-error-detail` header: short, in ASCII, with nothing that the caller sent and, for a fault,
+    /// nothing internal.
     #[must_use]
     pub fn detail(&self) -> String {
         match self {
@@ -116,8 +116,8 @@ fn hint_or(hint: Option<TextHint>, reason: &str) -> String {
     hint.map_or_else(|| reason.to_owned(), |hint| hint.to_string())
 }
 
-/// What went wrong on our side. Its text is for the log: nothing of it reaches the caller, and nothing in it comes from
-/// the caller.
+/// What went wrong on our side. Its text is for the log: none of it reaches the caller, and none of it comes from the
+/// caller.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// A service refused a call. Its message is left out, since it may quote what the caller sent.
@@ -130,7 +130,8 @@ pub enum Fault {
         /// The service's error code.
         code: String,
     },
-    /// DynamoDB finds the call invalid, which no retry changes: an update that would make a record too large, for one.
+    /// DynamoDB rejects the call as invalid, which no retry changes: for example, an update that would make a record
+    /// too large.
     #[error("{operation}: 400 ValidationException, which is permanent: is the record near 400 KB?")]
     Invalid { operation: &'static str },
     /// A service gave no response that could be understood.
@@ -144,18 +145,18 @@ pub enum Fault {
     /// The request's deadline passed before this was done, or had begun.
     #[error("{0}: ran past the deadline, which is before the function's timeout")]
     DeadlinePassed(&'static str),
-    /// A project's record lacks an attribute, or has it in another type.
+    /// A project's record lacks an attribute, or has one of the wrong type.
     #[error("the record's attribute {0} is missing or of another type")]
     MalformedRecord(&'static str),
     /// Two projects have the same API key.
     #[error("two projects have the same API key")]
     SharedApiKey,
-    /// Our own code panicked. The panic's message may hold what the caller sent, and is not kept.
+    /// Our own code panicked. The panic's message is not kept, since it may contain what the caller sent.
     #[error("panicked")]
     Panicked,
 }
 
-/// An error and its sources, each by its `Display` alone: the SDK's `Debug` holds whole responses.
+/// Displays an error and its sources. Uses only their `Display`, since the SDK's `Debug` includes whole responses.
 struct Chain<'a>(&'a (dyn StdError + 'static));
 
 impl fmt::Display for Chain<'_> {

@@ -1,9 +1,10 @@
 //! The event as Lambda passes it: reduced to what the function needs, then converted to a request by `lambda_http`.
 //!
-//! `lambda_http` builds a URL from the caller's `Host`, `X-Forwarded-Proto`, path and query, and panics if it can't. The
-//! function needs none of them. `lambda_http` also keeps one of two headers of a name, the last, where the event has
-//! both of API Gateway's maps; here both survive, so that the function can refuse them. Of two spellings of a name in an
-//! event with `headers` alone, `aws_lambda_events` has kept one by then; no gateway writes such an event.
+//! `lambda_http` builds a URL from the caller's `Host`, `X-Forwarded-Proto`, path and query, and panics if it can't.
+//! The function needs none of them. If an event has both of API Gateway's maps, `lambda_http` also keeps only the last
+//! of two headers with the same name; here both survive, so that the function can refuse them. If an event has only
+//! `headers`, with two spellings of a name, `aws_lambda_events` has already dropped one; no gateway writes such an
+//! event.
 
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest};
 use lambda_http::http::{HeaderMap, HeaderValue};
@@ -15,12 +16,12 @@ use lambda_http::{Adapter, IntoResponse, LambdaEvent, Request, Service};
 /// The headers that the function reads.
 const HEADERS: [&str; 3] = ["content-type", "content-encoding", "x-api-key"];
 
-/// A handler of requests as a service of Lambda's events.
+/// A request handler, as a service for Lambda's events.
 pub type EventService<'a, R, S> =
     MapRequest<Adapter<'a, R, S>, fn(LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest>>;
 
-/// Makes a service of Lambda's events out of a handler of requests, for `lambda_runtime::Runtime::new` and for whoever
-/// invokes the function in another way.
+/// Turns a request handler into a service for Lambda's events, for `lambda_runtime::Runtime::new` and for anything else
+/// that invokes the function.
 pub fn service<'a, R, S>(handler: S) -> EventService<'a, R, S>
 where
     S: Service<Request, Response = R>,
@@ -34,7 +35,7 @@ where
 ///
 /// # Panics
 ///
-/// If the event says that its body is Base64, and it isn't: no gateway writes such an event.
+/// If the event says that its body is Base64 and it isn't. No gateway writes such an event.
 #[must_use]
 pub fn request(event: LambdaRequest) -> Request {
     needed(event).into()
@@ -44,7 +45,7 @@ fn reduce(event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     LambdaEvent::new(needed(event.payload), event.context)
 }
 
-/// Returns an event with nothing in it that the function doesn't need.
+/// Reduces an event to what the function needs.
 fn needed(event: LambdaRequest) -> LambdaRequest {
     match event {
         LambdaRequest::ApiGatewayV1(event) => LambdaRequest::ApiGatewayV1(needed_v1(event)),

@@ -15,7 +15,7 @@ use crate::http::{self, response};
 use crate::storage::{Change, Storage};
 use crate::telemetry::{RequestLog, Step, Telemetry};
 
-/// The function of one process.
+/// The function, created once per process.
 #[derive(Debug)]
 pub struct App {
     storage: Storage,
@@ -23,7 +23,7 @@ pub struct App {
 }
 
 impl App {
-    /// Makes the function as the environment configures it.
+    /// Makes the function from the environment's configuration.
     ///
     /// # Errors
     ///
@@ -43,8 +43,8 @@ impl App {
         self.storage.warm_up().await;
     }
 
-    /// Responds to a request. A panic on the way is a `processing_error`. The response carries the [`Steps`] as an
-    /// extension, for the local stack.
+    /// Responds to a request. A panic becomes a `processing_error`. The response carries the [`Steps`] as an extension,
+    /// for the local stack.
     ///
     /// [`Steps`]: crate::telemetry::Steps
     ///
@@ -64,9 +64,9 @@ impl App {
 
     /// Stores a request's images, all or none.
     ///
-    /// `uploads` owns the new objects. However this function ends, by a refusal, a fault, the deadline or a panic,
-    /// dropping `uploads` decides: objects that no record names go to the trash; after a commit, those that they replaced
-    /// do; and if a commit's outcome is unknown, nothing does.
+    /// `uploads` owns the new objects. Whether this function ends with success, a refusal, a fault, the deadline or a
+    /// panic, dropping `uploads` decides what will be deleted: the new objects if no record names them; after a commit,
+    /// those that they replaced; and if a commit's outcome is unknown, nothing.
     async fn put(&self, request: Request, log: &mut RequestLog) -> Result<(), Error> {
         let (head, body) = request.into_parts();
         let form = log.step(Step::Decode, http::form(&head, body)).await?;
@@ -83,7 +83,7 @@ impl App {
             let submission = self.storage.submission(submission_id);
             Ok::<_, Fault>(tokio::join!(project, submission))
         };
-        // Both are read at once, and checked in the order of the contract's rows.
+        // Both are read concurrently, then checked in the order of the contract's rows.
         let (project, submission) = log.step(Step::Read, reads).await?;
         let project = checks::project(project?)?;
         log.project = Some(project.id.clone());
@@ -115,7 +115,8 @@ impl App {
         }
     }
 
-    /// Has a service that sends the response then empty the request's trash, before it asks for the next event.
+    /// Wraps a service that sends the response: the request's trash is then emptied, before the next event is
+    /// requested.
     pub fn then_empty_trash<S>(
         &'static self,
         service: S,

@@ -23,8 +23,8 @@ pub(crate) async fn form(head: &Parts, body: Body) -> Result<Form, FormError> {
         return Err(FormError::Method);
     }
     let body = bytes(body);
-    // A gateway that decompresses the body leaves the header. Otherwise a form could follow the compressed body of another,
-    // which is what a parser in front of the function would read.
+    // A gateway that decompresses the body leaves the header, so a plain form is accepted. Anything else is refused: a
+    // plain form could follow a compressed one, which is what a parser in front of the function would read.
     let begins_as_form = body.trim_ascii_start().starts_with(b"--");
     if head.headers.contains_key(CONTENT_ENCODING) && !begins_as_form {
         return Err(FormError::Compressed);
@@ -32,12 +32,12 @@ pub(crate) async fn form(head: &Parts, body: Body) -> Result<Form, FormError> {
     Form::read(&header(&head.headers, CONTENT_TYPE.as_str()), body).await
 }
 
-/// Returns the caller's key; two of them are one that no project has.
+/// Returns the caller's key. Two of them are joined to a key that no project has.
 pub(crate) fn api_key(head: &Parts) -> Option<ApiKey> {
     ApiKey::parse(&header(&head.headers, "x-api-key"))
 }
 
-/// Returns a header's value, and several by commas (RFC 9110, section 5.3): no rule of ours picks one of two.
+/// Returns a header's value. Several are joined by commas (RFC 9110, section 5.3), so that we never pick one of them.
 fn header(headers: &HeaderMap, name: &str) -> String {
     let values = headers.get_all(name).iter();
     let values: Vec<_> = values

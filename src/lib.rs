@@ -1,9 +1,9 @@
 //! `PUT /Image`: stores the images of an identity check, all of a request's or none.
 //!
-//! A request goes one way, and [`handler`] reads as that way: [`form`] → [`records`] → `checks` → upload → commit →
-//! response. [`domain`] and [`image`] have the types that are valid once they exist, [`storage`] the calls to DynamoDB and
-//! S3, [`error`] every response that is not a success, [`deadline`] the time that each step has, and [`telemetry`] what an
-//! operator sees.
+//! Every request takes the same path, and [`handler`] reads the same way: [`form`] → [`records`] → `checks` → upload →
+//! commit → response. [`domain`] and [`image`] have the types that are valid by construction, [`storage`] the calls to
+//! DynamoDB and S3, [`error`] every response that is not a success, [`deadline`] the time that each step has, and
+//! [`telemetry`] what an operator sees.
 
 #![forbid(unsafe_code)]
 

@@ -31,7 +31,7 @@ async fn serve() -> Result<(), Error> {
     let app = App::from_env()
         .await
         .inspect_err(|error| tracing::error!("{error}"))?;
-    // As long as the process: each of its pollers has a reference.
+    // Lives as long as the process: each of its pollers has a reference.
     let app: &App = Box::leak(Box::new(app));
     app.warm_up().await;
     Runtime::new(event::service(service_fn(|request| app.handle(request))))
@@ -49,16 +49,16 @@ fn has_many_requests() -> bool {
         .is_some_and(|most| most > 1)
 }
 
-/// Has glibc reuse the heap for a request's large buffers. It maps and unmaps each buffer over a threshold, at the price
-/// of as much CPU time in page faults as all else that a request does; freeing one large buffer raises the threshold
-/// (mallopt(3), `M_MMAP_THRESHOLD`). The buffer is never touched, so it takes no memory.
+/// Has glibc reuse the heap for a request's large buffers. Otherwise glibc maps and unmaps each buffer over a
+/// threshold, and the page faults take as much CPU time as everything else that a request does. Freeing one large
+/// buffer raises the threshold (mallopt(3), `M_MMAP_THRESHOLD`). The buffer is never touched, so it takes no memory.
 fn keep_freed_memory() {
     drop(black_box(Vec::<u8>::with_capacity((32 << 20) - (64 << 10))));
 }
 
-/// Touches the memory that a request with the largest event needs, while Lambda gives the process a whole CPU: a page costs
-/// more when it is first touched than anything else that a request does with it. The heap keeps what is freed below twice
-/// the threshold (`M_TRIM_THRESHOLD`).
+/// Touches the memory that a request with the largest event needs, while Lambda gives the process a whole CPU: touching
+/// a page for the first time costs more than anything else that a request does with it. The heap keeps freed memory up
+/// to twice the threshold (`M_TRIM_THRESHOLD`).
 fn touch_heap() {
     drop(black_box(vec![1_u8; 30 << 20]));
 }

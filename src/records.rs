@@ -1,5 +1,5 @@
-//! The records in DynamoDB (the contract's section on records): every attribute's name, and what the function reads of
-//! them. `admin` and the local stack use the same names and types.
+//! The records in DynamoDB (the contract's section on records): every attribute's name, and what the function reads
+//! from them. `admin` and the local stack use the same names and types.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ pub mod attribute {
     pub const API_KEY_HASH: &str = "apiKeyHash";
     pub const PREVIOUS_API_KEY_HASH: &str = "previousApiKeyHash";
     pub const PREVIOUS_API_KEY_UNTIL: &str = "previousApiKeyUntil";
-    /// A reserved word of DynamoDB's: expressions need a placeholder for it.
+    /// A reserved word in DynamoDB: expressions need a placeholder for it.
     pub const STATUS: &str = "status";
     pub const ADMINS: &str = "admins";
     pub const SUBMISSION_ID: &str = "submissionId";
@@ -22,9 +22,9 @@ pub mod attribute {
     pub const UPDATED_AT: &str = "updatedAt";
     pub const UPDATED_BY: &str = "updatedBy";
 
-    /// The members of an image's map. `UPDATED_AT` and `UPDATED_BY` are among them, too.
+    /// The members of an image's map, which also has `UPDATED_AT` and `UPDATED_BY`.
     pub mod image {
-        /// A reserved word of DynamoDB's, too.
+        /// Also a reserved word in DynamoDB.
         pub const KEY: &str = "key";
         pub const CONTENT_TYPE: &str = "contentType";
         pub const SIZE: &str = "size";
@@ -50,7 +50,7 @@ pub type Item = HashMap<String, AttributeValue>;
 #[derive(Clone, Debug)]
 pub struct Project {
     pub id: ProjectId,
-    /// [`ACTIVE`], or anything else, which is out of service; empty if there is none.
+    /// [`ACTIVE`], or anything else if the project is out of service; empty if the record has none.
     pub status: String,
     /// As registered. DynamoDB can't store an empty set, so a project without the attribute has none.
     pub admins: Vec<Admin>,
@@ -92,7 +92,7 @@ impl TryFrom<Item> for Project {
     }
 }
 
-/// A submission as it was read: whose it is, and which images it has.
+/// A submission as it was read: which project it belongs to, and which images it has.
 #[derive(Clone, Debug)]
 pub struct Submission {
     pub id: SubmissionId,
@@ -117,19 +117,19 @@ impl Submission {
         &self.item
     }
 
-    /// Returns the ID of the project that it belongs to. A record without one is nobody's.
+    /// Returns the ID of the project that it belongs to. A record without one belongs to nobody.
     #[must_use]
     pub fn project(&self) -> Option<&str> {
         let id = self.item.get(attribute::PROJECT_ID)?.as_s().ok()?;
         Some(id)
     }
 
-    /// Returns whether it belongs to the project, and both can have images.
+    /// Returns whether it belongs to the project and both can have images.
     pub(crate) fn is_of(&self, project: &ProjectId) -> bool {
         self.project() == Some(project.as_str()) && project.is_usable() && self.id.is_usable()
     }
 
-    /// Returns an image's attribute as it is in the record, for a condition that it is still the same.
+    /// Returns an image's attribute as it is in the record, for the condition that it hasn't changed.
     #[must_use]
     pub fn image(&self, field: ImageField) -> Option<&AttributeValue> {
         self.item.get(field.name())
@@ -142,7 +142,8 @@ impl Submission {
         Some(image.get(attribute::image::KEY)?.as_s().ok()?)
     }
 
-    /// Returns the same, if the function wrote the object for this field of this submission, in whichever project.
+    /// Returns the same key, but only if the function wrote the object for this field of this submission, in any
+    /// project.
     pub(crate) fn key(&self, field: ImageField) -> Option<ObjectKey> {
         let key = ObjectKey::parse(self.named_key(field)?)?;
         let is_own = key.submission() == self.id.as_str() && key.field() == field;

@@ -1,4 +1,4 @@
-//! The time as records and log lines have it.
+//! The current time, in the format of records and log lines.
 
 use std::num::NonZeroU8;
 
@@ -12,7 +12,7 @@ pub(crate) fn now() -> String {
         decimal_digits: NonZeroU8::new(3),
     };
     const FORMAT: EncodedConfig = Config::DEFAULT.set_time_precision(PRECISION).encode();
-    // Only a year that doesn't have four digits can't be formatted.
+    // Formatting fails only for a year that doesn't have four digits.
     OffsetDateTime::now_utc()
         .format(&Iso8601::<FORMAT>)
         .unwrap_or_default()

@@ -136,7 +136,7 @@ fn identifier(key: String, version: Option<String>) -> Result<ObjectIdentifier, 
     Ok(identifier.set_version_id(version).build()?)
 }
 
-/// Decodes a key in a list, which is encoded so that an odd one can't break the list's XML.
+/// Decodes a key in a list. Keys are encoded there so that an odd one can't break the list's XML.
 fn decode(key: &str, encoding: Option<&EncodingType>) -> String {
     if encoding != Some(&EncodingType::Url) {
         return key.to_owned();

@@ -1,9 +1,10 @@
 //! Erasing a person's images: every version and delete marker of each object, then the record.
 //!
-//! The record goes last, so that an erasure that was stopped or failed can still find everything, and only if it is as it
-//! was read: a request may have committed meanwhile, or the project may have changed, and then that is erased first. From
-//! then on no request can be committed, and one that is under way ends as `invalid_submission`. What such a request
-//! uploaded stays as a version, so the bucket is gone through again once every request that began before must have ended.
+//! The record is deleted last, so that an erasure that was stopped or failed can still find everything, and only if it
+//! is unchanged since it was read: if a request has committed meanwhile, or the project has changed, the new objects
+//! are erased first. From then on no request can commit, and one in progress ends with `invalid_submission`. What such
+//! a request uploaded remains as a version, so the bucket is searched again once every request that began earlier must
+//! have ended.
 
 use std::collections::BTreeSet;
 use std::future::ready;
@@ -20,7 +21,7 @@ use crate::submission::{named_keys, prefixes};
 use crate::table::{is_refused, text, text_of};
 use crate::{Error, Records};
 
-/// How many projects' prefixes are looked at at the same time.
+/// How many projects' prefixes are searched concurrently.
 const CONCURRENCY: usize = 16;
 
 const CORRECT_IT: &str = "The record stays: correct it, then erase it again";
@@ -30,7 +31,7 @@ const CORRECT_IT: &str = "The record stays: correct it, then erase it again";
 pub struct Erasure {
     id: String,
     record: Option<Submission>,
-    /// How the keys of its objects begin, each with a slash at its end.
+    /// The prefixes of its objects' keys, each ending with a slash.
     prefixes: BTreeSet<String>,
     /// Keys that the record names in addition.
     keys: BTreeSet<String>,
@@ -47,14 +48,14 @@ impl Erasure {
         self.record.is_none() && self.versions == 0
     }
 
-    /// Returns how the keys of its objects begin.
+    /// Returns the prefixes of its objects' keys.
     pub fn prefixes(&self) -> impl Iterator<Item = &str> {
         self.prefixes.iter().map(String::as_str)
     }
 }
 
 impl Records {
-    /// Finds out what is to be erased. `projects` are those that the submission is said to be in; one is needed if its
+    /// Finds out what to erase. `projects` are those that the caller says the submission is in; one is needed if its
     /// record is gone.
     pub async fn erasure(&self, id: &str, projects: &[String]) -> Result<Erasure, Error> {
         if !is_usable_id(id) {
@@ -93,8 +94,8 @@ impl Records {
         Ok(erasure)
     }
 
-    /// Erases a submission, and waits `wait` for requests that are under way. Returns the number of versions and delete
-    /// markers that are gone. Stopped halfway, it can be run again.
+    /// Erases a submission, and waits `wait` for requests in progress. Returns the number of versions and delete
+    /// markers that were deleted. If stopped halfway, it can be run again.
     pub async fn erase(&self, mut erasure: Erasure, wait: Duration) -> Result<usize, Error> {
         let mut erased = 0;
         while let Some(record) = erasure.record.take() {
@@ -115,7 +116,7 @@ impl Records {
         Ok(erased)
     }
 
-    /// Adds what a record names to what is to be erased.
+    /// Adds what a record names to what will be erased.
     async fn add_record(
         &self,
         erasure: &mut Erasure,
@@ -144,8 +145,8 @@ impl Records {
         Ok(())
     }
 
-    /// Adds the prefixes of all projects under which there is something: it was theirs before, and once its images were
-    /// replaced, the record doesn't say so any more.
+    /// Adds the prefixes of all projects under which there is something: the submission was theirs before, and once its
+    /// images were replaced, the record no longer says so.
     async fn add_earlier_projects(&self, erasure: &mut Erasure) -> Result<(), Error> {
         let projects = self.list_projects().await?;
         let prefixes = projects
@@ -170,7 +171,7 @@ impl Records {
         Ok(())
     }
 
-    /// Adds an object that the record names, if it is this submission's alone.
+    /// Adds an object that the record names, if only this submission uses it.
     async fn add_named(
         &self,
         erasure: &mut Erasure,
@@ -226,7 +227,7 @@ impl Records {
         Ok(versions)
     }
 
-    /// Deletes a record if its project and its images are as they were read; returns whether it did.
+    /// Deletes a record if its project and its images are unchanged since they were read; returns whether it did.
     async fn delete_unchanged(&self, record: &Submission) -> Result<bool, Error> {
         let table = self.submissions();
         let mut condition = vec![format!("attribute_exists({SUBMISSION_ID})")];

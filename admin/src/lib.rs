@@ -1,6 +1,6 @@
-//! What an operator of `PUT /Image` does: [`project`] and [`submission`] register and show records,
-//! `usage_plan` makes a project's key known to API Gateway, [`sweep`] removes what a crash left over, and [`erase`]
-//! everything of a person. The local stack seeds itself through the same code. Nothing of this is deployed.
+//! What an operator of `PUT /Image` does: [`project`] and [`submission`] register and show records, `usage_plan`
+//! registers a project's key with API Gateway, [`sweep`] removes what a crash left over, and [`erase`] removes
+//! everything about a person. The local stack seeds itself with the same code. None of this is deployed.
 
 #![allow(
     clippy::missing_errors_doc,
@@ -47,7 +47,7 @@ pub struct Records {
 }
 
 impl Records {
-    /// Makes clients that the AWS SDK's usual configuration leads.
+    /// Makes clients from the AWS SDK's usual configuration.
     pub fn new(sdk: &SdkConfig, config: Config) -> Self {
         let s3 = aws_sdk_s3::config::Builder::from(sdk).force_path_style(storage::path_style());
         Self {
@@ -74,7 +74,7 @@ impl Records {
     }
 }
 
-/// Returns a call's failure with all that is known of its cause.
+/// Returns a call's failure with everything that is known about its cause.
 fn failed(what: impl Into<String>, error: &dyn StdError) -> Error {
     let mut sentence = what.into();
     for cause in iter::successors(error.source(), |&cause| cause.source()) {

@@ -1,4 +1,4 @@
-//! Projects: whose API key it is, and who administers. Only a key's hash is ever stored.
+//! Projects: their API keys and their administrators. Only a key's hash is ever stored.
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ impl NewKey {
         Ok(Self(hex::encode(bytes)))
     }
 
-    /// Takes a key that exists already.
+    /// Wraps an existing key.
     pub fn known(key: &str) -> Self {
         Self(key.to_owned())
     }
@@ -48,7 +48,7 @@ impl NewKey {
         &self.0
     }
 
-    /// Returns what the function finds the project by.
+    /// Returns the hash by which the function finds the project.
     fn hash(&self) -> Result<String, Error> {
         let key = ApiKey::parse(&self.0).ok_or("an API key can't be empty")?;
         Ok(key.hash().to_string())
@@ -89,7 +89,7 @@ impl Records {
         self.projects().read_all(self.projects().scan()).await
     }
 
-    /// Registers administrators on a project. Those who are registered already, in whatever case, stay as they are.
+    /// Registers administrators on a project. Those who are already registered, ignoring case, stay as they are.
     /// Returns the new ones.
     pub(crate) async fn add_admins(
         &self,
@@ -105,8 +105,8 @@ impl Records {
         Ok(new)
     }
 
-    /// Removes administrators from a project, if all of them are on it, and if `before_last` agrees in case that none
-    /// remains. Returns how many remain.
+    /// Removes administrators from a project, if all of them are on it and, when none would remain, `before_last`
+    /// agrees. Returns how many remain.
     pub(crate) async fn remove_admins(
         &self,
         id: &str,
@@ -134,7 +134,7 @@ impl Records {
         Ok(Project::try_from(project)?.admins.len())
     }
 
-    /// Gives a project another status.
+    /// Changes a project's status.
     pub(crate) async fn set_status(&self, id: &str, status: &str) -> Result<(), Error> {
         self.update_project(id, "SET #name = :value", STATUS, text(status))
             .await
@@ -165,7 +165,7 @@ impl Records {
         }
     }
 
-    /// Registers a project, unless there is one of its ID. Returns whether it is new.
+    /// Registers a project, unless one with its ID exists. Returns whether it is new.
     pub async fn create_project(&self, project: &NewProject) -> Result<bool, Error> {
         let mut item = vec![
             (API_KEY_HASH, text(&project.api_key.hash()?)),
@@ -179,8 +179,8 @@ impl Records {
         self.projects().create(&project.project_id, item).await
     }
 
-    /// Gives a project another key, whichever it has now. Until `keep_old`, a second of Unix time, the previous one opens
-    /// it, too; without that, it opens nothing from then on.
+    /// Gives a project another key, whichever it has now. The previous key stays valid until `keep_old`, a Unix time in
+    /// seconds; without it, it is invalid at once.
     pub async fn set_key(
         &self,
         project: &str,
@@ -226,7 +226,7 @@ impl Records {
             return Ok(());
         };
         // The update may have been applied and its response lost, even if a retry failed its condition: the record
-        // knows.
+        // shows which.
         Err(match table.read(project).await {
             Ok(Some(item)) if item.get(API_KEY_HASH) == Some(&hash) => return Ok(()),
             Ok(_) if is_refused(&error) => KeyError::Refused(
@@ -240,7 +240,7 @@ impl Records {
     }
 }
 
-/// Returns the accounts that are not registered yet, each once in whatever case.
+/// Returns the accounts that are not registered yet, each once, ignoring case.
 fn new_admins(accounts: &[String], registered: &[Admin]) -> Vec<Admin> {
     let mut new = Vec::new();
     for account in accounts.iter().cloned().map(Admin::from) {

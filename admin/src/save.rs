@@ -17,8 +17,8 @@ use crate::{Error, Records};
 const OWNER: &str = "submission.json";
 
 impl Records {
-    /// Saves a submission's images as `{field}.jpg` or `.png`, readable only by the current user: in a new folder, or in
-    /// the place of those that were saved to it before. Returns the files' names.
+    /// Saves a submission's images as `{field}.jpg` or `.png`, readable only by the current user: in a new folder, or
+    /// in place of those that were saved to it before. Returns the files' names.
     pub async fn save(
         &self,
         submission: &StoredSubmission,
@@ -62,7 +62,7 @@ fn saved_owner(folder: &Path) -> Option<Value> {
     serde_json::from_slice(&fs::read(folder.join(OWNER)).ok()?).ok()
 }
 
-/// Removes what was saved before: an image may be gone since, or be of another format.
+/// Removes what was saved before: an image may have disappeared since, or changed its format.
 fn remove_images(folder: &Path) -> std::io::Result<()> {
     for field in ImageField::ALL {
         for format in Format::ALL {

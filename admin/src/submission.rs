@@ -25,7 +25,8 @@ pub struct StoredSubmission {
 }
 
 impl Records {
-    /// Creates a submission, unless there is one of its ID. Returns whether it is new. One without a project is nobody's.
+    /// Creates a submission, unless one with its ID exists. Returns whether it is new. One without a project belongs to
+    /// nobody.
     pub async fn create_submission(&self, id: &str, project: Option<&str>) -> Result<bool, Error> {
         if let Some(project) = project {
             self.project(project).await?;
@@ -104,8 +105,8 @@ impl Records {
     }
 }
 
-/// Returns how the keys of a submission's objects begin: in its project, and in those that the keys in its record name,
-/// since it may have been another project's before.
+/// Returns the prefixes of a submission's objects: in its project, and in the projects that the keys in its record
+/// name, since it may have belonged to another one before.
 pub(crate) fn prefixes(submission: &Submission) -> BTreeSet<String> {
     let id = submission.id.as_str();
     let named = named_keys(submission).filter_map(|key| {
@@ -127,7 +128,7 @@ pub(crate) fn named_keys(submission: &Submission) -> impl Iterator<Item = &str> 
         .filter_map(|field| submission.named_key(field))
 }
 
-/// Returns whether a key is one that the function writes for this field of this submission, in whichever project.
+/// Returns whether a key is one that the function writes for this field of this submission, in any project.
 fn is_own(submission: &SubmissionId, field: ImageField, key: &str) -> bool {
     ObjectKey::parse(key)
         .is_some_and(|key| key.submission() == submission.as_str() && key.field() == field)

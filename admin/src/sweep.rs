@@ -1,9 +1,9 @@
-//! Objects that no record names: what a crash, a deletion that failed, or a commit of unknown outcome left over.
+//! Objects that no record names: what a crash, a deletion that failed, or a commit with an unknown outcome left over.
 //!
-//! All records are read first, then all objects are gone through. Only what is old enough, not named, and under a key that
-//! the function writes is listed, and only what is listed is ever deleted. Just before its deletion, each is looked up in
-//! the record that could name it, by a consistent read. In a bucket that keeps versions, as the template's does, what was
-//! deleted can be brought back.
+//! All records are read first, then all objects are listed. A leftover is an object that is old enough, that no record
+//! names, and whose key is one that the function writes; nothing else is ever deleted. Just before each deletion, a
+//! consistent read checks the record that could name the object. In a versioned bucket, such as the template's, deleted
+//! objects can be restored.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -26,14 +26,14 @@ use crate::{Error, Records, failed};
 /// A younger object may belong to a request that is not committed yet. A request takes half a minute at most.
 const MIN_AGE: Duration = Duration::from_hours(1);
 
-/// How many objects are looked up and deleted at the same time.
+/// How many objects are looked up and deleted concurrently.
 const CONCURRENCY: usize = 16;
 
-/// What has been gone through so far.
+/// Counts of what has been read so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     pub records: usize,
-    /// Objects gone through. Each is counted once below.
+    /// Objects listed. Each is counted once below.
     pub objects: usize,
     /// Named by a record.
     pub named: usize,
@@ -126,7 +126,7 @@ impl Records {
         let mut deletions = stream::iter(deletions).buffered(CONCURRENCY);
         let mut deleted = 0;
         let mut result = Ok(());
-        // Waits for those under way, so that a failure hides no deletion.
+        // Waits for those in progress, so that a failure hides no deletion.
         while let Some(deletion) = deletions.next().await {
             let told = deletion.and_then(|object| match object {
                 None => Ok(()),

@@ -19,7 +19,7 @@ pub(crate) struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// Reads the item of this ID, as it is now.
+    /// Reads the item with this ID, as it is now.
     pub(crate) async fn read(self, id: &str) -> Result<Option<Item>, Error> {
         let get = self
             .dynamodb
@@ -45,7 +45,7 @@ impl Table<'_> {
         Ok(items)
     }
 
-    /// Begins an update of the item of this ID.
+    /// Begins an update of the item with this ID.
     pub(crate) fn update(self, id: &str) -> UpdateItemFluentBuilder {
         self.dynamodb
             .update_item()
@@ -53,7 +53,7 @@ impl Table<'_> {
             .key(self.key, text(id))
     }
 
-    /// Creates an item, unless there is one of its ID: then nothing changes. Returns whether it is new.
+    /// Creates an item, unless one with its ID exists: then nothing changes. Returns whether it is new.
     pub(crate) async fn create(
         self,
         id: &str,
@@ -105,7 +105,7 @@ pub(crate) fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-/// Returns a text of an item; `-` if it has none.
+/// Returns a text attribute of an item; `-` if it has none.
 pub(crate) fn text_of<'a>(item: &'a Item, name: &str) -> &'a str {
     let found = item.get(name).and_then(|value| value.as_s().ok());
     found.map_or("-", String::as_str)
@@ -118,7 +118,7 @@ pub fn plain_item(item: &Item) -> Value {
         .collect()
 }
 
-/// Returns an attribute as plain JSON; bytes as a note of them.
+/// Returns an attribute as plain JSON; bytes become a placeholder.
 pub fn plain(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => text.as_str().into(),

@@ -1,5 +1,5 @@
-//! API Gateway's side of a project's key: an API key of the project's name on the usage plan. Without it
-//! the gateway answers 403 before the function is asked.
+//! API Gateway's side of a project's key: an API key of the project's name on the usage plan. Without it the gateway
+//! responds with 403 before the function is called.
 
 use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::error::ProvideErrorMetadata as _;

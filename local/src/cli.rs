@@ -23,7 +23,7 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Parses the command line, or exits. `--data` may be anywhere; before a subcommand, no other option would have an
+    /// Parses the command line, or exits. `--data` may be anywhere; any other option before a subcommand would have no
     /// effect.
     #[must_use]
     pub fn read() -> Self {
@@ -108,9 +108,9 @@ pub(crate) fn command(arguments: &str, folder: &Path) -> String {
     format!("cargo run --bin local -- {arguments}{data}")
 }
 
-/// Returns the data folder of the checkout that a command is run in, found upwards from the working directory as cargo
-/// does, or else one among the user's own data. Not the checkout that the binary was built in: two that share a target
-/// folder would write into one's.
+/// Returns the data folder of the checkout that a command is run in, found by searching upward from the working
+/// directory as cargo does, or else one in the user's own data directory. It is not the checkout that the binary was
+/// built in: two checkouts that share a target folder would write into the same one.
 fn default_data() -> PathBuf {
     let here = env::current_dir().unwrap_or_default();
     let is_checkout = |folder: &&Path| folder.join("local/src/cli.rs").is_file();

@@ -1,4 +1,4 @@
-//! Clients of a DynamoDB and an S3 that are named by their endpoints.
+//! Clients for a DynamoDB and an S3 at given endpoints.
 
 use admin::Records;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -7,7 +7,7 @@ use put_image::config::Config;
 use put_image::storage::{Limits, Storage};
 use serde::{Deserialize, Serialize};
 
-/// Credentials for the local stack's servers, which accept any. They open nothing else.
+/// Credentials for the local stack's servers, which accept any. They give access to nothing else.
 const CREDENTIALS: (&str, &str) = ("local", "local-secret");
 
 const REGION: &str = "us-east-1";
@@ -41,7 +41,7 @@ impl Endpoints {
         Storage::new(config, limits, self.dynamodb_builder(), self.s3_builder())
     }
 
-    /// The environment variables by which the function and the SDK find the storage.
+    /// The environment variables that tell the function and the SDK where the storage is.
     pub fn variables<'a>(&'a self, config: &'a Config) -> [(&'static str, &'a str); 8] {
         [
             ("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb),

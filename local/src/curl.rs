@@ -1,4 +1,4 @@
-//! A request as the arguments of a curl command, each on a line of its own and safe to paste into a shell.
+//! A request as the arguments of a curl command, each on its own line and safe to paste into a shell.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ pub(crate) fn head(parts: &Parts, key_header: &str) -> Vec<String> {
     arguments
 }
 
-/// Returns the fields of a form; of anything else, its type and a file to read it from.
+/// Returns a form's fields; for any other body, its type and a file to read it from.
 pub(crate) fn body(parts: &Parts, body: &[u8]) -> Vec<String> {
     if let Some(fields) = fields(&String::from_utf8_lossy(body)) {
         return fields;

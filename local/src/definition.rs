@@ -1,4 +1,4 @@
-//! The API's definition, `openapi.yaml`: the route, where the key is, and what the gateway answers itself.
+//! The API's definition, `openapi.yaml`: the route, where the key is, and the gateway's own responses.
 
 use bytes::Bytes;
 use hyper::Method;
@@ -17,7 +17,7 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-/// What the gateway goes by.
+/// What the gateway needs from the definition.
 #[derive(Debug)]
 pub struct Definition {
     pub method: Method,
@@ -65,7 +65,7 @@ fn first(object: &Value) -> Option<(&String, &Value)> {
     object.as_object()?.iter().next()
 }
 
-/// The answer that an example of a response shows, with the headers that are always the same.
+/// The response that an example shows, with the headers that are always the same.
 fn answer(openapi: &Value, operation: &Value, status: u16, example: &str) -> Option<Answer> {
     let response = resolve(openapi, operation["responses"].get(status.to_string())?)?;
     let (content_type, content) = first(&response["content"])?;

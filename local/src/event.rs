@@ -1,5 +1,5 @@
-//! The event of payload 1.0 that an API Gateway REST API makes of a request: AWS, "Lambda proxy
-//! integrations in API Gateway", input format.
+//! The payload 1.0 event that an API Gateway REST API makes from a request: AWS, "Lambda proxy integrations in API
+//! Gateway", input format.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ fn last<'a>(values: &'a Values<'a>) -> BTreeMap<&'a str, &'a str> {
         .collect()
 }
 
-/// The event of a put to a submission of the demo project, with the first image as `idImage` and so on.
+/// The event of a request for a submission of the demo project, with the first image as `idImage` and so on.
 pub fn put(submission_id: &str, images: &[Vec<u8>]) -> Value {
     let mut form = String::new();
     let mut field = |name: &str, value: &str| {

@@ -1,6 +1,5 @@
-//! Faults on the wire: a proxy in front of a storage server that fails, cuts or holds back calls, before
-//! or after they take effect. It knows the function's five calls, and `admin`'s
-//! `PutItem`; all others pass.
+//! Faults on the wire: a proxy in front of a storage server that fails, cuts off or delays calls, before or after they
+//! take effect. It knows the function's five calls, and `admin`'s `PutItem`; all others pass.
 
 use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,27 +39,27 @@ pub enum Operation {
     DeleteObject,
 }
 
-/// Which calls of an operation a fault hits, of those from now on.
+/// Which of an operation's future calls a fault hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// The n-th, from 1; no other.
     Nth(usize),
-    /// Each n-th.
+    /// Every n-th.
     Every(usize),
     /// All.
     Always,
 }
 
-/// What becomes of a call.
+/// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It is answered with this status and error code.
+    /// It gets a response with this status and error code.
     Error(u16, &'static str),
-    /// The connection is cut without an answer.
+    /// The connection is cut without a response.
     Cut,
-    /// The answer never comes.
+    /// The response never comes.
     Never,
-    /// It is sent on after this delay.
+    /// It is forwarded after this delay.
     Late(Duration),
 }
 
@@ -68,12 +67,12 @@ pub enum End {
 pub struct Fault {
     pub operation: Operation,
     pub when: When,
-    /// Whether the call takes effect before.
+    /// Whether the call takes effect first.
     pub takes_effect: bool,
     pub end: End,
 }
 
-/// The faults of a DynamoDB and an S3, and what was seen of their calls.
+/// The faults of a DynamoDB and an S3, and what was observed of their calls.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<State>>);
 
@@ -109,7 +108,7 @@ pub fn soon<T>(what: &str, event: impl Future<Output = T>) -> impl Future<Output
     }
 }
 
-/// Holds a call until it is let through, so that a test can do something in between.
+/// Holds a call until it is released, so that a test can do something in between.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     arrived: Arc<Notify>,
@@ -118,13 +117,13 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Waits until the call is there.
+    /// Waits until the call arrives.
     #[track_caller]
     pub fn arrived(&self) -> impl Future<Output = ()> {
         soon("a held call to arrive", self.arrived.notified())
     }
 
-    /// Lets the call through, even if whoever made it has given up.
+    /// Releases the call, even if its sender has given up.
     pub fn open(&self) {
         self.opened.notify_one();
     }
@@ -146,7 +145,7 @@ pub struct Hit {
 
 impl Faults {
     /// Puts a proxy, without faults yet, in front of each of a stack's servers. Returns the endpoints to use instead.
-    /// Each deletion is held against the submission's record.
+    /// Each deletion is checked against the submission's record.
     pub async fn in_front_of(stack: &Stack) -> Result<(Self, Endpoints), Error> {
         let faults = Self::default();
         let endpoints = Endpoints {
@@ -172,14 +171,14 @@ impl Faults {
         Ok(front)
     }
 
-    /// Adds a fault. Of several that hit a call, the first added decides.
+    /// Adds a fault. If several hit a call, the one added first decides.
     pub fn inject(&self, fault: Fault) {
         let mut state = self.state();
         let before = state.count(fault.operation);
         state.faults.push((before, fault));
     }
 
-    /// Has calls fail without effect.
+    /// Makes calls fail without taking effect.
     pub fn fail(&self, operation: Operation, when: When, end: End) {
         self.inject(Fault {
             operation,
@@ -189,7 +188,7 @@ impl Faults {
         });
     }
 
-    /// Has calls fail after they have taken effect.
+    /// Makes calls fail after they have taken effect.
     pub fn fail_after_effect(&self, operation: Operation, when: When, end: End) {
         self.inject(Fault {
             operation,
@@ -258,7 +257,7 @@ struct Proxy {
     server: String,
     client: Client<HttpConnector, Full<Bytes>>,
     faults: Faults,
-    /// What deletions are held against.
+    /// What deletions are checked against.
     records: Records,
 }
 
@@ -282,7 +281,7 @@ impl Proxy {
             _ => body.collect().await?.to_bytes(),
         };
         let request = Request::from_parts(head, body);
-        // In a task of its own: what has arrived takes effect, even if the client has given up.
+        // In its own task: a call that has arrived takes effect even if the client has given up.
         tokio::spawn(self.answer(fault, gate, request)).await?
     }
 
@@ -319,7 +318,7 @@ impl Proxy {
             End::Cut => Err("cut".into()),
             End::Never => std::future::pending().await,
             End::Late(delay) => {
-                // On a thread of its own: tokio's timer rounds up to the next millisecond.
+                // On its own thread: tokio's timer rounds up to the next millisecond.
                 spawn_blocking(move || std::thread::sleep(delay)).await?;
                 self.send(request).await
             }
@@ -334,7 +333,7 @@ impl Proxy {
         Ok(found.is_some_and(|found| format!("{:?}", found.item()).contains(key)))
     }
 
-    /// Sends a request on, with its `Host` as it was signed.
+    /// Forwards a request, with its `Host` as it was signed.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Full<Bytes>>, Error> {
         let (mut head, body) = request.into_parts();
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());

@@ -1,5 +1,5 @@
-//! The function as Lambda invokes it, but in this process: an event's JSON in, the response's JSON out, by the
-//! conversions of `lambda_http` that the deployed function uses.
+//! The function as Lambda invokes it, but in this process: an event's JSON in, the response's JSON out, with the same
+//! `lambda_http` conversions as the deployed function.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -37,8 +37,8 @@ pub fn context(timeout: Duration) -> Context {
     context
 }
 
-/// Has the function respond to an event, and then do all that it does after a response. An error is what Lambda calls a
-/// function error: no gateway writes such an event.
+/// Has the function respond to an event, then do everything that it does after a response. An error is what Lambda
+/// calls a function error: no gateway writes such an event.
 pub async fn invoke(app: &App, event: &[u8], context: Context) -> Result<Invoked, Error> {
     let request = context.request_id.clone();
     let invoked = respond(app, event, context).await;
@@ -57,7 +57,7 @@ pub async fn respond(app: &App, event: &[u8], context: Context) -> Result<Invoke
         }
         Ok::<_, Infallible>(response)
     }));
-    // lambda_http panics over a body that isn't the Base64 it claims to be, and lambda_runtime catches it.
+    // lambda_http panics on a body that isn't the Base64 it claims to be, and lambda_runtime catches it.
     let invocation = async { function.call(LambdaEvent::new(payload, context)).await };
     let called = AssertUnwindSafe(invocation).catch_unwind().await;
     let Ok(response) = called.map_err(|_| "the event can't be converted to a request")?;

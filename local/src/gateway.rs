@@ -1,5 +1,5 @@
-//! What API Gateway does for the route: it answers some requests itself, as the contract's section on
-//! the gateway has it, and makes an event of each other one.
+//! What API Gateway does for the route: it responds to some requests itself, as the contract's section on the gateway
+//! says, and makes an event from every other one.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -32,16 +32,16 @@ use crate::function::{self, Invoked};
 use crate::requests::{Answered, Exchange, Requests};
 use crate::{Error, curl, server};
 
-/// The largest body that API Gateway takes (its quota "Payload size").
+/// The largest body that API Gateway accepts (its quota "Payload size").
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
 
-/// The largest event that Lambda takes: its quota of 6 MB for a request. (A response may have 100 bytes more.)
+/// The largest event that Lambda accepts: its quota of 6 MB for a request. (A response may have 100 bytes more.)
 pub const MAX_EVENT: usize = 6_291_456;
 
 /// How long API Gateway waits for the function.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// What of a body that is too large is read and dropped, so that the client gets to read its answer.
+/// How much of a body that is too large is read and dropped, so that the client can read the response.
 const MAX_DRAINED: usize = 10 * MAX_BODY;
 
 /// The usage plan's rate that the template has by default.
@@ -70,7 +70,7 @@ pub struct Keys {
 }
 
 impl Gateway {
-    /// A gateway as the definition has it. The function's invocations end after `function_timeout`.
+    /// A gateway as the definition describes it. The function's invocations end after `function_timeout`.
     pub fn new(
         function: App,
         function_timeout: Duration,
@@ -93,7 +93,7 @@ impl Gateway {
         &self.definition.path
     }
 
-    /// Has the gateway print a line for each request.
+    /// Makes the gateway print a line for each request.
     #[must_use]
     pub fn with_log(mut self) -> Self {
         self.log = true;
@@ -115,7 +115,7 @@ impl Gateway {
         server::serve(listener, service).await
     }
 
-    /// Answers a request, whichever port it came in by. It is carried out even if the client goes away.
+    /// Responds to a request, whichever port it arrived at. It is carried out even if the client disconnects.
     pub(crate) async fn handle(
         self: Arc<Self>,
         request: Request<Body>,
@@ -148,7 +148,7 @@ impl Gateway {
         exchange.answer.into_response(&id, failed)
     }
 
-    /// Returns the response to a request that the gateway doesn't pass on, by its head.
+    /// Returns the response to a request that the gateway, judging by its head, doesn't pass on.
     async fn refuse(&self, parts: &Parts) -> Option<Answer> {
         let definition = &self.definition;
         if parts.method != definition.method || parts.uri.path() != definition.path {
@@ -279,7 +279,7 @@ impl Received {
 }
 
 impl Answer {
-    /// What API Gateway says of a request that HTTP doesn't allow.
+    /// API Gateway's response to a request that HTTP doesn't allow.
     fn bad_request() -> Self {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         Self {
@@ -317,8 +317,8 @@ impl Answer {
         for (name, value) in self.headers {
             response = response.header(name, value);
         }
-        // All of it is ours and legal; if a change breaks that, the answer is the gateway's for a
-        // function that fails.
+        // All of it is ours and legal; if a change breaks that, the response is the gateway's for a function that
+        // fails.
         response.body(Full::new(self.body)).unwrap_or_else(|_| {
             let mut response = Response::new(Full::new(otherwise.body.clone()));
             *response.status_mut() = StatusCode::BAD_GATEWAY;

@@ -1,6 +1,6 @@
 //! Images of any size from 150 bytes on, whose content is noise, the same for the same seed.
 
-/// The next number of a sequence, each of its bits at random (splitmix64).
+/// The next number of a pseudorandom sequence (splitmix64).
 pub fn random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut word = *state;
@@ -39,13 +39,13 @@ pub fn jpeg(size: usize, mut seed: u64) -> Vec<u8> {
     image
 }
 
-/// A PNG of 3 × 2 pixels and exactly `size` bytes, with noise for its pixels and in a chunk of its own.
+/// A PNG of 3 × 2 pixels and exactly `size` bytes, with noise for its pixels and in a separate chunk.
 pub fn png(size: usize, mut seed: u64) -> Vec<u8> {
     let mut noise = move |length: usize| -> Vec<u8> {
         let words = std::iter::from_fn(|| Some(random(&mut seed).to_le_bytes()));
         words.flatten().take(length).collect()
     };
-    // Two rows of three pixels, each behind its filter type.
+    // Two rows of three pixels, each after its filter type.
     let rows = [&[0], &noise(9)[..], &[0], &noise(9)].concat();
     let head = png_chunk(*b"IHDR", &[0, 0, 0, 3, 0, 0, 0, 2, 8, 2, 0, 0, 0]);
     let data = png_chunk(

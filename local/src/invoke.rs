@@ -13,7 +13,7 @@ use crate::Error;
 use crate::function::{self, content, context};
 use crate::stack::Stack;
 
-/// Puts an event through the function.
+/// Runs an event through the function.
 pub async fn run(event: &Path, fresh: bool, data: &Path) -> Result<ExitCode, Error> {
     let json = std::fs::read(event)
         .map_err(|error| format!("can't read the event {}: {error}", event.display()))?;
@@ -28,7 +28,7 @@ pub async fn run(event: &Path, fresh: bool, data: &Path) -> Result<ExitCode, Err
         Some(id) => list(&stack, id.as_str()).await?,
         None => String::new(),
     };
-    // A reader that has read enough and is gone doesn't change how the event ended.
+    // A reader that has read enough and left doesn't change how the event ended.
     let _ = std::io::stdout().write_all(response_json.as_bytes());
     let _ = std::io::stderr().write_all(left.as_bytes());
     Ok(match response["statusCode"].as_u64().unwrap_or_default() {

@@ -31,26 +31,26 @@ pub fn trace(invocation: &str) -> String {
     format!("Root=1-5759e988-{unique:.24};Parent=53995c3f42cd8ad8;Sampled=1")
 }
 
-/// The variable by which Lambda says how many requests a process gets at a time. Without it, that is one.
+/// The variable in which Lambda says how many requests a process gets at a time: one if it isn't set.
 pub const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 
 /// How long Lambda waits for a function's initialization.
 const START: Duration = Duration::from_secs(10);
 
-/// What Lambda says of the function in its environment.
+/// What Lambda says about the function in its environment.
 const VARIABLES: [(&str, &str); 3] = [
     ("AWS_LAMBDA_FUNCTION_NAME", "put-image"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
     ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
 ];
 
-/// What the function gets as its answer: in chunks, without a length, as AWS's own emulator sends it.
+/// The response that the function gets: in chunks, without a length, as AWS's own emulator sends it.
 type Body = MapFrame<Full<Bytes>, fn(Frame<Bytes>) -> Frame<Bytes>>;
 
-/// What the function makes of an event: its response, or what it reports instead of one.
+/// The outcome of an event: its response, or what it reports instead of one.
 type Outcome = Result<Bytes, String>;
 
-/// Returns the command that runs a binary over a storage, in Lambda's environment.
+/// Returns the command that runs a binary with a storage, in Lambda's environment.
 pub fn command(binary: impl AsRef<OsStr>, endpoints: &Endpoints, config: &Config) -> Command {
     let mut command = Command::new(binary);
     command
@@ -156,10 +156,10 @@ impl Lambda {
 
     /// The CPU time that the process has taken, user and system, to 10 ms (proc(5), `stat`).
     pub fn cpu(&self) -> Option<Duration> {
-        /// Of these ticks a second has 100 on every Linux (`USER_HZ`).
+        /// Ticks per second: 100 on every Linux (`USER_HZ`).
         const TICK: Duration = Duration::from_millis(10);
         let stat = self.proc("stat")?;
-        // After the name, which may hold blanks, utime and stime are the 12th and 13th.
+        // After the name, which may contain spaces, utime and stime are the 12th and 13th.
         let (_, fields) = stat.rsplit_once(") ")?;
         let ticks: u32 = fields
             .split(' ')
@@ -187,7 +187,7 @@ impl Lambda {
 #[derive(Debug)]
 struct RuntimeApi {
     queue: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    /// Where the outcomes of the events under way go, by the invocation's ID.
+    /// Where the outcomes of the events in progress go, by invocation ID.
     pending: Mutex<HashMap<String, oneshot::Sender<Outcome>>>,
     /// How many of the function's pollers wait for an event.
     waiting: watch::Sender<usize>,
@@ -211,7 +211,7 @@ impl RuntimeApi {
         let id = rest.rsplit('/').next().unwrap_or_default();
         let pending = self.pending().remove(id);
         let pending = pending.ok_or("a response to no event that is under way")?;
-        // Whoever asked may have gone.
+        // The caller may have gone.
         let _ = pending.send(outcome);
         Ok(Response::builder()
             .status(202)

@@ -1,10 +1,10 @@
 //! The local stack of `PUT /Image`: what the function meets when deployed, in one process on loopback.
 //!
-//! [`server`] runs real wire servers of DynamoDB and S3, [`schema`] makes in them what the template
-//! declares, [`records`] fills it, [`gateway`] does what API Gateway does for the route of the [`definition`] and
-//! turns a request into an [`event`] for the [`function`], and [`stack`] puts them together. [`page`] shows it in a
-//! browser, the requests included. For tests, [`faults`] breaks the wire, and [`lambda`] runs the function's own
-//! binary. Nothing of this is deployed.
+//! [`server`] runs real wire servers of DynamoDB and S3, [`schema`] creates in them what the template declares,
+//! [`records`] fills it, [`gateway`] does what API Gateway does for the route of the [`definition`] and turns a request
+//! into an [`event`] for the [`function`], and [`stack`] puts them together. [`page`] shows it in a browser, the
+//! requests included. For tests, [`faults`] breaks the wire, and [`lambda`] runs the function's own binary. None of
+//! this is deployed.
 
 #![allow(
     clippy::missing_errors_doc,

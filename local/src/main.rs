@@ -47,7 +47,7 @@ async fn administer(data: &Path, command: cli::Command) -> Result<ExitCode, Erro
     let stack = Stack::open(data, false).await?;
     let records = stack.endpoints.records(stack.config.clone());
     let result = commands::run(command, &records, None).await;
-    // In another folder than the one meant, there are other records. A closed pipe says nothing.
+    // In the wrong folder there are other records, so the error names the folder. A closed pipe is not reported.
     result.map_err(|error| {
         if error.is::<io::Error>() {
             return error;

@@ -1,7 +1,7 @@
 //! The page: sends images from a browser, shows a submission's, and lists the gateway's requests as they arrive.
 //!
-//! It is on a port of its own, and passes requests on to the gateway. Images come from outside, and the page
-//! reads whatever is stored, so it responds only to itself, and nothing that it shows can run.
+//! It has its own port, and passes requests on to the gateway. Images come from outside, and the page reads whatever is
+//! stored, so it responds only to itself, and nothing that it shows can run.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -166,7 +166,7 @@ async fn guard(port: u16, request: Request, next: Next) -> Response {
     response
 }
 
-/// Refuses what comes by another name (DNS rebinding), or from another site's page.
+/// Refuses requests under another host name (DNS rebinding), or from another site's page.
 fn check_origin(headers: &HeaderMap, port: u16) -> Result<(), (StatusCode, &'static str)> {
     let value = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
     let host = value(HOST);
@@ -188,7 +188,7 @@ fn check_origin(headers: &HeaderMap, port: u16) -> Result<(), (StatusCode, &'sta
     }
 }
 
-/// Returns the hash by which the page's policy knows what is between two of its tags.
+/// Returns the hash by which the page's policy allows the text between two of its tags.
 fn hash(tag: &str) -> Result<String, Error> {
     let (_, rest) = HTML.split_once(&format!("<{tag}>")).unwrap_or_default();
     let (content, _) = rest

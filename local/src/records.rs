@@ -1,4 +1,4 @@
-//! Projects and submissions as a file, and their way into the tables.
+//! Projects and submissions in a file, and how they get into the tables.
 
 use admin::project::NewProject;
 use serde::Deserialize;
@@ -22,7 +22,7 @@ pub struct Records {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Submission {
     pub submission_id: String,
-    /// A record without one is nobody's.
+    /// A record without one belongs to nobody.
     pub project_id: Option<String>,
 }
 

@@ -18,7 +18,7 @@ use crate::definition::Answer;
 /// How many requests are kept.
 const KEPT: usize = 50;
 
-/// A response, and what is known of its request.
+/// A response, and what is known about its request.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) answer: Answer,

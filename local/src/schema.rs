@@ -22,7 +22,7 @@ pub fn config(prefix: &str) -> Config {
     }
 }
 
-/// Makes the tables and the bucket that aren't there yet.
+/// Creates the tables and the bucket that don't exist yet.
 pub async fn create(endpoints: &Endpoints, config: &Config) -> Result<(), Error> {
     let dynamodb = endpoints.dynamodb();
     let existing = dynamodb.list_tables().send().await?;

@@ -82,7 +82,7 @@ fn greet(url: &str, page: &str, listens: &str, stack: &Stack, folder: &Path) {
         images_bucket,
     } = &stack.config;
     let Endpoints { dynamodb, s3 } = &stack.endpoints;
-    // Colours are for terminals: anstream leaves them out where none asks for them.
+    // Colors are for terminals: anstream leaves them out elsewhere.
     anstream::println!(
         "{BOLD}PUT /Image{BOLD:#} on this machine; Ctrl-C ends it
 

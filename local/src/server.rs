@@ -83,7 +83,7 @@ pub fn dynamodb(listeners: Listeners, file: Option<&Path>) -> Result<String, Err
         None => Database::memory(),
     };
     let database = database.map_err(|error| {
-        // After its first sentence it speaks of encryption.
+        // The rest of the message, after its first sentence, is about encryption.
         let why = error.to_string();
         let why = why.split(". ").next().unwrap_or_default();
         format!("the tables can't be opened: {why}")
@@ -116,7 +116,7 @@ pub fn s3(listeners: Listeners, folder: &Path) -> Result<String, Error> {
     Ok(url)
 }
 
-/// Serves HTTP/1.1, each connection by a service that is made for its client.
+/// Serves HTTP/1.1, with a new service for each connection.
 pub async fn serve<S, B>(listener: TcpListener, service: impl Fn(SocketAddr) -> S) -> Infallible
 where
     S: Service<Request<Incoming>, Response = Response<B>, Future: Send> + Send + 'static,

@@ -22,10 +22,10 @@ use crate::records::Records;
 use crate::server::Listeners;
 use crate::{Error, schema, server};
 
-/// Where `serve` tells other commands of its endpoints, in the data folder.
+/// The file in the data folder in which `serve` tells other commands its endpoints.
 const ENDPOINTS: &str = "endpoints.json";
 
-/// How long another command is waited for.
+/// How long to wait for another command.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The ports that a stack listens on; 0 is any free one.
@@ -51,21 +51,21 @@ pub struct Stack {
 #[derive(Debug)]
 pub struct Data {
     pub folder: PathBuf,
-    /// Held for as long as the folder is used.
+    /// Held as long as the folder is in use.
     _lock: File,
 }
 
 /// Who has a data folder.
 #[derive(Debug)]
 pub enum Taken {
-    /// Whoever asked for it.
+    /// The process that asked for it.
     Ours(Data),
-    /// Another stack's, which runs over it at these endpoints.
+    /// Another stack, which uses it and runs at these endpoints.
     Theirs(Endpoints),
 }
 
 impl Data {
-    /// Takes a folder, unless `serve` has it. Any other command is waited for.
+    /// Takes a folder, unless `serve` has it. Waits for any other command.
     pub async fn take(folder: &Path) -> Result<Taken, Error> {
         let taken = Self::try_take(folder).await;
         taken.map_err(|error| format!("can't use the folder {}: {error}", folder.display()).into())
@@ -203,7 +203,7 @@ impl Stack {
         }
     }
 
-    /// Lets other commands on the data folder work on this stack.
+    /// Lets other commands on the data folder use this stack.
     pub fn lend(&self) -> Result<(), Error> {
         if let Some(data) = &self.data {
             let (path, new) = (

@@ -36,8 +36,8 @@ fn without_signature(query: &str) -> String {
     kept.collect::<Vec<_>>().join("&")
 }
 
-/// Decodes a body in `aws-chunked` encoding, whose chunks may be signed, too. Returns its content, and the headers at its
-/// end, such as a checksum.
+/// Decodes a body in `aws-chunked` encoding, whose chunks may also be signed. Returns its content, and its trailing
+/// headers, such as a checksum.
 fn decode(mut body: Bytes) -> Result<(Bytes, Vec<(HeaderName, HeaderValue)>), Error> {
     let mut content = BytesMut::new();
     loop {

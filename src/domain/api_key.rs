@@ -29,7 +29,7 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// The hash of an API key: all that is ever stored of it.
+/// The hash of an API key: nothing else of it is ever stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKeyHash(String);
 

@@ -22,7 +22,7 @@ impl ImageField {
         Self::AddressImage,
     ];
 
-    /// Lists the names, as a sentence does.
+    /// Lists the names, as in a sentence.
     pub(crate) fn list() -> String {
         let [rest @ .., last] = Self::ALL.map(Self::name);
         format!("{} or {last}", rest.join(", "))
@@ -88,9 +88,9 @@ impl Field {
 
     /// Finds the field that a caller meant by a name, which may not be quite the field's name.
     ///
-    /// Only letters count, in any case. A field is meant if all letters of the name are its letters. An image, which
-    /// would be lost without a word, is also meant if those of one segment are: what brackets, dots or other punctuation
-    /// enclose or separate, except `_`, `-`, `'` and whitespace, which join words.
+    /// Only letters count, ignoring case. A name means a field if all its letters are the field's. For an image, which
+    /// would otherwise be lost silently, it is enough if the letters of one segment are. Brackets, dots and other
+    /// punctuation separate segments, except `_`, `-`, `'` and spaces, which join words.
     ///
     /// | name | field |
     /// |---|---|

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::Text;
 
-/// Returns whether an ID can be a part of an object's key: S3's lists are XML 1.0, which lacks some code points, and a
-/// slash or a dot segment would make it part of another ID's keys (the contract's section on records).
+/// Returns whether an ID can be part of an object key: S3 lists keys in XML 1.0, which lacks some code points, and a
+/// slash or a dot segment would put its keys among another ID's (the contract's section on records).
 ///
 /// ```
 /// use put_image::domain::is_usable_id;

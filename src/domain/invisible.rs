@@ -1,7 +1,8 @@
-//! Characters that nobody sees in a text: callers paste or prepend them without noticing.
+//! Characters that nobody sees in text: callers paste or prepend them without noticing.
 
-/// Returns whether a character shows nothing: a control character, a space other than ASCII's, a byte order mark, a
-/// zero-width or direction mark, or another that Unicode has readers ignore (`Default_Ignorable_Code_Point`), or none.
+/// Returns whether a character is invisible: a control character, whitespace other than ASCII's space, a byte order
+/// mark, a zero-width or direction mark, a noncharacter, or another that Unicode tells readers to ignore
+/// (`Default_Ignorable_Code_Point`).
 #[must_use]
 pub fn is_invisible(char: char) -> bool {
     let is_ignorable = matches!(

@@ -1,4 +1,4 @@
-//! What a request is about: its fields, and the values in them, each of which is valid once it exists.
+//! What a request is about: its fields and their values, each of which is valid by construction.
 
 mod api_key;
 mod field;
@@ -58,7 +58,7 @@ impl Text {
     }
 }
 
-/// Why a text that names nothing known looks as if it did.
+/// Why a text that matches nothing looks as if it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextHint {
     /// A program quoted it.

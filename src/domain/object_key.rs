@@ -50,7 +50,7 @@ impl ObjectKey {
             .iter()
             .any(|format| format.extension() == extension);
         let uuid = Uuid::parse_str(unique).ok()?;
-        // Random, and in the one form in which it is written: a hash in hex is neither.
+        // Random, and in the exact form that we write: a hash in hex is neither.
         let is_ours = uuid.get_version_num() == 4 && uuid.to_string() == unique;
         let is_written =
             ids.into_iter().all(is_usable_id) && is_image && is_ours && segments.next().is_none();
@@ -60,13 +60,13 @@ impl ObjectKey {
         })
     }
 
-    /// Returns how the keys of a submission begin.
+    /// Returns the prefix of a submission's keys.
     #[must_use]
     pub fn prefix(project: &str, submission: &str) -> String {
         format!("{project}/{submission}/")
     }
 
-    /// Returns the key as S3 and the record have it.
+    /// Returns the key as it is in S3 and in the record.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.key

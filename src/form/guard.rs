@@ -1,8 +1,8 @@
-//! Rejects forms that two parsers could read differently: what was checked on the way here, by a firewall for example,
-//! is what is stored.
+//! Rejects forms that two parsers could read differently, so that what was checked on the way here, by a firewall for
+//! example, is what is stored.
 //!
-//! multer splits the body. This module takes the boundary out of `Content-Type`, looks at the lines that begin with
-//! it, and reads a part's name by the same strict grammar.
+//! multer splits the body. This module takes the boundary out of `Content-Type`, looks at the lines that begin with it,
+//! and reads a part's name with the same strict grammar.
 
 use memchr::memmem;
 use multer::Field as Part;
@@ -10,10 +10,10 @@ use multer::Field as Part;
 use super::header_params::HeaderParams;
 use super::{FieldError, FormError};
 
-/// The most parts that a form may have. It documents seven fields; the contract names the number.
+/// The most parts that a form may have. The contract documents seven fields, and states this limit.
 pub const MAX_PARTS: usize = 64;
 
-/// The most bytes that a part's headers may take. Real ones take some 200, and a file name on Linux at most 255.
+/// The most bytes that a part's headers may take. Real ones take about 200, and a file name on Linux at most 255.
 pub(super) const MAX_PART_HEADERS: usize = 8 * 1024;
 
 /// The longest boundary (RFC 2046, section 5.1.1).
@@ -25,7 +25,8 @@ const CONTENT_TRANSFER_ENCODING: &str = "content-transfer-encoding";
 
 /// Returns the boundary that a `Content-Type` names.
 pub(super) fn boundary(content_type: &str) -> Result<String, FormError> {
-    // Payload 2.0 joins two headers of a name by a comma. One in a quoted boundary can't be distinguished from that.
+    // Payload 2.0 joins two headers with the same name by a comma, which looks the same as a comma in a quoted
+    // boundary.
     if content_type.contains(',') {
         return Err(FormError::TwoContentTypes);
     }
@@ -43,7 +44,8 @@ pub(super) fn boundary(content_type: &str) -> Result<String, FormError> {
     Ok(boundary.to_owned())
 }
 
-/// Checks the lines that begin with the boundary: where multer looks for them, and that the form ends with the last.
+/// Checks the lines that begin with the boundary: that they are where multer looks for them, and that the form ends
+/// with the last one.
 pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormError> {
     let delimiter = [b"--", boundary.as_bytes()].concat();
     let mut parts = 0;
@@ -52,11 +54,11 @@ pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormEr
     for at in memmem::find_iter(body, &delimiter) {
         let (before, after) = (&body[..at], &body[at + delimiter.len()..]);
         if !before.is_empty() && !before.ends_with(b"\r\n") {
-            // Other parsers end a part after half a line break, too.
+            // Other parsers also end a part after half a line break.
             if before.ends_with(b"\n") || before.ends_with(b"\r") {
                 return Err(FormError::LineEnds);
             }
-            // Inside a line it is data. multer would begin at the first one all the same.
+            // Inside a line it is data, but multer would start at the first one anyway.
             starts_inside_line |= parts == 0 && !closed;
             continue;
         }
@@ -90,8 +92,8 @@ pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormEr
     }
 }
 
-/// Checks what is lost in multer's header map: a header that was repeated, and lines that end in half a line break.
-/// `part` starts after its boundary.
+/// Checks what multer's header map doesn't show: repeated headers, and lines that end in half a line break. `part`
+/// starts after its boundary.
 fn check_part_headers(part: &[u8], delimiter: &[u8]) -> Result<(), FormError> {
     let window = &part[..part.len().min(MAX_PART_HEADERS)];
     let end = memmem::find(window, b"\r\n\r\n");
@@ -123,13 +125,13 @@ fn check_part_headers(part: &[u8], delimiter: &[u8]) -> Result<(), FormError> {
     Ok(())
 }
 
-/// Returns whether a CR or LF is not a part of a CRLF. The last byte may be half of one that was cut.
+/// Returns whether a CR or LF is not part of a CRLF. The last byte may be half of one that was cut off.
 fn has_half_line_break(text: &[u8]) -> bool {
     let is_half = |pair: &[u8]| (pair[0] == b'\r') != (pair[1] == b'\n');
     text.starts_with(b"\n") || text.windows(2).any(is_half)
 }
 
-/// Returns the name of a part, which must be the only one for every parser.
+/// Returns a part's name, which must be the only one that any parser could read.
 pub(super) fn name<'a>(part: &'a Part<'_>) -> Result<&'a [u8], FormError> {
     let header = part.headers().get(CONTENT_DISPOSITION);
     let disposition = HeaderParams::parse(header.ok_or(FormError::UnnamedPart)?.as_bytes())?;
@@ -140,7 +142,7 @@ pub(super) fn name<'a>(part: &'a Part<'_>) -> Result<&'a [u8], FormError> {
     name.ok_or(FormError::UnnamedPart)
 }
 
-/// Returns the name of the encoding in which a part's content is encoded once more. The header is deprecated (RFC 7578,
+/// Returns the name of the encoding that a part's content has on top of its own. The header is deprecated (RFC 7578,
 /// section 4.7); three of its values change nothing.
 pub(super) fn encoding(part: &Part<'_>) -> Option<&'static str> {
     let encoding = part.headers().get(CONTENT_TRANSFER_ENCODING)?;
@@ -153,7 +155,7 @@ pub(super) fn encoding(part: &Part<'_>) -> Option<&'static str> {
     Some(known.unwrap_or("not 7bit, 8bit or binary"))
 }
 
-/// Checks that a part doesn't say that it holds others, or a message: other parsers would look inside.
+/// Checks that a part doesn't declare that it contains other parts or a message: other parsers would look inside.
 pub(super) fn check_not_nested(part: &Part<'_>) -> Result<(), FieldError> {
     let content_type = part.headers().get(CONTENT_TYPE);
     let kind = content_type.and_then(|value| value.as_bytes().split(|&byte| byte == b'/').next());

@@ -47,8 +47,9 @@ impl<'a> HeaderParams<'a> {
         })
     }
 
-    /// Returns the value of the parameter of this name, in any case; `None` unless there is exactly one. Parsers differ on
-    /// RFC 2231's extensions (RFC 7578, section 4.2, doesn't allow them), so these count as others of the name.
+    /// Returns the value of the parameter of this name, in any case; `None` unless there is exactly one. Parsers differ
+    /// on RFC 2231's extensions (RFC 7578, section 4.2, doesn't allow them), so an extension counts as another
+    /// parameter of this name.
     pub(super) fn the(&self, name: &str) -> Option<&'a [u8]> {
         let mut named = self.parameters.iter().filter(|(other, _)| {
             other.eq_ignore_ascii_case(name.as_bytes()) || is_extended(other, name)
@@ -72,7 +73,7 @@ fn is_token(byte: u8) -> bool {
 }
 
 /// Splits off an unquoted value, up to the next `;`. It may be more than a token: real clients don't quote boundaries
-/// with `=`, `/` or `:` (`JavaMail`, for one).
+/// with `=`, `/` or `:` (`JavaMail`, for example).
 fn bare(text: &[u8]) -> Result<(&[u8], &[u8]), ParamsError> {
     let end = memchr::memchr(b';', text).unwrap_or(text.len());
     let (value, rest) = text.split_at(end);
@@ -84,7 +85,7 @@ fn bare(text: &[u8]) -> Result<(&[u8], &[u8]), ParamsError> {
     Ok((value, rest))
 }
 
-/// Splits off a quoted value. A backslash is itself, as in the Windows paths of old browsers. Before a quote it is
+/// Splits off a quoted value. A backslash is literal, as in the Windows paths of old browsers. Before a quote it is
 /// refused: parsers differ on whether it escapes the quote, and so on where the value ends.
 fn unquote(text: &[u8]) -> Result<(&[u8], &[u8]), ParamsError> {
     let end = memchr::memchr(b'"', text).ok_or(ParamsError::Malformed)?;

@@ -1,5 +1,5 @@
-//! The form: a `multipart/form-data` body to the documented fields. multer splits it, [`guard`] refuses what multer
-//! would be lenient about.
+//! Reads the documented fields from a `multipart/form-data` body. multer splits it; [`guard`] refuses what multer is
+//! too lenient about.
 
 mod guard;
 mod header_params;
@@ -100,8 +100,8 @@ impl Form {
     }
 }
 
-/// Returns whether a body starts as gzip, zlib or Zstandard does, or as what a gateway makes of it that passes the body
-/// on as text.
+/// Returns whether a body starts like gzip, zlib or Zstandard, or like what becomes of them if a gateway passes the
+/// body on as text.
 fn is_compressed(body: &[u8]) -> bool {
     const STARTS: [&[u8]; 6] = [
         b"\x1F\x8B",
@@ -146,16 +146,16 @@ pub enum FormError {
     /// A part's headers are malformed, repeated or too long.
     #[error("a part's headers are malformed, repeated, or longer than {MAX_PART_HEADERS} bytes")]
     PartHeaders,
-    /// A part's header goes on in the next line, which begins with whitespace.
+    /// A part's header continues on the next line, which begins with whitespace.
     #[error("a part's header is folded: write it on one line")]
     FoldedHeader,
     /// A part's `Content-Disposition` doesn't follow the grammar.
     #[error("a part's Content-Disposition {0}")]
     Disposition(#[from] ParamsError),
-    /// A part's `Content-Disposition` is `attachment` or another, or has no semicolon.
+    /// A part's `Content-Disposition` is something other than `form-data`, such as `attachment`, or has no semicolon.
     #[error("a part's Content-Disposition must start with form-data;")]
     NotFormData,
-    /// A part has no name, or several, of which parsers pick different ones.
+    /// A part has no name, or several, so that parsers would pick different ones.
     #[error("a part needs a Content-Disposition with exactly one name, and no name*")]
     UnnamedPart,
     /// multer can't read the form. What it says may quote the caller, and is kept for debugging alone.
@@ -177,10 +177,10 @@ pub enum FieldError {
     Misspelled,
     #[error("sent more than once")]
     Repeated,
-    /// A `Content-Transfer-Encoding` says that it is encoded once more.
+    /// A `Content-Transfer-Encoding` says that it has another encoding on top.
     #[error("Content-Transfer-Encoding is {0}: send the content as it is, without this header")]
     Encoded(&'static str),
-    /// A `Content-Type` says that it holds other parts.
+    /// A `Content-Type` says that it contains other parts.
     #[error("has a Content-Type of multipart or message")]
     Nested,
     #[error(transparent)]

@@ -1,5 +1,5 @@
-//! An image field's text to bytes: an optional `data:` prefix, line breaks anywhere, padding or none, the standard
-//! alphabet, and nothing else.
+//! Decodes an image field's text to bytes: an optional `data:` prefix, line breaks anywhere, padding or none, the
+//! standard alphabet, and nothing else.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ static ENGINE: LazyLock<Simd> = LazyLock::new(|| {
     Simd::standard(config)
 });
 
-/// How far a `data:...;base64,` prefix is looked for, in bytes. Real ones have some 25, or a file name more.
+/// How far to look for a `data:...;base64,` prefix, in bytes. Real ones have about 25, plus a file name in some.
 const MAX_PREFIX: usize = 1024;
 
 /// Decodes a field's text, which has no whitespace around it.

@@ -1,6 +1,6 @@
 //! The size of an image.
 
-/// The most pixels that an image may have: beyond, Pillow warns of a decompression bomb (`Image.MAX_IMAGE_PIXELS`).
+/// The most pixels that an image may have: above it, Pillow warns of a decompression bomb (`Image.MAX_IMAGE_PIXELS`).
 const MAX_PIXELS: u64 = 89_478_485;
 
 /// Width and height in pixels, both above zero and together at most [`MAX_PIXELS`].
@@ -11,7 +11,7 @@ pub struct Dimensions {
 }
 
 impl Dimensions {
-    /// Makes dimensions of a width and a height in pixels, of which each may be up to `max_side`.
+    /// Makes dimensions from a width and a height in pixels, each at most `max_side`.
     pub(super) fn new(width: u32, height: u32, max_side: u32) -> Result<Self, DimensionsError> {
         if width.max(height) > max_side {
             return Err(DimensionsError::TooLong(max_side));

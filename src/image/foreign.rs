@@ -1,9 +1,9 @@
 //! Formats that callers send by mistake, recognized so that a refusal names them.
 
-/// How far a text is searched for what makes it an SVG, in bytes: XML declarations and comments come before.
+/// How far to look for an SVG's first tag, in bytes: XML declarations and comments may come before it.
 const MAX_PROLOG: usize = 1024;
 
-/// The bytes that a format's files have, where they have them, and the format's name with its article.
+/// An offset, the bytes that a format's files have there, and the format's name with its article.
 const FORMATS: [(usize, &[u8], &str); 20] = [
     (0, b"GIF8", "a GIF"),
     (0, b"II*\0", "a TIFF"),
@@ -28,7 +28,7 @@ const FORMATS: [(usize, &[u8], &str); 20] = [
     (4, b"ftypavis", "an AVIF"),
 ];
 
-/// Returns a format's name with its article; `None` if the content shows none that is known.
+/// Returns a format's name with its article; `None` if the content matches none of them.
 pub(super) fn name(file: &[u8]) -> Option<&'static str> {
     let has = |at: usize, what: &[u8]| file.get(at..).is_some_and(|rest| rest.starts_with(what));
     if has(0, b"RIFF") && has(8, b"WEBP") {

@@ -5,7 +5,7 @@ use super::base64::{self, without_prefix};
 use super::foreign;
 use crate::domain::{QUOTES, is_invisible};
 
-/// How much of a text is its beginning, in bytes.
+/// How many bytes count as the beginning of a text.
 const MAX_HEAD: usize = 1024;
 
 /// The smallest image, a PNG of one pixel, has 67 bytes, which are 90 characters.
@@ -72,9 +72,9 @@ struct Refused<'a> {
     content: &'a [u8],
     /// The beginning of the content.
     head: String,
-    /// What begins with the first character that can't be where it is.
+    /// The rest of the content, from the first character that can't be where it is.
     offending: &'a [u8],
-    /// What the beginning of the content before that decodes to.
+    /// What the content before that decodes to, or its beginning.
     decoded: Vec<u8>,
     /// The same as text.
     decoded_head: String,
@@ -101,7 +101,7 @@ impl<'a> Refused<'a> {
         }
     }
 
-    /// Returns whether it is a file's content, as bytes or as what became of them in a UTF-8 text.
+    /// Returns whether it is a file's content, as bytes or as what a UTF-8 text made of them.
     fn is_file(&self) -> bool {
         let is_foreign = foreign::name(self.content).is_some() && !self.offending.is_empty();
         let is_image =
@@ -112,7 +112,7 @@ impl<'a> Refused<'a> {
 
     fn is_invisible(&self) -> bool {
         let first = lossy(self.offending).chars().next();
-        // A byte order mark that was encoded as UTF-8 twice shows.
+        // A byte order mark that was encoded as UTF-8 twice is visible.
         first.is_some_and(|char| is_invisible(char) && char != '\t')
             || self.head.starts_with("\u{EF}\u{BB}\u{BF}")
     }
@@ -125,7 +125,7 @@ impl<'a> Refused<'a> {
         self.has_prefix && self.content.is_empty() || self.is_url() && self.content.ends_with(b",")
     }
 
-    /// Returns whether it is written in a way, or is the Base64 of what is.
+    /// Returns whether it is written in the given way, or decodes to something that is.
     fn is_encoded(&self, way: fn(&str) -> bool) -> bool {
         way(&self.head) || way(&self.decoded_head)
     }
@@ -135,7 +135,7 @@ impl<'a> Refused<'a> {
         let is_scheme = |char: char| char.is_ascii_alphanumeric() || "+-.:".contains(char);
         let scheme = self.head.split_once("://").map(|(scheme, _)| scheme);
         let (_, extension) = self.head.rsplit_once('.').unwrap_or_default();
-        // A class has capitals and lower case: System.Drawing.Bitmap. An account isn't a file.
+        // A class name mixes upper and lower case: System.Drawing.Bitmap. An e-mail address isn't a file.
         let is_extension = (2..=6).contains(&extension.len())
             && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
             && (extension.to_lowercase() == extension || extension.to_uppercase() == extension);
@@ -153,12 +153,12 @@ impl<'a> Refused<'a> {
         self.head.starts_with(QUOTES) || tail.ends_with(QUOTES)
     }
 
-    /// Returns whether it is what a program writes for a value that isn't there, or isn't a text. None is padded.
+    /// Returns whether it is what a program writes for a value that is missing or isn't text. None of these is padded.
     fn is_short(&self) -> bool {
         self.content.len() < MIN_IMAGE && !self.content.ends_with(b"=") && !self.begins()
     }
 
-    /// Returns whether it decodes to Base64, be it UTF-16, with a `data:` prefix or in quotation marks.
+    /// Returns whether it decodes to Base64, even as UTF-16, with a `data:` prefix or in quotation marks.
     fn is_encoded_twice(&self) -> bool {
         let is_base64 = |&byte: &u8| is_symbol(byte) || b"=\r\n".contains(&byte);
         self.decoded.len() >= 16 && self.decoded.iter().all(is_base64)
@@ -182,7 +182,7 @@ impl<'a> Refused<'a> {
         lines.all(|line| !line.trim_ascii().iter().any(|byte| b" \t".contains(byte)))
     }
 
-    /// Returns whether it begins as a JPEG's or a PNG's Base64, or as much of one as there is.
+    /// Returns whether it begins like the Base64 of a JPEG or PNG, or is the start of one.
     fn begins(&self) -> bool {
         let visible = self.head.chars().filter(|char| !char.is_whitespace());
         let start: String = visible.take(11).collect();
@@ -215,7 +215,7 @@ fn offending(text: &[u8]) -> &[u8] {
     if is_misplaced { rest } else { after }
 }
 
-/// Splits a text where a byte isn't one of a kind any more.
+/// Splits a text at the first byte that isn't of the given kind.
 fn split(text: &[u8], is_of_kind: impl Fn(&u8) -> bool) -> (&[u8], &[u8]) {
     let end = text.iter().position(|byte| !is_of_kind(byte));
     text.split_at(end.unwrap_or(text.len()))
@@ -236,7 +236,8 @@ fn is_utf16(text: &[u8]) -> bool {
     units.len() > 0 && units.all(|unit| unit.contains(&0) && is_text(unit[0] | unit[1]))
 }
 
-/// Returns whether a JPEG or PNG went through a text, which replaced or encoded its first bytes or changed its line ends.
+/// Returns whether a JPEG or PNG was treated as text, which replaced or encoded its first bytes or changed its line
+/// endings.
 fn is_mangled(file: &[u8]) -> bool {
     let text = file[..file.len().min(32)].utf8_chunks().next();
     let text = text.map_or("", |chunk| chunk.valid());

@@ -1,5 +1,5 @@
-//! An image that a reader can open, as far as the contract's section on images says. Nothing else can be made into an
-//! [`Image`], so nothing else can be stored.
+//! An image that readers can open, to the extent that the contract's section on images promises. Nothing else can
+//! become an [`Image`], so nothing else can be stored.
 
 pub mod base64;
 mod dimensions;
@@ -54,7 +54,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// Decodes an image field's text, which has no whitespace around it. A PNG's cost is taken out of the request's
+    /// Decodes an image field's text, which has no whitespace around it. A PNG's cost is deducted from the request's
     /// `budget`.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl Image {
         &self.bytes
     }
 
-    /// Returns the format, which the content shows.
+    /// Returns the format, which is determined by the content.
     #[must_use]
     pub const fn format(&self) -> Format {
         self.format
@@ -111,7 +111,7 @@ pub enum DecodeError {
     /// It is what callers send by mistake, as the text says.
     #[error("{0}")]
     Mistake(&'static str),
-    /// It is of another format, by its name and article.
+    /// It has another format: the format's name with its article.
     #[error("{0}; send a JPEG or PNG")]
     Foreign(&'static str),
     #[error("neither a JPEG nor a PNG")]

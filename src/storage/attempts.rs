@@ -1,5 +1,5 @@
-//! Tracks the outcomes of a call's attempts. The SDK retries by itself and reports the last one; whether a write took
-//! effect depends on all of them.
+//! Tracks the outcomes of a call's attempts. The SDK retries on its own and reports only the last attempt, but whether
+//! a write took effect depends on all of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,17 +22,17 @@ struct Counts {
 }
 
 impl Attempts {
-    /// Returns the attempts that were sent, or began to be.
+    /// Returns how many attempts were sent, or began to be.
     pub(super) fn sent(&self) -> u32 {
         self.0.sent.load(Ordering::Relaxed)
     }
 
-    /// Returns the attempts that got no response, so that they may still take effect.
+    /// Returns how many attempts got no response, and so may still take effect.
     pub(super) fn unanswered(&self) -> u32 {
         self.sent() - self.0.answered.load(Ordering::Relaxed)
     }
 
-    /// Returns whether every attempt was refused, so that none took effect and none still may.
+    /// Returns whether every attempt was refused: none took effect, and none will.
     pub(super) fn all_refused(&self) -> bool {
         self.sent() == self.0.refused.load(Ordering::Relaxed)
     }

@@ -1,6 +1,6 @@
-//! One conditional `UpdateItem` makes all of a request's images the submission's images at once.
+//! A single conditional `UpdateItem` makes a request's images the submission's images, all at once.
 //!
-//! It is a compare-and-swap: it takes effect only while the images that it replaces are still those that were read. So
+//! It is a compare-and-swap: it takes effect only if the images that it replaces are still the ones that were read. So
 //! a commit that is sent twice, or arrives late, can't undo another request's, and what it replaced is known even if
 //! its response is lost. There is no ABA problem, since keys are never reused. (But if somebody deletes a submission
 //! and creates it again, the first images sent to the old one can still arrive at the new one, seconds late.)
@@ -35,7 +35,7 @@ pub(crate) struct Change<'a> {
 enum Outcome {
     /// The record names the new images.
     Applied,
-    /// The record is no longer as it was read; nothing was applied.
+    /// The record has changed since it was read; nothing was applied.
     Conflict,
     /// Nothing was applied, and nothing will be.
     Refused(Fault),
@@ -44,12 +44,12 @@ enum Outcome {
 }
 
 impl Storage {
-    /// Makes the uploads the submission's images, provided that its images are still those that were read, or those
-    /// that another request's commit has left since.
+    /// Makes the uploads the submission's images. If another request's commit came first, reads the submission again
+    /// and replaces that request's images.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSubmission`] if the submission is gone or has become another project's, or a fault.
+    /// [`Error::InvalidSubmission`] if the submission is gone or now belongs to another project; or a fault.
     pub(crate) async fn commit(
         &self,
         mut uploads: Uploads<'_>,
@@ -165,7 +165,7 @@ fn is_condition_failed(error: &SdkError<UpdateItemError>) -> bool {
 }
 
 /// Returns whether a record names one of the objects. Any of our keys proves it: the update is atomic, and another
-/// request may have replaced some since.
+/// request may since have replaced some.
 fn names_any(found: Option<&Submission>, objects: &[NewObject]) -> bool {
     objects.iter().any(|object| {
         let named = found.and_then(|found| found.named_key(object.field));

@@ -1,4 +1,4 @@
-//! The SDK's HTTP client, whose errors name the host that was called: the SDK's own say only what went wrong.
+//! The SDK's HTTP client, with the host added to its errors: the SDK's own say only what went wrong.
 
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use lambda_http::http::Uri;
 
-/// Returns the client, over rustls.
+/// Returns the client, which uses rustls.
 pub(super) fn http_client() -> SharedHttpClient {
     let tls = Provider::Rustls(CryptoMode::Ring);
     let client = Builder::new().tls_provider(tls).build_https();
@@ -45,7 +45,7 @@ struct Unreachable {
     source: BoxError,
 }
 
-/// Adds the host to an error, and keeps its kind, by which the SDK decides about a retry.
+/// Adds the host to an error. Keeps its kind, which decides whether the SDK retries.
 fn with_host(error: ConnectorError, host: String) -> ConnectorError {
     let (is_timeout, is_user, is_io) = (error.is_timeout(), error.is_user(), error.is_io());
     let kind = error.as_other();

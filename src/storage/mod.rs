@@ -1,5 +1,5 @@
 //! The tables and the bucket: the clients with their timeouts and retries, and the reads. Uploads and the commit have
-//! modules of their own.
+//! their own modules.
 
 mod attempts;
 mod commit;
@@ -30,32 +30,34 @@ use crate::records::attribute::{
 };
 use crate::records::{API_KEY_INDEX, Item, PREVIOUS_API_KEY_INDEX, Project, Submission};
 
-/// How long warming up may take. A region's storage answers in some 50 ms, and Lambda ends an init phase after 10 s.
+/// How long warming up may take. Storage in the same region responds in about 50 ms, and Lambda ends an init phase
+/// after 10 s.
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// How long calls may take, and how often they are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connecting: a millisecond or two inside a region, and two round trips more with TLS.
+    /// Connecting takes a millisecond or two inside a region, plus two round trips for TLS.
     pub connect: Duration,
-    /// One attempt at a DynamoDB call, which takes some 5 ms.
+    /// One attempt at a DynamoDB call, which takes about 5 ms.
     pub dynamodb_attempt: Duration,
     /// A DynamoDB call with its retries.
     pub dynamodb: Duration,
-    /// One attempt at an S3 call. 4.7 MB in 5 s is 8 Mbit/s, far below what the smallest function has.
+    /// One attempt at an S3 call. 4.7 MB in 5 s is 8 Mbit/s, far less than the smallest function has.
     pub s3_attempt: Duration,
     /// An S3 call with its retries.
     pub s3: Duration,
     /// The first attempt and two more, as in the SDK's standard mode.
     pub max_attempts: u32,
-    /// The wait before the first retry; it doubles, with jitter. The SDK's second is too long for a person who waits.
+    /// The wait before the first retry; it doubles, with jitter. The SDK's default, one second, is too long for a
+    /// person who is waiting.
     pub initial_backoff: Duration,
 }
 
 impl Default for Limits {
-    /// Returns the limits of the deployed function. Reads, uploads and commit follow each other, so their sum must fit
-    /// into the function's timeout, less the reserve of [`crate::deadline`]. A previous key takes a second
-    /// query, which the deadline cuts off if all of them are slow.
+    /// Returns the limits of the deployed function. Reads, uploads and commit run one after another, so their sum must
+    /// fit into the function's timeout minus the reserve of [`crate::deadline`]. The sum leaves out the second query
+    /// that a previous key takes: if all calls are slow, the deadline cuts the request off.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(1),
@@ -77,7 +79,7 @@ pub async fn sdk_config() -> SdkConfig {
         .await
 }
 
-/// Returns whether buckets are addressed by path: a server that an endpoint names rarely has a host name for each.
+/// Returns whether buckets are addressed by path: a custom endpoint rarely has a hostname for each of them.
 #[must_use]
 pub fn path_style() -> bool {
     let endpoints = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
@@ -86,7 +88,7 @@ pub fn path_style() -> bool {
         .any(|name| env::var_os(name).is_some_and(|url| !url.is_empty()))
 }
 
-/// The tables and the bucket. Made once a process, so that connections are kept.
+/// The tables and the bucket. Created once per process, so that connections are reused.
 #[derive(Debug)]
 pub struct Storage {
     dynamodb: aws_sdk_dynamodb::Client,
@@ -96,14 +98,14 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Makes clients that the AWS SDK's usual variables configure: region, credentials, endpoints.
+    /// Makes clients configured by the AWS SDK's usual variables: region, credentials, endpoints.
     pub async fn from_env(config: Config) -> Self {
         let sdk = sdk_config().await;
         let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(path_style());
         Self::new(config, Limits::default(), (&sdk).into(), s3)
     }
 
-    /// Makes clients of the given configurations, with our limits.
+    /// Makes clients from the given configurations, with the given timeouts and retries.
     #[must_use]
     pub fn new(
         config: Config,
@@ -139,8 +141,8 @@ impl Storage {
 
     /// Opens the connections that a request with an image in each field needs, and has the SDK resolve credentials and
     /// endpoints, by reading nonexistent items and calling `GetBucketLocation` once for each field. Lambda gives a
-    /// process a whole CPU before its first request, and a share of one from then on. If the storage doesn't respond in
-    /// time, the first request opens its own connections.
+    /// process a whole CPU until its first request, and only a share of one afterward. If the storage doesn't respond
+    /// in time, the first request opens its own connections.
     pub async fn warm_up(&self) {
         let nobody = self.submission_item("none");
         let no_project = only(self.projects_by(API_KEY_INDEX, API_KEY_HASH, "none"));
@@ -161,7 +163,7 @@ impl Storage {
             .map_err(|error| call_failed("GetBucketLocation", error))
     }
 
-    /// Finds the project that is registered under a key's hash, or was until a time that is not over yet.
+    /// Finds the project whose current key has this hash, or whose previous key does and is still in its grace period.
     pub(crate) async fn project(&self, key: &ApiKeyHash) -> Result<Option<Project>, Fault> {
         let hash = key.to_string();
         let current = self.projects_by(API_KEY_INDEX, API_KEY_HASH, &hash);
@@ -210,7 +212,7 @@ impl Storage {
     }
 }
 
-/// Returns the only project that a query finds. Two projects with the same key are a fault: to pick one would hand a
+/// Returns the only project that a query finds. Two projects with the same key are a fault: picking one could hand a
 /// submission to the wrong customer.
 async fn only(query: QueryFluentBuilder) -> Result<Option<Project>, Fault> {
     let found = query.send().await;
@@ -222,7 +224,7 @@ async fn only(query: QueryFluentBuilder) -> Result<Option<Project>, Fault> {
     }
 }
 
-/// Returns a failed call's fault.
+/// Converts a failed call's error to a fault.
 fn call_failed<E>(operation: &'static str, error: SdkError<E>) -> Fault
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,

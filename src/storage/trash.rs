@@ -1,4 +1,5 @@
-//! Objects that no record names, or perhaps none does: deleted once the response is sent, or named by a warning.
+//! Objects that no record names, or that perhaps none does. They are deleted after the response is sent, or a warning
+//! names them.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -12,8 +13,8 @@ use crate::deadline::Deadline;
 use crate::domain::ObjectKey;
 use crate::error::Fault;
 
-/// What requests have discarded, by their IDs. Each deletes its own: what happens to one of those that run at the same time
-/// neither loses another's objects nor delays their deletion.
+/// Discarded objects by request ID. Each request deletes only its own, so whatever happens to a concurrent request
+/// neither loses them nor delays their deletion.
 #[derive(Debug, Default)]
 pub(super) struct Trash(Mutex<HashMap<String, Vec<Discarded>>>);
 
@@ -22,11 +23,11 @@ pub(super) struct Trash(Mutex<HashMap<String, Vec<Discarded>>>);
 pub(super) struct Discarded {
     pub(super) key: ObjectKey,
     pub(super) state: State,
-    /// Of the request that discarded it.
+    /// The deadline of the request that discarded it.
     pub(super) deadline: Deadline,
 }
 
-/// What is known of a discarded object.
+/// What is known about a discarded object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// No record names it, and none will.
@@ -35,7 +36,7 @@ pub(super) enum State {
     MayArrive,
     /// A commit that names it or replaces it was sent, and its outcome is unknown.
     InDoubt,
-    /// It was replaced, and was written when the submission was another project's, whose objects aren't touched.
+    /// It was replaced, but was written while the submission belonged to another project, whose objects aren't touched.
     OfEarlierProject,
 }
 
@@ -54,8 +55,8 @@ impl Trash {
 }
 
 impl Storage {
-    /// Deletes what a request has discarded, unless a record may name it. Returns how many objects are left over, or may
-    /// be: the log names them, and a sweep finds them, since no record does.
+    /// Deletes what a request has discarded, unless a record may name it. Returns how many objects are left over, or
+    /// may be. The log names them, and a sweep finds those that no record names.
     pub(crate) async fn empty_trash(&self, request: &str) -> usize {
         let discarded = self.trash.lock().remove(request).unwrap_or_default();
         let deleted = join_all(discarded.iter().map(|discarded| self.discard(discarded))).await;

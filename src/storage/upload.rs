@@ -1,4 +1,4 @@
-//! Images to S3, and away again. An object's key is used once: no record names it before the commit.
+//! Uploads images to S3, and deletes objects. A key is used only once, and no record names it before the commit.
 
 use std::mem;
 
@@ -22,8 +22,8 @@ use crate::form::Images;
 use crate::image::Image;
 use crate::records::Submission;
 
-/// A request's new objects, from before their upload until a record names them. Whatever ends the request, they are not
-/// forgotten: what happens to them is decided where this value is dropped.
+/// A request's new objects, from before their upload until a record names them. However the request ends, they aren't
+/// forgotten: dropping this value decides what happens to them.
 #[derive(Debug)]
 pub(crate) struct Uploads<'a> {
     pub(super) objects: Vec<NewObject>,
@@ -44,7 +44,7 @@ pub(super) struct NewObject {
     attempts: Attempts,
 }
 
-/// What becomes of a request's new objects.
+/// What happens to a request's new objects.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
     /// No record names them, and none will.
@@ -67,8 +67,8 @@ impl NewObject {
 }
 
 impl Uploads<'_> {
-    /// Notes what a commit replaces that is about to be sent. An object that the function didn't write for the submission
-    /// isn't its own to delete: something else may use it.
+    /// Notes what the commit that is about to be sent replaces. An object that the function didn't write for this
+    /// submission is not ours to delete: something else may use it.
     pub(super) fn replace(&mut self, before: &Submission) {
         let replaced = self.objects.iter().filter_map(|object| {
             let key = before.key(object.field)?;
@@ -111,8 +111,8 @@ impl Drop for Uploads<'_> {
 }
 
 impl Storage {
-    /// Uploads the images of the request with this ID concurrently, each under a new key of the submission. Returns once
-    /// every upload has ended, so that a failed one leaves none in flight.
+    /// Uploads a request's images concurrently, each under a new key of the submission. Returns only after every upload
+    /// has ended, so that none is still in flight if one fails.
     ///
     /// # Errors
     ///
@@ -164,8 +164,8 @@ impl Storage {
             .await;
         match uploaded {
             Ok(_) => Ok(()),
-            // Nobody else has the key: if it exists at a retry, an earlier attempt whose response was lost wrote it,
-            // whole and with the checksum.
+            // Nobody else uses the key. If it exists on a retry, an earlier attempt whose response was lost wrote the
+            // whole object, with its checksum.
             Err(error)
                 if error.code() == Some("PreconditionFailed") && object.attempts.sent() > 1 =>
             {
@@ -175,7 +175,7 @@ impl Storage {
         }
     }
 
-    /// Deletes an object. In a bucket that keeps versions it can be brought back.
+    /// Deletes an object. In a versioned bucket it can be restored.
     pub(super) async fn delete(&self, key: &str) -> Result<(), Fault> {
         let bucket = &self.config.images_bucket;
         let deleted = self.s3.delete_object().bucket(bucket).key(key).send().await;
@@ -185,8 +185,8 @@ impl Storage {
     }
 }
 
-/// Retries what S3 responds to a conditional write while another one to the same key, an earlier attempt of ours, is
-/// under way ("Conditional writes", `ConditionalRequestConflict`).
+/// Retries `ConditionalRequestConflict`: S3's response to a conditional write while another one to the same key, here
+/// an earlier attempt of ours, is in progress ("Conditional writes").
 #[derive(Debug)]
 struct RetryConflicts;
 

@@ -1,4 +1,4 @@
-//! A log line as JSON, of whose members CloudWatch makes metrics ("Embedded metric format specification").
+//! A log line as JSON, from whose members CloudWatch makes metrics ("Embedded metric format specification").
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Line {
         self.members.insert(name.to_owned(), value.into());
     }
 
-    /// Sets a member that has a text, if it is known.
+    /// Sets a text member, if its value is known.
     pub(super) fn text(&mut self, name: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.set(name, value.to_string());
@@ -44,7 +44,7 @@ impl Line {
         self.metrics.push(json!({ "Name": name, "Unit": unit }));
     }
 
-    /// Sets a metric of a duration in milliseconds, to the microsecond, if it is known.
+    /// Sets a duration's metric in milliseconds, rounded to the microsecond, if the duration is known.
     pub(super) fn duration(&mut self, name: &str, duration: Option<Duration>) {
         if let Some(duration) = duration {
             let milliseconds = (duration.as_secs_f64() * 1e6).round() / 1e3;
@@ -52,8 +52,8 @@ impl Line {
         }
     }
 
-    /// Returns the line, ended. In a namespace, each metric has the dimension `FunctionName`, and `Requests` is counted by
-    /// `Code`, too.
+    /// Returns the line with its line break. With a namespace, each metric has the dimension `FunctionName`, and
+    /// `Requests` is also counted by `Code`.
     pub(super) fn finish(mut self, namespace: Option<&str>, function: &str) -> String {
         if let Some(namespace) = namespace {
             self.set("FunctionName", function);

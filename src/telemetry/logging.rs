@@ -1,7 +1,7 @@
 //! Log lines on standard error, as text or as JSON, as Lambda's logging configuration asks.
 //!
-//! Only our own lines go below `WARN`. There, the SDK and `lambda_runtime` log whole requests, with keys, e-mails and
-//! images in them: those lines are never written.
+//! Below `WARN`, only our own lines are written: there, the SDK and `lambda_runtime` log whole requests, with keys,
+//! e-mails and images in them.
 
 use std::env;
 use std::panic;
@@ -16,7 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// The span of an invocation, which has the IDs that each line carries. Nothing else has this target.
 const REQUEST_SPAN: &str = "lambda_runtime::layers::trace";
 
-/// Starts logging to standard error, once a process, as text or, if Lambda sets `AWS_LAMBDA_LOG_FORMAT` to `JSON`, as
+/// Starts logging to standard error, once per process, as text or, if Lambda sets `AWS_LAMBDA_LOG_FORMAT` to `JSON`, as
 /// JSON.
 pub fn init() {
     let json =
@@ -38,7 +38,7 @@ pub(super) fn level() -> LevelFilter {
         .unwrap_or(LevelFilter::INFO)
 }
 
-/// Starts logging to a writer, once a process: our own lines from `level` on.
+/// Starts logging to a writer, once per process, with our own lines from `level` up.
 pub fn init_with<W>(level: LevelFilter, json: bool, writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,

@@ -17,8 +17,8 @@ pub use self::request_log::Steps;
 pub(crate) use self::request_log::{RequestLog, Step};
 use crate::error::Error;
 
-/// Writes one line of JSON for each request. If a namespace is set, CloudWatch makes metrics of its members without a
-/// call. Every dimension has a bounded number of values: nothing of a project or a submission is one.
+/// Writes one line of JSON for each request. If a namespace is set, CloudWatch makes metrics from its members, without
+/// an API call. Every dimension has a bounded number of values, so nothing about a project or a submission is one.
 pub struct Telemetry {
     level: LevelFilter,
     namespace: Option<String>,
@@ -40,7 +40,7 @@ impl Telemetry {
         }
     }
 
-    /// Writes to an output the lines from a level on: `ERROR` for a fault of ours, `INFO` for every other request.
+    /// Writes lines from a level up to an output: `ERROR` for a fault on our side, `INFO` for every other request.
     pub fn new(level: LevelFilter, output: impl Write + Send + 'static) -> Self {
         Self {
             level,

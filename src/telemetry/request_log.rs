@@ -1,4 +1,4 @@
-//! What is known of a request, gathered on its way: the facts of its one log line.
+//! What is known about a request, gathered along the way for its one log line.
 
 use std::time::{Duration, Instant};
 
@@ -32,15 +32,15 @@ pub struct Steps {
     pub commit: Option<Duration>,
 }
 
-/// A request under way.
+/// A request in progress.
 #[derive(Debug)]
 pub(crate) struct RequestLog {
     pub(crate) context: Context,
     pub(crate) deadline: Deadline,
     pub(crate) body_bytes: usize,
-    /// Known once the key is.
+    /// Set once the key's project is known.
     pub(crate) project: Option<ProjectId>,
-    /// Known once it is the project's.
+    /// Set once it is known to be the project's.
     pub(crate) submission: Option<SubmissionId>,
     /// The images that are stored: field, format and size in bytes.
     pub(crate) images: Vec<(ImageField, Format, usize)>,
@@ -63,7 +63,7 @@ impl RequestLog {
         }
     }
 
-    /// Runs a step: to its deadline, with its time taken.
+    /// Runs a step until its deadline, and records how long it took.
     ///
     /// # Errors
     ///
@@ -93,13 +93,13 @@ impl RequestLog {
         self.images = images.collect();
     }
 
-    /// Returns the ID of the request's trace: `1-…` of `Root=1-…;Parent=…;Sampled=1`.
+    /// Returns the ID of the request's trace: `1-…` from `Root=1-…;Parent=…;Sampled=1`.
     pub(crate) fn trace_id(&self) -> Option<&str> {
         let mut members = self.context.xray_trace_id.as_deref()?.split(';');
         members.find_map(|member| member.trim().strip_prefix("Root="))
     }
 
-    /// Returns the time since the request came.
+    /// Returns the time since the request arrived.
     pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
@@ -118,7 +118,7 @@ impl Step {
     const fn end(self, deadline: Deadline) -> End {
         match self {
             Self::Decode | Self::Read | Self::Upload => deadline.work,
-            // Up to then, the commit reads back what it did if it got no response.
+            // Until then, a commit that got no response reads back what it did.
             Self::Commit => deadline.response,
         }
     }

@@ -1,7 +1,7 @@
-//! The commands. What a script reads goes to standard output (a key, a record, what is left over), and what people
-//! are told about it to standard error.
+//! The commands. What a script reads goes to standard output (a key, a record, what is left over), and messages for
+//! people to standard error.
 
-/// Tells a person a line on standard error. It is no error if nobody reads it.
+/// Prints a line for a person to standard error. It is not an error if nobody reads it.
 macro_rules! tell {
     ($($line:tt)*) => { $crate::commands::tell(&format!($($line)*)) };
 }
@@ -17,7 +17,7 @@ use crate::cli::Command;
 use crate::printable::{in_line, printable};
 use crate::{Error, Records};
 
-/// Runs a command. The deployed API Gateway keeps keys of its own; the local stack's doesn't.
+/// Runs a command. The deployed API Gateway has its own keys; the local stack's doesn't.
 pub async fn run(
     command: Command,
     records: &Records,
@@ -42,7 +42,7 @@ pub fn fail(program: &str, error: &Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Prints for a script or a reader, without what a terminal would follow.
+/// Prints for a script or a reader, without anything that a terminal would interpret.
 pub(crate) fn print(text: &str) -> Result<ExitCode, Error> {
     stdout().write_all(printable(text).as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -52,7 +52,7 @@ fn tell(line: &str) {
     let _ = writeln!(stderr(), "{}", in_line(line));
 }
 
-/// Asks a person to type an ID, which is as good as `--yes`.
+/// Asks a person to type an ID, which has the same effect as `--yes`.
 fn confirm(yes: bool, question: &str, id: &str) -> Result<(), Error> {
     if yes {
         return Ok(());

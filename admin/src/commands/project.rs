@@ -98,7 +98,7 @@ fn accounts(admins: &[Admin]) -> String {
     accounts.join(", ")
 }
 
-/// Returns the usage plan that was named. If there are usage plans and none was, says what that means.
+/// Returns the usage plan that was named. If there are usage plans and none was named, says what that means.
 fn find_plan(gateway: Option<Client>, id: Option<String>) -> Result<Option<UsagePlan>, Error> {
     match (gateway, id) {
         (Some(gateway), Some(id)) => Ok(Some(UsagePlan { gateway, id })),
@@ -139,8 +139,8 @@ async fn create(
     hand_over(api_key, plan.as_ref())
 }
 
-/// Puts the new key on the plan before the project has it, and removes the old one after that: the gateway never refuses
-/// a key that the function accepts.
+/// Puts the new key on the plan before the project gets it, and removes the old one afterward: the gateway never
+/// refuses a key that the function accepts.
 async fn rotate_key(
     records: &Records,
     project: &str,

@@ -1,4 +1,5 @@
-//! Starts functions over the storage and sends them events. What a function takes: CPU time, memory, its package.
+//! Starts functions over the storage and sends them events. Measures what a function takes: CPU time, memory, the size
+//! of its package.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use crate::storage::Storage;
 
 /// How many processors a function finds in Lambda, however small its share of them.
 pub(crate) const CORES: u32 = 2;
-/// How many requests CPU time is taken over, which is counted in ticks of 10 ms.
+/// How many requests CPU time is averaged over, since it is counted in ticks of 10 ms.
 const CPU_REQUESTS: u32 = 100;
 
 /// What all functions are measured with.
@@ -28,7 +29,7 @@ pub(crate) struct Bench {
     endpoints: Endpoints,
     config: Config,
     pub(crate) quota: Option<Quota>,
-    /// An event of almost Lambda's limit, with four images of 1.1 MB.
+    /// An event just under Lambda's limit, with four images of 1.1 MB.
     pub(crate) large: Bytes,
     /// An event with one image of a selfie's size.
     pub(crate) small: Bytes,
@@ -41,7 +42,7 @@ pub(crate) struct Costs {
     pub(crate) init: Duration,
     /// CPU of a request with the largest event, and with the small one.
     pub(crate) cpu: [Duration; 2],
-    /// KiB before the first event, and at most in all of the largest ones.
+    /// KiB before the first event, and the peak over all of the largest ones.
     pub(crate) memory: [u64; 2],
     /// Bytes of the package, as it is and compressed.
     pub(crate) package: [usize; 2],
@@ -70,7 +71,7 @@ impl Bench {
         })
     }
 
-    /// Starts a function on so many cores for so many requests at a time.
+    /// Starts a function on the given number of cores, for the given number of requests at a time.
     pub(crate) async fn start(
         &self,
         peer: &Peer,
@@ -102,7 +103,7 @@ impl Bench {
         Ok(lambda)
     }
 
-    /// Checks that a function makes the calls that all make, and sends all that it got.
+    /// Checks that a function makes the same calls as the others, and sends everything that it got.
     pub(crate) async fn check(&self, peer: &Peer) -> Result<(), Error> {
         let lambda = self.start(peer, CORES, 1).await?;
         self.storage.take_calls();
@@ -167,7 +168,7 @@ pub(crate) async fn request(lambda: &Lambda, event: &Bytes) -> Result<Duration, 
     Ok(elapsed)
 }
 
-/// CPU of a request, user and system, on the average of many.
+/// CPU of a request, user and system, averaged over many.
 async fn cpu(lambda: &Lambda, event: &Bytes) -> Result<Duration, Error> {
     request(lambda, event).await?;
     let before = lambda.cpu().unwrap_or_default();

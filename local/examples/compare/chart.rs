@@ -1,4 +1,4 @@
-//! The figures as pictures. Their background is white, so that they can be read on a dark page, too.
+//! The figures as charts. Their background is white, so that they can also be read on a dark page.
 
 use std::time::Duration;
 

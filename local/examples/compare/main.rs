@@ -1,6 +1,7 @@
-//! What a caller waits and what an account pays: runs the function, the straightforward one and the one in Node by turns
-//! under Lambda's Runtime API, with Lambda's share of a CPU, over a storage with fixed delays. Prints the tables as
-//! Markdown and draws them into `docs`. A run takes six minutes; to build both functions takes some ten before it.
+//! What a caller waits and what an account pays: alternates between the function, the straightforward one and the one
+//! in Node, under Lambda's Runtime API, with Lambda's share of a CPU, over a storage with fixed delays. Prints the
+//! tables as Markdown and draws them into `docs`. A run takes six minutes, after about ten minutes to build both
+//! functions.
 //!
 //! ```sh
 //! cargo run --profile bench --example compare                  # these three

@@ -81,7 +81,7 @@ pub(crate) fn build() -> Result<Vec<Peer>, Error> {
 
 fn run(program: &str, arguments: &[&str], folder: &Path) -> Result<(), Error> {
     let mut command = Command::new(program);
-    // What cargo set for this program's own package would make it build others again.
+    // The variables that cargo set for this program's own package would make it rebuild others.
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_"))
     {
         if name != "CARGO_HOME" {

@@ -1,4 +1,4 @@
-//! Lambda's share of a CPU: a quota on a control group of the kernel's, version 1 or 2.
+//! Lambda's share of a CPU: a quota on a kernel control group, version 1 or 2.
 
 use std::fs;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
 
-/// Has a shell enter the group whose folder is its name, and become the program that its arguments name.
+/// Makes a shell enter the group whose folder is its name, then become the program that its arguments name.
 pub(crate) const ENTER: &str = r#"echo $$ >"$0/cgroup.procs" && exec "$@""#;
 
 /// How often the quota is renewed. Lambda's own period isn't documented; the kernel's default of 100 ms would let a small
@@ -34,7 +34,7 @@ impl Quota {
         Ok(Self { folder, is_v2 })
     }
 
-    /// Lets the processes in the group use so many CPUs together.
+    /// Lets the processes in the group use this many CPUs in total.
     pub(crate) fn set(&self, cpus: f64) -> io::Result<()> {
         let period = PERIOD.as_micros();
         let quota = PERIOD.mul_f64(cpus).as_micros();
@@ -48,7 +48,7 @@ impl Quota {
 
 impl Drop for Quota {
     fn drop(&mut self) {
-        // Its processes have ended. An empty group that stays harms nobody.
+        // Its processes have ended. An empty group that remains does no harm.
         let _ = fs::remove_dir(&self.folder);
     }
 }

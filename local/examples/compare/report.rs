@@ -158,7 +158,7 @@ fn goal(what: &str, found: f64, allowed: impl std::ops::RangeBounds<f64>) {
     println!("- {what}: {is_met}, {found:.2}.");
 }
 
-/// What a million requests cost that take so long.
+/// What a million requests that take this long cost.
 fn usd(memory: u32, wait: Duration) -> f64 {
     let billed = (wait.as_secs_f64() * 1e3).ceil() / 1e3;
     f64::from(memory) / 1024.0 * billed * GB_SECOND * 1e6 + MILLION
@@ -196,7 +196,7 @@ fn mb(kib: u64) -> f64 {
     (kib * 1024) as f64 / 1e6
 }
 
-/// Returns where and when this was measured, and by which versions.
+/// Returns where and when this was measured, and with which versions.
 pub(crate) fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info

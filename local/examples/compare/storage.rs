@@ -26,7 +26,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 const DYNAMODB_DELAY: Duration = Duration::from_millis(5);
 const S3_DELAY: Duration = Duration::from_millis(20);
-/// What a request waits for: both reads at once, all uploads at once, the commit.
+/// What a request waits for: both reads concurrently, all uploads concurrently, the commit.
 pub(crate) const DELAYS: Duration = Duration::from_millis(5 + 20 + 5);
 
 const PROJECT: &str = r#"{"Count":1,"ScannedCount":1,"Items":[{"projectId":{"S":"demo-project"},"status":{"S":"active"},"admins":{"SS":["Admin@Example.com"]}}]}"#;
@@ -38,14 +38,14 @@ const LOCATION: &str =
 /// Where Debian has the certificates that it trusts.
 const TRUSTED: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// How many calls of each operation there were, and the bytes of their bodies together.
+/// How many calls of each operation there were, and the total bytes of their bodies.
 pub(crate) type Calls = BTreeMap<String, (usize, usize)>;
 
 #[derive(Clone, Default)]
 pub(crate) struct Storage(Arc<Mutex<Calls>>);
 
 impl Storage {
-    /// Starts it. Returns its endpoints, too, and the certificates to trust: the system's and ours, so that a function
+    /// Starts it. Also returns its endpoints, and the certificates to trust: the system's and ours, so that a function
     /// has as many to read as in Lambda.
     pub(crate) async fn start() -> Result<(Self, Endpoints, String), Error> {
         let CertifiedKey { cert, signing_key } =
@@ -108,7 +108,7 @@ impl Storage {
             *bytes += size;
         }
         let due = Instant::now() + delay;
-        // On a thread of its own: tokio's timer rounds up to the next millisecond.
+        // On its own thread: tokio's timer rounds up to the next millisecond.
         spawn_blocking(move || sleep(due.duration_since(Instant::now()))).await?;
         Ok(Response::new(body.into()))
     }

@@ -1,4 +1,4 @@
-//! How many requests one process serves, by how many it gets at a time.
+//! Measures how many requests one process serves, by concurrency.
 
 use std::time::{Duration, Instant};
 
@@ -10,14 +10,14 @@ use crate::peers::Peer;
 
 /// How many requests at a time.
 pub(crate) const CONCURRENCY: [usize; 4] = [1, 8, 16, 32];
-/// How long each is measured, after a tenth of it to warm up.
+/// How long each measurement takes, after a tenth of that time to warm up.
 const TIME: Duration = Duration::from_secs(4);
 
 /// A number of cores and of requests at a time.
 pub(crate) struct Load {
     pub(crate) cores: u32,
     pub(crate) concurrency: usize,
-    /// Of each function.
+    /// One for each function.
     pub(crate) rates: Vec<Rate>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Rate {
     pub(crate) requests: f64,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
-    /// KiB at most.
+    /// The peak, in KiB.
     pub(crate) memory: u64,
 }
 

@@ -1,4 +1,4 @@
-//! How long a caller waits: for the first request of a process, and for later ones.
+//! Measures how long a caller waits, for the first request of a process and for later ones.
 
 use std::time::{Duration, Instant};
 
@@ -13,17 +13,17 @@ use crate::quota::PERIOD;
 const MEMORY: [u32; 3] = [128, 512, 1769];
 /// With this much memory a function has one whole CPU (AWS, "Configure Lambda function memory").
 const ONE_CPU: u32 = 1769;
-/// How often each function is started, by turns.
+/// How often each function is started, in alternation.
 const RUNS: usize = 5;
 /// How many later requests a started function gets: as many as the time allows.
 const LATER: std::ops::RangeInclusive<usize> = 5..=40;
 const TIME: Duration = Duration::from_millis(1500);
 
-/// An event at a size of memory.
+/// An event at one memory size.
 pub(crate) struct Case {
     pub(crate) memory: u32,
     pub(crate) is_large: bool,
-    /// Of each function.
+    /// One for each function.
     pub(crate) waits: Vec<Waits>,
 }
 

@@ -1,5 +1,5 @@
-//! EXIF data, of which Pillow reads the resolution when it opens a JPEG: it fails at a text or bytes where it expects
-//! two elements (`JpegImagePlugin.JpegImageFile._read_dpi_from_exif`).
+//! EXIF data. Pillow reads the resolution from it when it opens a JPEG, and fails on text or bytes that are too short
+//! where it expects two elements (`JpegImagePlugin.JpegImageFile._read_dpi_from_exif`).
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ const PREFIX: &[u8] = b"Exif\0\0";
 const RESOLUTION_UNIT: usize = 0x128;
 const X_RESOLUTION: usize = 0x11A;
 
-/// What a JPEG says about its resolution up to its first scan.
+/// What a JPEG says about its resolution before its first scan.
 #[derive(Debug, Default)]
 pub(super) struct Exif {
     /// All segments' EXIF data, joined: a TIFF file.
     data: Vec<u8>,
-    /// JFIF says it, so that nobody looks at the EXIF data.
+    /// JFIF gives the resolution, so readers don't look at the EXIF data.
     has_jfif_density: bool,
 }
 
@@ -63,7 +63,7 @@ struct Tiff<'a> {
 }
 
 impl<'a> Tiff<'a> {
-    /// Returns the file if it begins as Pillow's readers take it, which is more than the specification has.
+    /// Returns the file if it begins in a way that Pillow accepts, which is more than the specification allows.
     fn new(data: &'a [u8]) -> Option<Self> {
         let is_big_endian = match data.first_chunk()? {
             b"MM\0*" | b"MM*\0" | b"MM\0+" => true,
@@ -120,7 +120,7 @@ impl<'a> Tiff<'a> {
     }
 }
 
-/// Returns the bytes of a type's element; 0 for a type that readers pass over.
+/// Returns the size of a type's element in bytes; 0 for a type that readers skip.
 const fn element_size(kind: usize) -> usize {
     match kind {
         1 | 2 | 6 | 7 => 1,

@@ -10,17 +10,17 @@ const MAX_SIDE: u32 = 65_500;
 /// The most blocks of one interleaved unit (T.81, B.2.3).
 const MAX_BLOCKS_IN_UNIT: u32 = 10;
 
-/// The most bytes that a reader may need for an image whose scans don't each have all of it: two for a sample's
-/// coefficient, and four for a pixel. Pillow 13.0.0 needs 507 MB for 50.3 megapixels of three components that aren't
-/// subsampled, and so stays under 500 MB here; a phone's 50 megapixels, subsampled, take 352.
+/// The most bytes that a reader may need for an image that it must buffer, since its scans each have a part of it: two
+/// for each sample's coefficient, and four for each pixel. Pillow 13.0.0 needs 507 MB for 50.3 megapixels of three
+/// components that aren't subsampled, and so stays under 500 MB here; a phone's 50 megapixels, subsampled, take 352.
 const MAX_BUFFERED: u64 = 480_000_000;
 
-/// The most samples of all scans of such an image together. Pillow takes 0.6 ns for one in a scan that is nearly empty,
-/// and 0.5 s for the pixels, and so stays under 2 s here. A phone's 50 megapixels in libjpeg's ten scans have 400
-/// million, or 700 million if they aren't subsampled.
+/// The most samples of all scans of such an image together. Pillow takes 0.6 ns for each in a nearly empty scan, plus
+/// 0.5 s for the pixels, and so stays under 2 s here. A phone's 50 megapixels in libjpeg's ten scans have 400 million,
+/// or 700 million if they aren't subsampled.
 const MAX_SCANNED: u64 = 1_500_000_000;
 
-/// What a frame header says, and how much its scans have had.
+/// What a frame header says, and what its scans have covered so far.
 pub(super) struct Frame {
     dimensions: Dimensions,
     is_progressive: bool,
@@ -28,7 +28,7 @@ pub(super) struct Frame {
     scans: Scans,
 }
 
-/// What a frame's scans are, as the first one shows.
+/// How a frame's scans divide the image, as the first one shows.
 #[derive(Clone, Copy)]
 enum Scans {
     None,
@@ -89,7 +89,7 @@ impl Frame {
         self.dimensions
     }
 
-    /// Checks a scan header and whether the tables are there that the scan uses.
+    /// Checks a scan header, and that the tables that the scan uses are defined.
     pub(super) fn check_scan(&mut self, segment: &[u8], tables: &Tables) -> Result<(), JpegError> {
         let (&count, rest) = segment.split_first().ok_or(JpegError::Damaged)?;
         let count = usize::from(count);
@@ -114,7 +114,7 @@ impl Frame {
         let mut used = Vec::new();
         for (at, selector) in selectors.chunks_exact(2).enumerate() {
             let (id, dc, ac) = (selector[0], selector[1] >> 4, selector[1] & 0x0F);
-            // As libjpeg looks for it, which matters if the order is another, or two components have one ID.
+            // Searches as libjpeg does, which matters if the order differs or two components share an ID.
             let found = (at..self.components.len()).find(|&at| self.components[at].id == id);
             let found = found.ok_or(JpegError::Damaged)?;
             if used.contains(&found) {
@@ -151,7 +151,7 @@ impl Frame {
         Ok(())
     }
 
-    /// Returns how many bytes a reader needs that buffers the image.
+    /// Returns how many bytes a reader needs to buffer the image.
     fn buffered(&self) -> u64 {
         let pixels = u64::from(self.dimensions.width()) * u64::from(self.dimensions.height());
         let samples: u64 = self

@@ -1,5 +1,5 @@
-//! JPEG (ITU-T T.81, annex B), checked from its first marker to its last for what the readers of ID images open. No
-//! pixel is decoded, so damage inside the entropy-coded data is not seen.
+//! JPEG (ITU-T T.81, annex B), checked from its first marker to its last, against what the readers of ID images can
+//! open. No pixel is decoded, so damage inside the entropy-coded data goes unnoticed.
 
 mod exif;
 mod frame;
@@ -33,7 +33,7 @@ pub(super) fn is_jpeg(file: &[u8]) -> bool {
 /// [`JpegError`] says what a reader would stumble over.
 pub fn check(file: &[u8]) -> Result<Dimensions, JpegError> {
     let mut rest = file.strip_prefix(&[0xFF, SOI]).ok_or(JpegError::Damaged)?;
-    // Pillow knows a JPEG by its first three bytes.
+    // Pillow recognizes a JPEG by its first three bytes.
     if rest.first().is_some_and(|&byte| byte != 0xFF) {
         return Err(JpegError::Damaged);
     }
@@ -46,9 +46,9 @@ pub fn check(file: &[u8]) -> Result<Dimensions, JpegError> {
         rest = after;
         match marker {
             EOI => break,
-            // Readers pass over a restart outside a scan.
+            // Readers skip a restart marker outside a scan.
             0xD0..=0xD7 => continue,
-            // Pillow looks only up to the first scan, and libjpeg passes over TEM, too.
+            // Pillow looks only up to the first scan, and libjpeg skips TEM, too.
             0x01 if scans > 0 => continue,
             _ => {}
         }
@@ -98,7 +98,7 @@ pub enum JpegError {
     /// A marker, a segment or a scan is not what it must be.
     #[error("the JPEG is damaged")]
     Damaged,
-    /// It is coded by a process that readers don't open, by its name and article.
+    /// It is coded by a process that readers don't support: the process's name with its article.
     #[error("{0}; send a baseline or progressive one")]
     Process(&'static str),
     /// It has more or fewer than 8 bits per sample.
@@ -118,7 +118,7 @@ pub enum JpegError {
         "the JPEG has too many pixels or scans to buffer; send a baseline JPEG with a single scan"
     )]
     TooCostly,
-    /// A scan uses a table that is not there.
+    /// A scan uses a table that is not defined.
     #[error("the JPEG lacks a table that it uses")]
     MissingTable,
     /// Pillow can't read its resolution.

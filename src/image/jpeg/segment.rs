@@ -2,7 +2,7 @@
 
 use super::{DQT, JpegError, SOS};
 
-/// Splits off the next marker. Readers pass over what comes before it: fill bytes, and any that are no marker.
+/// Splits off the next marker. Readers skip what comes before it: fill bytes, and any bytes that aren't a marker.
 pub(super) fn next_marker(mut file: &[u8]) -> Result<(u8, &[u8]), JpegError> {
     loop {
         let at = memchr::memchr(0xFF, file).ok_or(JpegError::Cut)?;
@@ -15,8 +15,8 @@ pub(super) fn next_marker(mut file: &[u8]) -> Result<(u8, &[u8]), JpegError> {
     }
 }
 
-/// Splits off a marker's segment, without its length (T.81, B.1.1.4). There is none after a second start of image and
-/// the markers that are reserved, which readers refuse.
+/// Splits off a marker's segment, without its length (T.81, B.1.1.4). A second start of image and reserved markers have
+/// none; readers refuse them.
 pub(super) fn split(marker: u8, file: &[u8]) -> Result<(&[u8], &[u8]), JpegError> {
     let has_segment =
         matches!(marker, 0xC0..=0xC7 | 0xC9..=0xCF | SOS | DQT..=0xDE | 0xE0..=0xEF | 0xF7 | 0xFE);
@@ -45,7 +45,7 @@ pub(super) fn skip_entropy_coded(data: &[u8]) -> Result<&[u8], JpegError> {
     Err(JpegError::Cut)
 }
 
-/// Checks the application segments on which Pillow gives up where they are too short.
+/// Checks the application segments that Pillow gives up on if they are too short.
 pub(super) fn check_application(marker: u8, segment: &[u8]) -> Result<(), JpegError> {
     let shortest = match marker {
         0xE0 if segment.starts_with(b"JFIF") => 7,

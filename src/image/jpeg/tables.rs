@@ -84,8 +84,8 @@ fn check(tables: [Huffman; 4], slot: u8) -> Result<(), JpegError> {
     }
 }
 
-/// Returns whether there can be as many codes as `counts` says of each length from 1 to 16 bits, with none of all ones
-/// (T.81, annex C), which libjpeg calls a bogus table.
+/// Returns whether a code can have as many words of each length from 1 to 16 bits as `counts` says, none of them all
+/// ones (T.81, annex C). libjpeg calls any other table bogus.
 fn is_code(counts: &[u8; 16]) -> bool {
     let mut free: u32 = 1;
     for &count in counts {

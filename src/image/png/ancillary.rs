@@ -74,8 +74,8 @@ impl Ancillary {
     }
 }
 
-/// Inflates a text or a color profile for its size alone. Readers pass over one that doesn't decode, but not over one
-/// that fills their memory.
+/// Inflates a text or a color profile for its size alone. Readers skip one that doesn't decode, but not one that fills
+/// their memory.
 fn inflate(data: &[u8], budget: &mut Budget) -> Result<usize, PngError> {
     let mut length = 0;
     let mut stream = Stream::new(data, MAX_INFLATED_CHUNK as u64);

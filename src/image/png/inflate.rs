@@ -1,8 +1,8 @@
 //! Inflates zlib streams (RFC 1950 and 1951) within a budget.
 //!
-//! zlib-rs does it, the fastest crate whose block headers are cheap. It doesn't keep references within a window that the
-//! header declares to be smaller than 32 KiB, which libpng insists on: for these few streams `miniz_oxide` does it, in a
-//! buffer of that size.
+//! zlib-rs does the work: it is the fastest crate whose block headers are cheap. It doesn't restrict references to a
+//! window that the header declares to be smaller than 32 KiB, which libpng insists on; for these few streams
+//! `miniz_oxide` does the work, in a buffer of the window's size.
 
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
@@ -18,7 +18,7 @@ pub const MAX_INFLATED: u64 = 256 << 20;
 /// honest event of their size. No encoder is known that writes blocks of fewer than 36 bytes, as 4.7 MB would need.
 pub const MAX_STEPS: u32 = 1 << 17;
 
-/// What a step into a small window counts for, since it takes that much longer for a byte.
+/// How many steps one into a small window counts for, since it takes that much longer per byte.
 const WINDOW_STEP: u32 = 4;
 
 /// Room for what a step inflates.
@@ -41,7 +41,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Takes bytes that will be inflated.
+    /// Deducts bytes that will be inflated.
     pub(super) fn spend(&mut self, bytes: u64) -> Result<(), PngError> {
         self.bytes = self
             .bytes
@@ -149,7 +149,7 @@ impl Inflater {
                 let status = inflate.decompress(piece, buffer, InflateFlush::Block)?;
                 let read = usize::try_from(inflate.total_in() - read).unwrap_or(piece.len());
                 let end = usize::try_from(inflate.total_out() - written).unwrap_or(buffer.len());
-                // More may come out although nothing is left to go in.
+                // More output may follow even if no input is left.
                 let has_more = read < piece.len() || end == buffer.len();
                 let next = match status {
                     Status::StreamEnd => Next::End,

@@ -1,4 +1,4 @@
-//! PNG (PNG specification, third edition): one that decodes, whole. The pixels are thrown away.
+//! PNG (PNG specification, third edition), checked by decoding all of it. The pixels are thrown away.
 
 mod ancillary;
 mod header;
@@ -20,11 +20,11 @@ pub(super) fn is_png(file: &[u8]) -> bool {
     file.starts_with(SIGNATURE)
 }
 
-/// Checks a file from its signature to `IEND`; what follows is no part of the image.
+/// Checks a file from its signature to `IEND`; what follows is not part of the image.
 ///
 /// # Errors
 ///
-/// [`PngError`] says why it doesn't decode, or which limit it passes.
+/// [`PngError`] says why it doesn't decode, or which limit it exceeds.
 pub fn check(file: &[u8], budget: &mut Budget) -> Result<Dimensions, PngError> {
     let chunks = file.strip_prefix(SIGNATURE).ok_or(PngError::Damaged)?;
     let (first, mut rest) = Chunk::split(chunks)?;
@@ -85,7 +85,7 @@ impl<'a> Chunk<'a> {
         let (length, file) = file.split_first_chunk().ok_or(PngError::Cut)?;
         let (kind, data) = file.split_first_chunk().ok_or(PngError::Cut)?;
         let length = u32::from_be_bytes(*length);
-        // libpng 1.6.58 refuses a type whose third letter is lowercase, too, which is reserved.
+        // libpng 1.6.58 also refuses a type whose third letter is lowercase, which is reserved.
         let is_type = kind.iter().all(u8::is_ascii_alphabetic) && kind[2].is_ascii_uppercase();
         if !is_type || length > i32::MAX as u32 {
             return Err(PngError::Damaged);
@@ -111,7 +111,7 @@ impl<'a> Chunk<'a> {
 
 /// The image data, which comes in chunks that follow each other.
 struct Image {
-    /// Known from the first byte on, which an empty first chunk doesn't have.
+    /// Created at the first byte, since the first chunk may be empty.
     stream: Option<Stream>,
     /// The size inflated, in bytes.
     length: u64,
@@ -147,7 +147,7 @@ impl Image {
     }
 }
 
-/// Returns whether libpng takes this for a palette (section 11.2.2), or passes over it.
+/// Returns whether libpng accepts this as a palette (section 11.2.2), or skips it.
 fn is_palette(data: &[u8], color: Color) -> bool {
     match color {
         Color::Indexed => data.len().is_multiple_of(3) && (3..=768).contains(&data.len()),
@@ -168,7 +168,7 @@ pub enum PngError {
     /// It is animated: two readers could see two pictures.
     #[error("the PNG is animated; send a still one")]
     Animated,
-    /// It is a PNG as Xcode packs it into apps, which only Apple's software opens.
+    /// It is a PNG as Xcode packages it in apps, which only Apple's software opens.
     #[error("an Apple CgBI file; convert it with pngcrush -revert-iphone-optimizations")]
     Apple,
     /// A text or color-profile chunk inflates too far.

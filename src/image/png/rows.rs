@@ -20,7 +20,7 @@ const PAETH: u8 = 4;
 /// The rows that are still expected.
 #[derive(Debug)]
 pub(super) struct Rows {
-    /// Of each pass, the last first: its rows, and the bytes of each with its filter type.
+    /// For each pass, last first: its rows, and the bytes of each row with its filter type.
     passes: Vec<(u64, u64)>,
     /// The bytes of the current row that are still expected; 0 at its start.
     row: u64,
@@ -29,7 +29,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Returns the rows that an image of this header has.
+    /// Returns the rows that an image with this header has.
     pub(super) fn expected(header: &Header) -> Self {
         let passes = if header.interlaced {
             &ADAM7[..]
