@@ -26,10 +26,14 @@ pub(crate) async fn form(head: &Parts, body: Body) -> Result<Form, FormError> {
     // A gateway that decompresses the body leaves the header, so a plain form is accepted. Anything else is refused: a
     // plain form could follow a compressed one, which is what a parser in front of the function would read.
     let begins_as_form = body.trim_ascii_start().starts_with(b"--");
-    if head.headers.contains_key(CONTENT_ENCODING) && !begins_as_form {
-        return Err(FormError::Compressed);
+    let is_encoded =
+        !["", "identity"].contains(&header(&head.headers, CONTENT_ENCODING.as_str()).trim());
+    match Form::read(&header(&head.headers, CONTENT_TYPE.as_str()), body).await {
+        Ok(_) | Err(FormError::BoundaryNotInBody) if is_encoded && !begins_as_form => {
+            Err(FormError::Compressed)
+        }
+        form => form,
     }
-    Form::read(&header(&head.headers, CONTENT_TYPE.as_str()), body).await
 }
 
 /// Returns the caller's key. Two of them are joined to a key that no project has.

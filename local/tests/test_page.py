@@ -782,6 +782,10 @@ def loses_the_stack(page, site):
     expect(page.locator("#live")).to_contain_text("doesn't respond")
     send(page)
     responded(page, "The local stack doesn't respond.")
+    # What was shown stays.
+    page.locator("#submissions button").first.click()
+    expect(page.locator("#shown")).to_have_text("the local stack doesn't respond")
+    expect(page.locator("#images img")).to_have_count(4)
 
 
 def does_nothing(page, site):

@@ -75,8 +75,8 @@ impl Form {
             } else if !seen.insert(field) {
                 Err(FieldError::Repeated)
             } else {
-                form.set(field, content.trim_ascii(), &mut budget)
-                    .and_then(|()| guard::check_not_nested(&part))
+                guard::check_not_nested(&part)
+                    .and_then(|()| form.set(field, content.trim_ascii(), &mut budget))
             };
             set.map_err(|problem| FormError::Field { field, problem })?;
         }

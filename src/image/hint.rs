@@ -5,11 +5,18 @@ use super::base64::{self, without_prefix};
 use super::foreign;
 use crate::domain::{QUOTES, is_invisible};
 
+/// How many line ends are no coincidence. A JPEG of 8 KB has about as many.
+const MIN_LINE_ENDS: usize = 32;
+
 /// How many bytes count as the beginning of a text.
 const MAX_HEAD: usize = 1024;
 
 /// The smallest image, a PNG of one pixel, has 67 bytes, which are 90 characters.
 const MIN_IMAGE: usize = 90;
+
+/// What happened to a file that went through a text.
+pub(super) const MANGLED: &str =
+    "the image was read as text before it was encoded: read the file as bytes";
 
 /// How the Base64 of a JPEG and of a PNG begins.
 const STARTS: [&str; 2] = ["/9j/", "iVBORw0KGgo"];
@@ -28,9 +35,7 @@ pub(super) fn find(text: &[u8]) -> Option<&'static str> {
         _ if it.head.contains("-----BEGIN") => "PEM lines: send the Base64 between them",
         _ if it.is_encoded(is_hex) => "hexadecimal: encode the bytes as Base64",
         _ if it.is_encoded_twice() => "encoded as Base64 twice",
-        _ if is_mangled(&it.decoded) => {
-            "the image was read as text before it was encoded: read the file as bytes"
-        }
+        _ if is_mangled(&it.decoded) => MANGLED,
         _ if it.is_reference() => "the name of a file, not its content",
         _ if it.is_python() => "a Python bytes literal (b'...'): decode it to a str",
         _ if it.is_quoted() => "in quotation marks",
@@ -55,7 +60,9 @@ pub(super) fn find(text: &[u8]) -> Option<&'static str> {
         [b'-' | b'_', ..] if it.is_url_safe() => {
             "the URL-safe alphabet (- and _): use the standard one (+ and /)"
         }
-        [b' ' | b'\t', ..] if it.is_indented() => "whitespace at a line's start or end: remove it",
+        [b' ' | b'\t', ..] if it.is_indented() => {
+            "whitespace at a line's start or end: indentation, or a + decoded as a space"
+        }
         [b'\t', ..] => "a tab inside the Base64: remove it",
         [b' ', ..] if it.begins() => "whitespace inside the Base64, perhaps a + decoded as a space",
         [b'=', ..] => "misplaced padding (=): quoted-printable, or several texts in a row",
@@ -140,8 +147,9 @@ impl<'a> Refused<'a> {
             && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
             && (extension.to_lowercase() == extension || extension.to_uppercase() == extension);
         self.head.starts_with('@')
+            || self.head.starts_with('/') && !self.begins()
             || scheme.is_some_and(|scheme| scheme.chars().all(is_scheme))
-            || is_extension && !self.head.contains('@')
+            || is_extension && !self.head.contains('@') && self.content.len() <= MAX_HEAD
     }
 
     fn is_python(&self) -> bool {
@@ -168,7 +176,7 @@ impl<'a> Refused<'a> {
 
     fn is_wrapped(&self) -> bool {
         let is_wrapped = self.head.starts_with(['{', '[', '<']) || holds_base64(&self.head);
-        is_wrapped && !self.begins()
+        is_wrapped && !self.offending.is_empty() && !self.begins()
     }
 
     fn is_url_safe(&self) -> bool {
@@ -248,6 +256,19 @@ fn is_mangled(file: &[u8]) -> bool {
         || [&b"\xFF\0\xD8"[..], b"\x89\0P", b"\x89PNG\n", b"\x89PNG\r\r"]
             .iter()
             .any(|start| file.starts_with(start))
+}
+
+/// Returns whether a file was written as text on Windows: each of its line feeds follows a carriage return. By chance, one
+/// in 256 does.
+pub(super) fn has_windows_line_ends(file: &[u8]) -> bool {
+    let mut feeds = 0;
+    for at in memchr::memchr_iter(b'\n', file) {
+        if !file[..at].ends_with(b"\r") {
+            return false;
+        }
+        feeds += 1;
+    }
+    feeds >= MIN_LINE_ENDS
 }
 
 /// Returns whether a text has the hexadecimal digits of a JPEG or PNG, as one word or byte by byte.

@@ -64,7 +64,12 @@ impl Image {
         let bytes = base64::decode(text)
             .map_err(|error| hint::find(text).map_or(error.into(), DecodeError::Mistake))?;
         let (format, dimensions) = if jpeg::is_jpeg(&bytes) {
-            (Format::Jpeg, jpeg::check(&bytes)?)
+            let dimensions = jpeg::check(&bytes)?;
+            // A PNG's checksums show that.
+            if hint::has_windows_line_ends(&bytes) {
+                return Err(DecodeError::Mistake(hint::MANGLED));
+            }
+            (Format::Jpeg, dimensions)
         } else if png::is_png(&bytes) {
             (Format::Png, png::check(&bytes, budget)?)
         } else {

@@ -153,6 +153,8 @@ fn refining_needs_no_dc_table() {
 #[case::many(&[b'x'; 600])]
 #[case::a_restart_marker(b"\xFF\xD3")]
 #[case::a_segment_of_another_kind(b"\xFF\xDC\0\x04\0\x02")]
+#[case::a_comment_of_no_length(b"\xFF\xFE\0\0")]
+#[case::application_data_of_length_1(b"\xFF\xE5\0\x01")]
 fn stray_bytes_between_segments_are_skipped(#[case] stray: &[u8]) {
     assert_eq!(with_segment(stray), ACCEPTED);
     assert_eq!(with_ending(stray), ACCEPTED);
@@ -168,7 +170,7 @@ fn stray_bytes_between_segments_are_skipped(#[case] stray: &[u8]) {
 #[case::jpg(b"\xFF\xC8\0\x02")]
 #[case::jpg0(b"\xFF\xF0\0\x02")]
 #[case::exp(b"\xFF\xDF\0\x03\x11")]
-#[case::a_length_below_2(b"\xFF\xE0\0\x01")]
+#[case::a_length_below_2(b"\xFF\xDB\0\x01")]
 #[case::restart_interval_too_short(b"\xFF\xDD\0\x03\0")]
 #[case::restart_interval_too_long(b"\xFF\xDD\0\x05\0\0\0")]
 #[case::jfif_without_its_version(b"\xFF\xE0\0\x07JFIF\0")]

@@ -29,6 +29,16 @@ fn utf16_big_endian(text: &str, mark: &[u8]) -> Vec<u8> {
     [mark, units.collect::<Vec<_>>().concat().as_slice()].concat()
 }
 
+fn long_jpeg() -> String {
+    STANDARD.encode(images::jpeg(30_000, 3))
+}
+
+/// Writes a file as text on Windows does.
+fn windows_line_ends(file: &[u8]) -> Vec<u8> {
+    let lines: Vec<&[u8]> = file.split(|&byte| byte == b'\n').collect();
+    lines.join(&b"\r\n"[..])
+}
+
 /// The bytes as characters of Latin-1, which a program then writes as UTF-8.
 fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
@@ -55,7 +65,8 @@ const FILE_NAME: &str = "the name of a file, not its content";
 const HEX: &str = "hexadecimal: encode the bytes as Base64";
 const INVISIBLE: &str = "has an invisible character";
 const ITSELF: &str = "not Base64: send the image's Base64 text, not the image itself";
-const INDENTED: &str = "whitespace at a line's start or end: remove it";
+const INDENTED: &str =
+    "whitespace at a line's start or end: indentation, or a + decoded as a space";
 const LINE_BREAK: &str = "an escaped line break (\\n): decode the text first";
 const MANGLED: &str = "the image was read as text before it was encoded: read the file as bytes";
 const NO_BEGINNING: &str = "the beginning of the Base64 is missing";
@@ -179,6 +190,10 @@ const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
 #[case::jpeg_as_ascii("Pz8/PwAQSkZJRgAB", MANGLED)]
 #[case::png_with_other_line_ends(STANDARD.encode(b"\x89PNG\n\x1A\n\0\0\0\x0DIHDR"), MANGLED)]
 #[case::mangled_and_cut_off("w7/DmMO/w6AAEEpGSUY=A", MANGLED)]
+#[case::jpeg_with_windows_line_ends(STANDARD.encode(windows_line_ends(&images::jpeg(20_000, 3))), MANGLED)]
+#[case::base64_with_a_dot_at_the_end_of_its_head(format!("{}.{}", &long_jpeg()[..1021], &long_jpeg()[1022..]), OTHER)]
+#[case::base64_of_a_byte_order_mark(STANDARD.encode([b"\xEF\xBB\xBF", &images::jpeg(700, 3)[..]].concat()), UNKNOWN)]
+#[case::a_long_path(format!("/storage/emulated/0/{}/photo", "folder/".repeat(20)), FILE_NAME)]
 #[case::empty_canvas("data:,", EMPTY_URL)]
 #[case::empty_data_url("data:image/png;base64,", EMPTY_URL)]
 #[case::data_url_without_base64(format!("data:image/jpeg,{}", jpeg()), DATA_WITHOUT_BASE64)]
@@ -238,7 +253,7 @@ const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
 #[case::a_period_at_the_end(format!("{}.", jpeg()), OTHER)]
 #[case::another_field_of_a_url_encoded_form(format!("{}&selfieImage=", jpeg()), OTHER)]
 #[case::prefix_with_a_blank(format!("data:image/png; base64,{}", png()), DATA_WITHOUT_BASE64)]
-#[case::path_without_an_extension("/tmp/phpA1b2C3", SHORT)]
+#[case::path_without_an_extension("/tmp/phpA1b2C3", FILE_NAME)]
 #[case::sentences("the quick brown fox jumps over the lazy dog ".repeat(3), OTHER)]
 #[case::laravel_s_prefix(format!("base64:{}", jpeg()), WRAPPED)]
 #[case::hex_dump("00000000: ffd8 ffe0 0010 4a46 4946 0001 0101 0048  ......JFIF.....H\n".repeat(3), HEX)]

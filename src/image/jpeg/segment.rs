@@ -24,10 +24,12 @@ pub(super) fn split(marker: u8, file: &[u8]) -> Result<(&[u8], &[u8]), JpegError
         return Err(JpegError::Damaged);
     }
     let (length, _) = file.split_first_chunk().ok_or(JpegError::Cut)?;
-    let length = usize::from(u16::from_be_bytes(*length));
-    if length < 2 {
-        return Err(JpegError::Damaged);
-    }
+    let length = match u16::from_be_bytes(*length) {
+        // Readers skip these, and nothing more than the length.
+        0 | 1 if matches!(marker, 0xE0..=0xEF | 0xFE) => 2,
+        0 | 1 => return Err(JpegError::Damaged),
+        length => usize::from(length),
+    };
     let (segment, rest) = file.split_at_checked(length).ok_or(JpegError::Cut)?;
     Ok((&segment[2..], rest))
 }
