@@ -261,14 +261,8 @@ fn is_mangled(file: &[u8]) -> bool {
 /// Returns whether a file was written as text on Windows: each of its line feeds follows a carriage return. By chance, one
 /// in 256 does.
 pub(super) fn has_windows_line_ends(file: &[u8]) -> bool {
-    let mut feeds = 0;
-    for at in memchr::memchr_iter(b'\n', file) {
-        if !file[..at].ends_with(b"\r") {
-            return false;
-        }
-        feeds += 1;
-    }
-    feeds >= MIN_LINE_ENDS
+    let feeds = || memchr::memchr_iter(b'\n', file);
+    feeds().all(|at| file[..at].ends_with(b"\r")) && feeds().count() >= MIN_LINE_ENDS
 }
 
 /// Returns whether a text has the hexadecimal digits of a JPEG or PNG, as one word or byte by byte.
