@@ -320,8 +320,12 @@ fn blocks_are_counted() {
         let text = after_blocks(&blocks(count), b"hello");
         with_chunk(*b"zTXt", &[b"a\0\0", &text[..]].concat())
     };
-    assert!(in_text((1 << 17) - 10).is_ok());
-    assert_eq!(in_text(1 << 17), Err(PngError::TooManyBlocks));
+    assert!(in_text((1 << 17) - 26).is_ok());
+    assert_eq!(in_text((1 << 17) - 16), Err(PngError::TooManyBlocks));
+    // Each needs an inflater of its own.
+    let texts = |count| with_chunks(&png_chunk(*b"zTXt", b"a\0\0x\x9C").repeat(count));
+    assert!(texts((1 << 17) / 17 - 1).is_ok());
+    assert_eq!(texts((1 << 17) / 17 + 1), Err(PngError::TooManyBlocks));
 }
 
 #[test]

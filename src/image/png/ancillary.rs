@@ -77,6 +77,7 @@ impl Ancillary {
 /// Inflates a text or a color profile for its size alone. Readers skip one that doesn't decode, but not one that fills
 /// their memory.
 fn inflate(data: &[u8], budget: &mut Budget) -> Result<usize, PngError> {
+    budget.spend_start()?;
     let mut length = 0;
     let mut stream = Stream::new(data, MAX_INFLATED_CHUNK as u64);
     let count = |inflated: &[u8]| {

@@ -15,8 +15,12 @@ pub const MAX_INFLATED: u64 = 256 << 20;
 
 /// The most steps in which the PNGs of one request may be inflated. A step inflates a block, or as much as the buffer
 /// holds, and costs at least 1 µs, however empty its block is: in 13 bytes, empty blocks would cost 58 times the CPU of an
-/// honest event of their size. No encoder is known that writes blocks of fewer than 36 bytes, as 4.7 MB would need.
+/// honest event of their size. 4.7 MB would need blocks of fewer than 36 bytes, as zlib writes with `Z_HUFFMAN_ONLY` and a
+/// `memLevel` of 1 for pixels of two values.
 pub const MAX_STEPS: u32 = 1 << 17;
+
+/// How many steps a text or a color profile counts for: each needs an inflater of its own, which takes 1.5 µs.
+pub(super) const START_STEPS: u32 = 16;
 
 /// How many steps one into a small window counts for, since it takes that much longer per byte.
 const WINDOW_STEP: u32 = 4;
@@ -48,6 +52,11 @@ impl Budget {
             .checked_sub(bytes)
             .ok_or(PngError::InflatesTooFar)?;
         Ok(())
+    }
+
+    /// Deducts the start of a text's or a color profile's stream.
+    pub(super) fn spend_start(&mut self) -> Result<(), PngError> {
+        self.spend_steps(START_STEPS).ok_or(PngError::TooManyBlocks)
     }
 
     fn spend_steps(&mut self, steps: u32) -> Option<()> {

@@ -7,8 +7,8 @@ mod rows;
 
 use self::ancillary::Ancillary;
 use self::header::{Color, Header};
-use self::inflate::Stream;
 pub use self::inflate::{Budget, MAX_INFLATED, MAX_STEPS};
+use self::inflate::{START_STEPS, Stream};
 use self::rows::Rows;
 use super::dimensions::{Dimensions, DimensionsError};
 
@@ -181,7 +181,9 @@ pub enum PngError {
     #[error("the request's PNGs inflate beyond {} MiB in total", MAX_INFLATED >> 20)]
     InflatesTooFar,
     /// The PNGs of the request are compressed in too many blocks.
-    #[error("the request's PNGs have more than {MAX_STEPS} compressed blocks")]
+    #[error(
+        "the request's PNGs have more than {MAX_STEPS} compressed blocks, each text or profile counting as {START_STEPS}"
+    )]
     TooManyBlocks,
     /// A small window takes more time for each byte.
     #[error(
