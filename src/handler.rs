@@ -64,9 +64,12 @@ impl App {
 
     /// Stores a request's images, all or none.
     ///
-    /// `uploads` owns the new objects. Whether this function ends with success, a refusal, a fault, the deadline or a
-    /// panic, dropping `uploads` decides what will be deleted: the new objects if no record names them; after a commit,
-    /// those that they replaced; and if a commit's outcome is unknown, nothing.
+    /// `Uploads` owns the new objects, under keys that [`ObjectKey::new`] makes. Whatever ends the request, success, a
+    /// refusal, a fault, the deadline or a panic, its drop decides what goes to the request's trash: the new objects if
+    /// no record names them; after a commit, those that they replaced; if a commit's outcome is unknown, none, and a
+    /// warning names them. [`App::then_empty_trash`] deletes them once the response is sent.
+    ///
+    /// [`ObjectKey::new`]: crate::domain::ObjectKey::new
     async fn put(&self, request: Request, log: &mut RequestLog) -> Result<(), Error> {
         let (head, body) = request.into_parts();
         let form = log.step(Step::Decode, http::form(&head, body)).await?;
@@ -95,8 +98,8 @@ impl App {
 
         log.note_images(&form.images);
         let (storage, deadline) = (&self.storage, log.deadline);
-        let request = log.context.request_id.clone();
-        let upload = storage.upload(form.images, &project.id, &submission, request, deadline);
+        let request_id = log.context.request_id.clone();
+        let upload = storage.upload(form.images, &project.id, &submission, request_id, deadline);
         let uploads = log.step(Step::Upload, upload).await?;
         let change = Change {
             project: &project.id,
@@ -108,8 +111,8 @@ impl App {
     }
 
     /// Deletes what the request with this ID has put into the trash.
-    pub async fn empty_trash(&self, request: &str) {
-        let left_over = self.storage.empty_trash(request).await;
+    pub async fn empty_trash(&self, request_id: &str) {
+        let left_over = self.storage.empty_trash(request_id).await;
         if left_over > 0 {
             self.telemetry.left_over(left_over);
         }
@@ -126,11 +129,12 @@ impl App {
         S: Clone + Send + 'static,
     {
         service_fn(move |invocation: LambdaInvocation| {
-            let request = invocation.context.request_id.clone();
+            // The same ID as in the handler's context.
+            let request_id = invocation.context.request_id.clone();
             let sent = service.clone().oneshot(invocation);
             async move {
                 let sent = sent.await;
-                self.empty_trash(&request).await;
+                self.empty_trash(&request_id).await;
                 sent
             }
         })

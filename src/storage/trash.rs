@@ -41,10 +41,10 @@ pub(super) enum State {
 }
 
 impl Trash {
-    pub(super) fn extend(&self, request: &str, discarded: impl IntoIterator<Item = Discarded>) {
+    pub(super) fn extend(&self, request_id: &str, discarded: impl IntoIterator<Item = Discarded>) {
         let mut trash = self.lock();
         trash
-            .entry(request.to_owned())
+            .entry(request_id.to_owned())
             .or_default()
             .extend(discarded);
     }
@@ -57,8 +57,8 @@ impl Trash {
 impl Storage {
     /// Deletes what a request has discarded, unless a record may name it. Returns how many objects are left over, or
     /// may be. The log names them, and a sweep finds those that no record names.
-    pub(crate) async fn empty_trash(&self, request: &str) -> usize {
-        let discarded = self.trash.lock().remove(request).unwrap_or_default();
+    pub(crate) async fn empty_trash(&self, request_id: &str) -> usize {
+        let discarded = self.trash.lock().remove(request_id).unwrap_or_default();
         let deleted = join_all(discarded.iter().map(|discarded| self.discard(discarded))).await;
         deleted.iter().filter(|is_gone| !**is_gone).count()
     }

@@ -31,7 +31,7 @@ pub(crate) struct Uploads<'a> {
     /// What the commit replaces.
     replaced: Vec<(ObjectKey, State)>,
     pub(super) deadline: Deadline,
-    request: String,
+    request_id: String,
     trash: &'a Trash,
 }
 
@@ -106,7 +106,7 @@ impl Drop for Uploads<'_> {
             state,
             deadline,
         });
-        self.trash.extend(&self.request, discarded);
+        self.trash.extend(&self.request_id, discarded);
     }
 }
 
@@ -122,7 +122,7 @@ impl Storage {
         images: Images,
         project: &ProjectId,
         submission: &Submission,
-        request: String,
+        request_id: String,
         deadline: Deadline,
     ) -> Result<Uploads<'_>, Fault> {
         let object = |(field, image): (ImageField, Image)| NewObject {
@@ -136,7 +136,7 @@ impl Storage {
             fate: Fate::Unused,
             replaced: Vec::new(),
             deadline,
-            request,
+            request_id,
             trash: &self.trash,
         };
         let results = join_all(uploads.objects.iter().map(|object| self.put_object(object))).await;
