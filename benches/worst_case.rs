@@ -1,22 +1,25 @@
 //! The worst input of each kind. First at growing sizes: time has to grow with the size and no faster, so that the
-//! throughput stays the same. Then what each costs as a whole form, compared with an honest event of the same size: at most
-//! 20 times as much. `cargo bench --bench worst_case`
+//! throughput stays the same. Then what each costs the function's whole process, compared with an honest event of the same
+//! size in the same run: at most 20 times as much. `cargo bench --bench worst_case`
 
 #![allow(clippy::expect_used, reason = "what is measured is known to be good")]
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use futures_util::FutureExt as _;
+use local::event;
 use local::images::png_chunk;
+use local::lambda::{self, Lambda};
+use local::stack::Stack;
 use miniz_oxide::deflate::compress_to_vec_zlib;
+use put_image::deadline::TIMEOUT;
 use put_image::form::Form;
 use put_image::image::png::Budget;
 use put_image::image::{base64 as image_base64, jpeg, png};
-use sha2::{Digest as _, Sha256};
+use serde_json::Value;
 
 const SIZES: [usize; 4] = [64 << 10, 512 << 10, 2 << 20, 6 << 20];
 
@@ -34,25 +37,27 @@ const EMPTY_BLOCKS: [u8; 107] = [
 /// The images' bytes of the largest event.
 const LARGEST: usize = 4_600_000;
 
-/// How often each form is read: Linux counts CPU time in steps of a few milliseconds.
-const TURNS: u32 = 25;
-
-/// What an honest event costs the whole process: this much, however small, and this much for each KB (BENCHMARKS.md, "The
-/// whole process": 3.0 ms for one image of 300 KB, 24.7 ms for 5.87 MB).
-const FIXED: Duration = Duration::from_micros(1400);
-const PER_KB: Duration = Duration::from_micros(4);
+/// How often each event is sent: Linux counts a process' CPU time in steps of 10 ms.
+const TURNS: u32 = 50;
 
 const CONTENT_TYPE: &str = "multipart/form-data; boundary=boundary";
 
-fn main() {
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
     divan::main();
-    println!("\nCPU of a form, and how often an honest event of the same size costs as much:");
+    let folder = tempfile::tempdir().expect("a folder");
+    let stack = Stack::open(folder.path(), true).await.expect("a stack");
+    let binary = env!("CARGO_BIN_EXE_put-image");
+    let mut command = lambda::command(binary, &stack.endpoints, &stack.config);
+    command.env("AWS_LAMBDA_LOG_LEVEL", "ERROR");
+    let lambda = Lambda::start(command).await.expect("the function");
+    println!("\nCPU of an event, and how many honest events of the same size cost as much:");
     let header = local::images::png(200, 1)[..8 + 25].to_vec();
     let end = local::images::png(200, 1)[8 + 25..].to_vec();
     let with_chunks = |chunk: &[u8], size: usize| vec![repeated(&header, chunk, size, &end)];
     let text = |text: &[u8]| png_chunk(*b"zTXt", &[b"a\0\0", text].concat());
     let part = "--boundary\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n";
-    for (name, form) in [
+    for (name, event) in [
         (
             "four JPEGs",
             images(&[1, 2, 3, 4].map(|seed| local::images::jpeg(LARGEST / 4, seed))),
@@ -83,6 +88,13 @@ fn main() {
             images(&with_chunks(&png_chunk(*b"zTXt", b"a\0\0x\x9C"), LARGEST)),
         ),
         (
+            "as many as are allowed",
+            images(&with_chunks(
+                &png_chunk(*b"zTXt", b"a\0\0x\x9C"),
+                7_700 * 17,
+            )),
+        ),
+        (
             "text chunks of 1 MiB",
             images(&with_chunks(
                 &text(&compress_to_vec_zlib(&vec![0; 1 << 20], 9)),
@@ -103,55 +115,53 @@ fn main() {
             images(&vec![bomb(1, 1_000_000, 0x78); 4]),
         ),
         (
-            "PNGs of a small window",
+            "PNGs of a window of 4 KiB",
             images(&vec![bomb(8_000, 8_380, 0x48); 4]),
+        ),
+        (
+            "PNGs of a window of 8 KiB",
+            images(&vec![bomb(8_000, 8_380, 0x58); 4]),
         ),
         ("scans", images(&[scans(LARGEST)])),
         ("stuffed bytes and restarts", images(&[stuffing(LARGEST)])),
         ("the smallest segments", images(&[segments(LARGEST)])),
         ("stray bytes", images(&[stray(LARGEST)])),
-        ("parts", (part.repeat(64) + "--boundary--\r\n").into_bytes()),
+        ("parts", with_body(part.repeat(64) + "--boundary--\r\n")),
     ] {
-        let cost = cost(&form);
-        let honest = FIXED + PER_KB * u32::try_from(form.len() / 1000).unwrap_or(u32::MAX);
-        let ratio = (cost + FIXED).as_secs_f64() / honest.as_secs_f64();
-        println!(
-            "{name:30} {:7} bytes  {:8.2} ms  {ratio:5.1} x",
-            form.len(),
-            cost.as_secs_f64() * 1e3
-        );
+        let size = event.to_string().len();
+        // Base64 takes four bytes for three, and the rest of an event some 2 KB.
+        let image = local::images::jpeg((size.saturating_sub(2_000) * 3 / 4).max(150), 1);
+        let honest = cost(&lambda, &images(&[image])).await;
+        let cost = cost(&lambda, &event).await;
+        let ratio = cost.as_secs_f64() / honest.as_secs_f64();
+        let (cost, honest) = (cost.as_secs_f64() * 1e3, honest.as_secs_f64() * 1e3);
+        println!("{name:30} {size:7} bytes  {cost:6.1} ms / {honest:4.1} ms = {ratio:4.1} x");
     }
 }
 
-/// Returns the CPU time that it takes to read a form and to hash what it stores.
-fn cost(form: &[u8]) -> Duration {
-    let start = cpu();
+/// Returns the CPU time that an event takes the function's process.
+async fn cost(lambda: &Lambda, event: &Value) -> Duration {
+    let event = Bytes::from(event.to_string());
+    lambda.idle().await.expect("the function");
+    let before = lambda.cpu().expect("Linux");
     for _ in 0..TURNS {
-        let form = Form::read(CONTENT_TYPE, form.to_vec().into()).now_or_never();
-        if let Ok(form) = form.expect("a body in memory") {
-            for image in form.images.values() {
-                black_box(Sha256::digest(image.bytes()));
-            }
-        }
+        let outcome = lambda.invoke(event.clone(), TIMEOUT).await;
+        outcome.expect("the function").expect("a response");
     }
-    cpu().saturating_sub(start) / TURNS
+    lambda.idle().await.expect("the function");
+    let after = lambda.cpu().expect("Linux");
+    after.saturating_sub(before) / TURNS
 }
 
-/// Returns the CPU time of this thread so far.
-fn cpu() -> Duration {
-    let times = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
-    let nanoseconds = times.split(' ').next().and_then(|time| time.parse().ok());
-    Duration::from_nanos(nanoseconds.expect("a number"))
+/// An event of up to four images.
+fn images(images: &[Vec<u8>]) -> Value {
+    event::put("demo-submission", images)
 }
 
-/// A form of up to four images.
-fn images(images: &[Vec<u8>]) -> Vec<u8> {
-    let names = ["idImage", "idBackImage", "selfieImage", "addressImage"];
-    let parts = names.iter().zip(images).map(|(name, image)| {
-        let text = BASE64_STANDARD.encode(image);
-        format!("--boundary\r\nContent-Disposition: form-data; name={name}\r\n\r\n{text}\r\n")
-    });
-    (parts.collect::<String>() + "--boundary--\r\n").into_bytes()
+fn with_body(form: String) -> Value {
+    let mut event = images(&[]);
+    event["body"] = form.into();
+    event
 }
 
 /// Repeats a text up to a size, between a start and an end.

@@ -14,16 +14,18 @@ use super::PngError;
 pub const MAX_INFLATED: u64 = 256 << 20;
 
 /// The most steps in which the PNGs of one request may be inflated. A step inflates a block, or as much as the buffer
-/// holds, and costs at least 1 µs, however empty its block is: in 13 bytes, empty blocks would cost 58 times the CPU of an
-/// honest event of their size. 4.7 MB would need blocks of fewer than 36 bytes, as zlib writes with `Z_HUFFMAN_ONLY` and a
-/// `memLevel` of 1 for pixels of two values.
-pub const MAX_STEPS: u32 = 1 << 17;
+/// holds, and costs at least 1 µs, however empty its block is: empty blocks of 13 bytes each would cost 58 times the CPU of
+/// an honest event of their size. To exceed this, 4.7 MB must have blocks of fewer than 47 bytes, as zlib writes with
+/// `Z_HUFFMAN_ONLY` and a `memLevel` of 1 for pixels of two values.
+pub const MAX_STEPS: u32 = 100_000;
 
 /// How many steps a text or a color profile counts for: each needs an inflater of its own, which takes 1.5 µs.
 pub(super) const START_STEPS: u32 = 16;
 
-/// How many steps one into a small window counts for, since it takes that much longer per byte.
-const WINDOW_STEP: u32 = 4;
+/// How many steps one into a small window counts for at least, and how many bytes of a larger one count for a step: it takes
+/// much longer per byte. So 97 MiB go through a window of 4 KiB to 16 KiB.
+const MIN_WINDOW_STEPS: u32 = 4;
+const WINDOW_STEP_BYTES: usize = 1 << 10;
 
 /// Room for what a step inflates.
 const BUFFER: usize = 128 << 10;
@@ -129,7 +131,11 @@ impl Stream {
         while !self.is_complete {
             let (steps, error) = match self.inflater {
                 Inflater::Zlib(_) => (1, PngError::TooManyBlocks),
-                Inflater::Window { .. } => (WINDOW_STEP, PngError::SmallWindow),
+                Inflater::Window { .. } => {
+                    let steps = self.buffer.len() / WINDOW_STEP_BYTES;
+                    let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+                    (steps.max(MIN_WINDOW_STEPS), PngError::SmallWindow)
+                }
             };
             budget.spend_steps(steps).ok_or(error)?;
             let step = self.inflater.step(piece, &mut self.buffer)?;
