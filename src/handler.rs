@@ -114,7 +114,7 @@ impl App {
     pub async fn empty_trash(&self, request_id: &str) {
         let left_over = self.storage.empty_trash(request_id).await;
         if left_over > 0 {
-            self.telemetry.left_over(left_over);
+            self.telemetry.left_over(request_id, left_over);
         }
     }
 

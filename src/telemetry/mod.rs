@@ -98,9 +98,10 @@ impl Telemetry {
     }
 
     /// Counts objects that are left over, or may be, as a metric. Warnings name them.
-    pub(crate) fn left_over(&self, count: usize) {
+    pub(crate) fn left_over(&self, request_id: &str, count: usize) {
         if self.namespace.is_some() {
             let mut line = Line::new(LevelFilter::WARN, "objects may be left over");
+            line.set("requestId", request_id);
             line.metric("CleanupFailures", "Count", count);
             self.write(line);
         }
