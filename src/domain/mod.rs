@@ -1,4 +1,4 @@
-//! What a request is about: its fields and their values, each of which is valid by construction.
+//! The fields of a request, and types for their values that only valid ones can have.
 
 mod api_key;
 mod field;

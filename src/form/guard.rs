@@ -7,8 +7,8 @@
 use memchr::memmem;
 use multer::Field as Part;
 
+use super::FormError;
 use super::header_params::HeaderParams;
-use super::{FieldError, FormError};
 
 /// The most parts that a form may have. The contract documents seven fields, and states this limit.
 pub const MAX_PARTS: usize = 64;
@@ -155,13 +155,10 @@ pub(super) fn encoding(part: &Part<'_>) -> Option<&'static str> {
     Some(known.unwrap_or("not 7bit, 8bit or binary"))
 }
 
-/// Checks that a part doesn't declare that it contains other parts or a message: other parsers would look inside.
-pub(super) fn check_not_nested(part: &Part<'_>) -> Result<(), FieldError> {
+/// Returns whether a part says that it contains other parts or a message: other parsers would look inside.
+pub(super) fn is_nested(part: &Part<'_>) -> bool {
     let content_type = part.headers().get(CONTENT_TYPE);
     let kind = content_type.and_then(|value| value.as_bytes().split(|&byte| byte == b'/').next());
-    match kind.unwrap_or_default().trim_ascii() {
-        kind if kind.eq_ignore_ascii_case(b"multipart") => Err(FieldError::Nested),
-        kind if kind.eq_ignore_ascii_case(b"message") => Err(FieldError::Nested),
-        _ => Ok(()),
-    }
+    let kind = kind.unwrap_or_default().trim_ascii();
+    kind.eq_ignore_ascii_case(b"multipart") || kind.eq_ignore_ascii_case(b"message")
 }

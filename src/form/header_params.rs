@@ -10,7 +10,7 @@ pub(super) struct HeaderParams<'a> {
 }
 
 impl<'a> HeaderParams<'a> {
-    /// Parses a header, all of which must follow the grammar, so that no parameter can hide in another's value.
+    /// Parses a header strictly, so that no parameter can hide in another's value.
     pub(super) fn parse(header: &'a [u8]) -> Result<Self, ParamsError> {
         let end = memchr::memchr(b';', header).unwrap_or(header.len());
         let (value, mut rest) = header.split_at(end);

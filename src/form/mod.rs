@@ -74,9 +74,10 @@ impl Form {
                 Err(FieldError::Encoded(encoding))
             } else if !seen.insert(field) {
                 Err(FieldError::Repeated)
+            } else if guard::is_nested(&part) {
+                Err(FieldError::Nested)
             } else {
-                guard::check_not_nested(&part)
-                    .and_then(|()| form.set(field, content.trim_ascii(), &mut budget))
+                form.set(field, content.trim_ascii(), &mut budget)
             };
             set.map_err(|problem| FormError::Field { field, problem })?;
         }
