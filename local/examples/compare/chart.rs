@@ -1,12 +1,10 @@
 //! The figures as charts. Their background is white, so that they can also be read on a dark page.
 
-use std::time::Duration;
-
 use local::Error;
 use plotters::prelude::*;
 
 use crate::peers::Peer;
-use crate::report::cores;
+use crate::report::{cores, ms};
 use crate::throughput::{CONCURRENCY, Load, Rate};
 use crate::waits::Case;
 
@@ -137,8 +135,4 @@ fn legend(area: &Area, title: &str, names: impl Iterator<Item = String>) -> Resu
         area.draw(&Text::new(name, (x + 20, 36), ("sans-serif", 14)))?;
     }
     Ok(())
-}
-
-fn ms(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }

@@ -25,7 +25,8 @@ pub(crate) fn waits(peers: &[Peer], cases: &[Case]) {
     );
     println!("|---|---|---|---|---|");
     for case in cases {
-        let each = |wait: fn(&Waits) -> Duration| list(case.waits.iter().map(|it| ms(wait(it))));
+        let each =
+            |wait: fn(&Waits) -> Duration| list(case.waits.iter().map(|it| whole_ms(wait(it))));
         let usd = case.waits.iter().map(|it| usd(case.memory, it.p50));
         println!(
             "| {} | {} | {} | {} | {} |",
@@ -83,13 +84,13 @@ pub(crate) fn costs(peers: &[Peer], costs: &[Costs]) {
         "|---".repeat(names.len())
     );
     row("init, process start to first poll", &|it| {
-        format!("{} ms", ms(it.init))
+        format!("{} ms", whole_ms(it.init))
     });
     row("CPU, largest event", &|it| {
-        format!("{:.1} ms", it.cpu[0].as_secs_f64() * 1e3)
+        format!("{:.1} ms", ms(it.cpu[0]))
     });
     row("CPU, one image of 300 KB", &|it| {
-        format!("{:.1} ms", it.cpu[1].as_secs_f64() * 1e3)
+        format!("{:.1} ms", ms(it.cpu[1]))
     });
     row("resident before the first event", &|it| {
         format!("{:.1} MB", mb(it.memory[0]))
@@ -119,8 +120,8 @@ pub(crate) fn throughput(peers: &[Peer], loads: &[Load]) {
             cores(load.cores),
             load.concurrency,
             each(|it| format!("{:.0}", it.requests)),
-            each(|it| ms(it.p50)),
-            each(|it| ms(it.p99)),
+            each(|it| whole_ms(it.p50)),
+            each(|it| whole_ms(it.p99)),
             each(|it| format!("{:.0}", mb(it.memory))),
         );
     }
@@ -160,7 +161,7 @@ fn goal(what: &str, found: f64, allowed: impl std::ops::RangeBounds<f64>) {
 
 /// What a million requests that take this long cost.
 fn usd(memory: u32, wait: Duration) -> f64 {
-    let billed = (wait.as_secs_f64() * 1e3).ceil() / 1e3;
+    let billed = ms(wait).ceil() / 1e3;
     f64::from(memory) / 1024.0 * billed * GB_SECOND * 1e6 + MILLION
 }
 
@@ -187,8 +188,13 @@ fn ratio(a: Duration, b: Duration) -> f64 {
     a.as_secs_f64() / b.as_secs_f64()
 }
 
-fn ms(time: Duration) -> String {
-    format!("{:.0}", time.as_secs_f64() * 1e3)
+/// Returns a time in milliseconds.
+pub(crate) fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn whole_ms(time: Duration) -> String {
+    format!("{:.0}", ms(time))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "sizes in MB")]
