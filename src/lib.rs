@@ -16,11 +16,12 @@ pub mod event;
 pub mod form;
 pub mod handler;
 mod http;
-pub mod image;
 pub mod records;
 pub mod storage;
 pub mod telemetry;
 mod timestamp;
+
+pub use id_image as image;
 
 /// The version of the crate, and the commit that it was built from.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("COMMIT"), ")");

@@ -19,13 +19,13 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use local::images::jpeg;
 use local::stack::Stack;
 use local::{event, function, schema, server};
 use put_image::deadline::TIMEOUT;
 use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::images::jpeg;
 
 /// Actions, each with the resource that it is taken on, as the policies write them.
 type Calls = BTreeSet<(String, String)>;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::invisible::is_invisible;
+use super::is_invisible;
 
 /// A field that holds an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

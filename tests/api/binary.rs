@@ -3,19 +3,19 @@
 use std::process::Stdio;
 
 use local::clients::Endpoints;
-use local::faults::Gate;
-use local::faults::Operation::DeleteObject;
-use local::lambda::{self, Lambda};
 use local::schema;
 use put_image::deadline::TIMEOUT;
 use put_image::domain::ImageField;
 use rstest::rstest;
 use serde_json::{Value, json};
+use testkit::faults::Gate;
+use testkit::faults::Operation::DeleteObject;
+use testkit::lambda::{self, Lambda};
 use tokio::process::Command;
 
 use crate::helpers::*;
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_put-image");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_put-image-under-test");
 const SECRET: &str = "s3cret";
 
 /// The command that runs the function over an app's faults, without output.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use local::faults::End::{self, Cut, Error, Late, Never};
-use local::faults::Operation::{DeleteObject, PutObject, UpdateItem};
-use local::faults::When;
-use local::images;
 use put_image::domain::ImageField;
 use rstest::rstest;
+use testkit::faults::End::{self, Cut, Error, Late, Never};
+use testkit::faults::Operation::{DeleteObject, PutObject, UpdateItem};
+use testkit::faults::When;
+use testkit::images;
 
 use crate::helpers::*;
 use crate::log::LOG;

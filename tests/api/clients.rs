@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::gateway::serve;
 use crate::helpers::*;
-use local::images;
+use testkit::images;
 
 const FIELDS: [&str; 4] = ["idImage", "idBackImage", "selfieImage", "addressImage"];
 

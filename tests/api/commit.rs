@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::faults::End::{self, Cut, Error, Late, Never};
-use local::faults::Operation::{DeleteObject, GetItem, UpdateItem};
-use local::faults::{Gate, When};
 use put_image::domain::ImageField;
 use rstest::rstest;
+use testkit::faults::End::{self, Cut, Error, Late, Never};
+use testkit::faults::Operation::{DeleteObject, GetItem, UpdateItem};
+use testkit::faults::{Gate, When};
 
 use crate::helpers::*;
 

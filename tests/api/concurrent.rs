@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use local::faults::Operation::{DeleteObject, PutObject};
 use local::function::{self, context};
-use local::images::{jpeg, random};
-use local::lambda::{Lambda, MAX_CONCURRENCY, trace};
 use local::records::{Records, Submission};
 use put_image::deadline::TIMEOUT;
 use put_image::domain::ImageField;
 use put_image::storage::Storage;
 use rstest::rstest;
 use serde_json::Value;
+use testkit::faults::Operation::{DeleteObject, PutObject};
+use testkit::images::{jpeg, random};
+use testkit::lambda::{Lambda, MAX_CONCURRENCY, trace};
 
 use crate::binary::{answer, over};
 use crate::faults::Panics;

@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use local::images;
+use testkit::images;
 
 /// The four forms, each made of an event of payload 1.0 with a text body.
 type AsEvent = fn(Value) -> Value;

@@ -5,7 +5,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine as _};
 use rstest::rstest;
 
 use crate::helpers::*;
-use local::images;
+use testkit::images;
 
 /// The image's Base64, with a line break after each 76 characters.
 fn wrapped(image: &[u8], line_break: &str) -> String {

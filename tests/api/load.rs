@@ -1,12 +1,12 @@
 //! One process takes good and bad requests by turns, one at a time as Lambda gives them, while 5% of the calls to storage
 //! fail: nothing is lost, and memory stays flat. `LOAD` is how many of each it takes, 40 without it.
 
-use local::faults::End::{Cut, Error};
-use local::faults::Operation::{DeleteObject, GetItem, PutObject, Query, UpdateItem};
-use local::faults::{End, Fault, Operation, When};
-use local::images::jpeg;
-use local::lambda::Lambda;
 use put_image::domain::ImageField;
+use testkit::faults::End::{Cut, Error};
+use testkit::faults::Operation::{DeleteObject, GetItem, PutObject, Query, UpdateItem};
+use testkit::faults::{End, Fault, Operation, When};
+use testkit::images::jpeg;
+use testkit::lambda::Lambda;
 
 use crate::binary::{answer, over};
 use crate::helpers::*;

@@ -5,13 +5,13 @@ use std::sync::{LazyLock, Mutex, Once};
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use local::function::{context, invoke};
-use local::images;
 use put_image::deadline::TIMEOUT;
 use put_image::domain::{ApiKey, Field};
 use put_image::image::Format;
 use put_image::telemetry::logging;
 use rstest::rstest;
 use serde_json::Value;
+use testkit::images;
 use tracing::level_filters::LevelFilter;
 
 use crate::helpers::*;

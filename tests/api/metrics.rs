@@ -4,11 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use local::clients::Endpoints;
-use local::faults::End::{self, Cut, Error};
-use local::faults::Operation::{self, DeleteObject, UpdateItem};
-use local::faults::When;
 use local::function::context;
-use local::images;
 use put_image::deadline::TIMEOUT;
 use put_image::domain::ImageField;
 use put_image::handler::App;
@@ -17,6 +13,10 @@ use put_image::telemetry::Telemetry;
 use put_image::telemetry::logging::LevelFilter;
 use rstest::rstest;
 use serde_json::{Value, json};
+use testkit::faults::End::{self, Cut, Error};
+use testkit::faults::Operation::{self, DeleteObject, UpdateItem};
+use testkit::faults::When;
+use testkit::images;
 
 use crate::helpers::*;
 

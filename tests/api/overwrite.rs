@@ -3,10 +3,10 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::types::{BucketVersioningStatus, ChecksumMode, VersioningConfiguration};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use local::images;
 use put_image::domain::ImageField;
 use rstest::rstest;
 use serde_json::{Value, json};
+use testkit::images;
 
 use crate::clean_up::assert_warned;
 use crate::helpers::*;
@@ -193,7 +193,7 @@ async fn a_sample_image_is_stored_as_drawn(
     #[case] content_type: &str,
 ) {
     let app = TestApp::start().await;
-    let image = std::fs::read(format!("events/images/{file}")).unwrap();
+    let image = std::fs::read(repository(format!("events/images/{file}"))).unwrap();
     app.assert_stores(&Form::selfie(&image), "selfieImage", &image)
         .await;
     let Value::Object(stored) = &app.record(SUBMISSION).await["selfieImage"] else {

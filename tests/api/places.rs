@@ -26,7 +26,7 @@ fn id_types() -> Vec<&'static str> {
 
 /// The lines of a file that begin with a text.
 fn lines(file: &str, start: &str) -> Vec<String> {
-    let text = fs::read_to_string(file).unwrap();
+    let text = fs::read_to_string(repository(file)).unwrap();
     let lines = text.lines().filter(|line| line.starts_with(start));
     lines.map(str::to_owned).collect()
 }

@@ -8,7 +8,7 @@ use put_image::domain::ImageField;
 use put_image::form::Form as Parsed;
 
 use crate::helpers::*;
-use local::images;
+use testkit::images;
 
 /// Runs a property over one app, whose bucket must be empty in the end.
 fn never_stored<S: Strategy>(strategy: &S, form: impl Fn(S::Value) -> Form) {

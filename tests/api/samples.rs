@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::helpers::*;
 
 fn sample(name: &str) -> Value {
-    let event = std::fs::read(format!("events/{name}.json")).unwrap();
+    let event = std::fs::read(repository(format!("events/{name}.json"))).unwrap();
     serde_json::from_slice(&event).unwrap()
 }
 
@@ -20,7 +20,7 @@ fn sample(name: &str) -> Value {
 async fn a_whole_request_stores_a_drawing_in_each_field(#[case] name: &str) {
     let app = TestApp::start().await;
     assert_eq!(app.invoke(&sample(name)).await.row(), SUCCESS);
-    let drawings = std::fs::read_dir("events/images").unwrap();
+    let drawings = std::fs::read_dir(repository("events/images")).unwrap();
     let drawings = drawings.map(|file| sha256(&std::fs::read(file.unwrap().path()).unwrap()));
     let mut drawings: Vec<_> = drawings.collect();
     let mut images: Vec<_> = app.images().await.into_values().collect();
@@ -34,7 +34,7 @@ async fn a_whole_request_stores_a_drawing_in_each_field(#[case] name: &str) {
 async fn the_request_with_one_image_stores_the_selfie() {
     let app = TestApp::start().await;
     assert_eq!(app.invoke(&sample("put-image-one")).await.row(), SUCCESS);
-    let selfie = sha256(&std::fs::read("events/images/selfie.jpg").unwrap());
+    let selfie = sha256(&std::fs::read(repository("events/images/selfie.jpg")).unwrap());
     assert_eq!(
         app.images().await,
         [("selfieImage".to_owned(), selfie)].into()
@@ -91,7 +91,7 @@ async fn an_error_is_its_row(#[case] name: &str, #[case] row: Row, #[case] detai
 #[case::successes("put-image", 5)]
 #[case::errors("error-", 10)]
 fn each_sample_is_tried(#[case] prefix: &str, #[case] count: usize) {
-    let names = std::fs::read_dir("events")
+    let names = std::fs::read_dir(repository("events"))
         .unwrap()
         .map(|file| file.unwrap().file_name());
     let named = names.filter(|name| name.to_str().unwrap().starts_with(prefix));

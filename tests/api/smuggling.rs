@@ -2,8 +2,8 @@
 
 use crate::helpers::*;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use local::images;
 use rstest::rstest;
+use testkit::images;
 
 const TYPE: &str = "multipart/form-data; boundary=test-boundary";
 

@@ -5,7 +5,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use rstest::rstest;
 
 use crate::helpers::*;
-use local::images;
+use testkit::images;
 
 fn jpeg() -> Vec<u8> {
     images::jpeg(400, 1)

@@ -1,8 +1,8 @@
 //! The error table: each row's exact status, JSON and reason, with nothing stored and nothing changed.
 
-use local::images;
 use put_image::domain::IdType;
 use rstest::rstest;
+use testkit::images;
 
 use crate::helpers::*;
 

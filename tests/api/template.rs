@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use local::clients::Endpoints;
-use local::faults::{End, Operation, When};
 use local::gateway::MAX_EVENT;
 use put_image::config::Config;
 use rstest::rstest;
 use serde_json::{Value, json};
+use testkit::faults::{End, Operation, When};
 
 use crate::helpers::*;
 
 pub fn template() -> Value {
     // Without tags such as `!Sub`: what follows them is compared.
-    serde_saphyr::from_str(&std::fs::read_to_string("template.yaml").unwrap()).unwrap()
+    serde_saphyr::from_str(&std::fs::read_to_string(repository("template.yaml")).unwrap()).unwrap()
 }
 
 #[rstest]
@@ -95,7 +95,9 @@ fn the_gateway_and_the_function_have_the_declared_numbers() {
 #[case::definition("openapi.yaml", 3)]
 #[case::documentation("docs/api.md", 2)]
 fn each_copy_of_the_largest_events_size_is_the_codes(#[case] file: &str, #[case] copies: usize) {
-    let text = std::fs::read_to_string(file).unwrap().replace(',', "");
+    let text = std::fs::read_to_string(repository(file))
+        .unwrap()
+        .replace(',', "");
     let numbers = text.split(|c: char| !c.is_ascii_digit());
     let sizes: Vec<_> = numbers
         .filter(|number| number.starts_with("6291"))
@@ -105,7 +107,7 @@ fn each_copy_of_the_largest_events_size_is_the_codes(#[case] file: &str, #[case]
 
 #[test]
 fn every_alarm_leads_to_its_line_of_the_runbook() {
-    let runbook = std::fs::read_to_string("docs/runbook.md").unwrap();
+    let runbook = std::fs::read_to_string(repository("docs/runbook.md")).unwrap();
     let template = template();
     let resources = template["Resources"].as_object().unwrap();
     let alarms = resources
@@ -134,7 +136,7 @@ fn the_stack_tells_the_crates_version() {
 #[test]
 fn the_local_settings_name_what_the_local_stack_makes() {
     let config = local::schema::config("");
-    let env = std::fs::read_to_string("events/local.env").unwrap();
+    let env = std::fs::read_to_string(repository("events/local.env")).unwrap();
     let endpoints = |host: &str| Endpoints {
         dynamodb: format!("http://{host}:8000"),
         s3: format!("http://{host}:8014"),
@@ -157,7 +159,7 @@ fn the_local_settings_name_what_the_local_stack_makes() {
 }
 
 fn local_json() -> Value {
-    serde_json::from_slice(&std::fs::read("events/local.json").unwrap()).unwrap()
+    serde_json::from_slice(&std::fs::read(repository("events/local.json")).unwrap()).unwrap()
 }
 
 /// SAM drops variables that the template doesn't declare.
@@ -169,7 +171,7 @@ fn every_variable_of_sam_local_is_declared_and_no_endpoint_is_deployed() {
     for name in local_json()["Parameters"].as_object().unwrap().keys() {
         assert!(declared.get(name).is_some(), "{name}");
     }
-    let text = std::fs::read_to_string("template.yaml").unwrap();
+    let text = std::fs::read_to_string(repository("template.yaml")).unwrap();
     let endpoints = text.lines().filter(|line| line.contains("AWS_ENDPOINT"));
     let endpoints: Vec<&str> = endpoints.map(str::trim).collect();
     assert_eq!(

@@ -1,11 +1,11 @@
 //! The trace that an invocation belongs to is in the log and at the storage.
 
-use local::faults::End::Error;
-use local::faults::Operation::DeleteObject;
-use local::faults::When;
-use local::lambda::{Lambda, trace};
 use local::server;
 use serde_json::Value;
+use testkit::faults::End::Error;
+use testkit::faults::Operation::DeleteObject;
+use testkit::faults::When;
+use testkit::lambda::{Lambda, trace};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -23,13 +23,13 @@ use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition};
 use futures_util::future::join_all;
 use lambda_http::Context;
 use local::clients::Endpoints;
-use local::faults::Operation;
-use local::images;
 use put_image::deadline::{RESERVE, TIMEOUT};
 use put_image::domain::{ApiKey, ImageField};
 use put_image::handler::App;
 use put_image::storage::{Limits, Storage};
 use serde_json::json;
+use testkit::faults::Operation;
+use testkit::images;
 use tokio::time::{advance, sleep};
 
 use self::tables::Tables;

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use local::faults::Operation;
-use local::images::random;
 use put_image::config::Config;
 use put_image::domain::ImageField;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use testkit::faults::Operation;
+use testkit::images::random;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 

@@ -27,7 +27,7 @@ const MAX_PREFIX: usize = 1024;
 /// [`NotBase64`] for any character outside the standard alphabet except line breaks.
 ///
 /// ```
-/// use put_image::image::base64::{NotBase64, decode};
+/// use id_image::base64::{NotBase64, decode};
 ///
 /// assert_eq!(decode(b"data:image/png;base64,+/8\r\nA").unwrap(), [0xFB, 0xFF, 0x00]);
 /// assert_eq!(decode(b"+/ A"), Err(NotBase64));

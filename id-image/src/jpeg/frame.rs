@@ -2,7 +2,7 @@
 
 use super::JpegError;
 use super::tables::Tables;
-use crate::image::Dimensions;
+use crate::Dimensions;
 
 /// The longest side that libjpeg opens (`JPEG_MAX_DIMENSION`).
 const MAX_SIDE: u32 = 65_500;

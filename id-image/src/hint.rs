@@ -3,7 +3,7 @@
 
 use super::base64::{self, without_prefix};
 use super::foreign;
-use crate::domain::{QUOTES, is_invisible};
+use super::text::{QUOTES, is_invisible};
 
 /// How many line ends are no coincidence. A JPEG of 8 KB has about as many.
 const MIN_LINE_ENDS: usize = 32;
