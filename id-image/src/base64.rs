@@ -38,8 +38,8 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, NotBase64> {
     if let Ok(bytes) = ENGINE.decode(text) {
         return Ok(bytes);
     }
-    let text = without_line_breaks(text);
-    ENGINE.decode(&text).map_err(|_| NotBase64)
+    let joined = without_line_breaks(text);
+    ENGINE.decode(&joined).map_err(|_| NotBase64)
 }
 
 /// Takes off a `data:...;base64,` prefix (RFC 2397). The media type that it declares is ignored.
