@@ -1,75 +1,48 @@
 //! A log line as JSON, from whose members CloudWatch makes metrics ("Embedded metric format specification").
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
-use tracing::level_filters::LevelFilter;
 
 use crate::timestamp;
 
-/// A line, and which of its members are metrics.
-#[derive(Debug)]
-pub(super) struct Line {
-    members: Map<String, Value>,
-    metrics: Vec<Value>,
+/// Returns a duration in milliseconds, rounded to the microsecond.
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-impl Line {
-    pub(super) fn new(level: LevelFilter, message: &str) -> Self {
-        let mut line = Self {
-            members: Map::new(),
-            metrics: Vec::new(),
-        };
-        line.set("timestamp", timestamp::now());
-        line.set("level", level.to_string().to_uppercase());
-        line.set("message", message);
-        line
+/// Writes a line with its line break. Members without a value are left out. With a namespace, each metric has the
+/// dimension `FunctionName`, and `Requests` is also counted by `Code`.
+pub(super) fn format(mut line: Value, namespace: Option<&str>, function: &str) -> String {
+    line["timestamp"] = timestamp::now().into();
+    if let Some(members) = line.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
     }
-
-    pub(super) fn set(&mut self, name: &str, value: impl Into<Value>) {
-        self.members.insert(name.to_owned(), value.into());
-    }
-
-    /// Sets a text member, if its value is known.
-    pub(super) fn text(&mut self, name: &str, value: Option<impl Display>) {
-        if let Some(value) = value {
-            self.set(name, value.to_string());
+    if let Some(namespace) = namespace {
+        let names = line.as_object().into_iter().flat_map(Map::keys);
+        let metrics: Vec<Value> = names.filter_map(|name| metric(name)).collect();
+        let directive = |dimensions: &[&str], metrics: &[Value]| json!({ "Namespace": namespace, "Dimensions": [dimensions], "Metrics": metrics });
+        let mut directives = vec![directive(&["FunctionName"], &metrics)];
+        if line.get("Code").is_some() {
+            let requests: Vec<Value> = metric("Requests").into_iter().collect();
+            directives.push(directive(&["FunctionName", "Code"], &requests));
         }
+        let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+        let now = i64::try_from(now).unwrap_or_default();
+        line["FunctionName"] = function.into();
+        line["_aws"] = json!({ "Timestamp": now, "CloudWatchMetrics": directives });
     }
+    format!("{line}\n")
+}
 
-    pub(super) fn metric(&mut self, name: &str, unit: &str, value: impl Into<Value>) {
-        self.set(name, value);
-        self.metrics.push(json!({ "Name": name, "Unit": unit }));
-    }
-
-    /// Sets a duration's metric in milliseconds, rounded to the microsecond, if the duration is known.
-    pub(super) fn duration(&mut self, name: &str, duration: Option<Duration>) {
-        if let Some(duration) = duration {
-            let milliseconds = (duration.as_secs_f64() * 1e6).round() / 1e3;
-            self.metric(name, "Milliseconds", milliseconds);
-        }
-    }
-
-    /// Returns the line with its line break. With a namespace, each metric has the dimension `FunctionName`, and
-    /// `Requests` is also counted by `Code`.
-    pub(super) fn finish(mut self, namespace: Option<&str>, function: &str) -> String {
-        if let Some(namespace) = namespace {
-            self.set("FunctionName", function);
-            let directive = |dimensions: &[&str], metrics: &[Value]| json!({ "Namespace": namespace, "Dimensions": [dimensions], "Metrics": metrics });
-            let mut directives = vec![directive(&["FunctionName"], &self.metrics)];
-            if self.members.contains_key("Code") {
-                let requests = json!({ "Name": "Requests", "Unit": "Count" });
-                directives.push(directive(&["FunctionName", "Code"], &[requests]));
-            }
-            let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-            let now = i64::try_from(now).unwrap_or_default();
-            self.set(
-                "_aws",
-                json!({ "Timestamp": now, "CloudWatchMetrics": directives }),
-            );
-        }
-        format!("{}\n", Value::Object(self.members))
-    }
+/// Describes the metric that a member is, by its name; `None` if it is none.
+fn metric(name: &str) -> Option<Value> {
+    let unit = match name {
+        "Requests" | "ColdStarts" | "CleanupFailures" => "Count",
+        _ if name.ends_with("Bytes") => "Bytes",
+        _ if name.ends_with("Duration") => "Milliseconds",
+        _ => return None,
+    };
+    Some(json!({ "Name": name, "Unit": unit }))
 }

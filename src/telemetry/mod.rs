@@ -10,11 +10,14 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use serde_json::{Value, json};
+use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
-use self::line::Line;
+use self::line::milliseconds;
 pub use self::request_log::Steps;
 pub(crate) use self::request_log::{RequestLog, Step};
+use crate::domain::{ProjectId, SubmissionId};
 use crate::error::Error;
 
 /// Writes one line of JSON for each request. If a namespace is set, CloudWatch makes metrics from its members, without
@@ -65,50 +68,55 @@ impl Telemetry {
     /// Writes the line of a request that has ended.
     pub(crate) fn request(&self, log: &RequestLog, result: &Result<(), Error>) {
         let level = match result {
-            Err(Error::Processing(_)) => LevelFilter::ERROR,
-            Ok(()) | Err(_) => LevelFilter::INFO,
+            Err(Error::Processing(_)) => Level::ERROR,
+            Ok(()) | Err(_) => Level::INFO,
         };
         if level > self.level && self.namespace.is_none() {
             return;
         }
         let error = result.as_ref().err();
-        let cold_starts = u8::from(self.is_cold.swap(false, Ordering::Relaxed));
-        let mut line = Line::new(level, "put image");
-        line.set("requestId", log.context.request_id.as_str());
-        line.text("xrayTraceId", log.trace_id());
-        line.set("status", error.map_or(200, |error| error.status().as_u16()));
-        line.set("Code", error.map_or("ok", Error::code));
-        line.text("detail", error);
-        line.text("project", log.project.as_ref());
-        line.text("submission", log.submission.as_ref());
-        line.metric("Requests", "Count", 1);
-        line.metric("ColdStarts", "Count", cold_starts);
-        line.metric("BodyBytes", "Bytes", log.body_bytes);
+        let steps = log.steps;
+        let mut line = json!({
+            "level": level.to_string(),
+            "message": "put image",
+            "requestId": log.context.request_id,
+            "xrayTraceId": log.trace_id(),
+            "status": error.map_or(200, |error| error.status().as_u16()),
+            "Code": error.map_or("ok", Error::code),
+            "detail": error.map(ToString::to_string),
+            "project": log.project.as_ref().map(ProjectId::as_str),
+            "submission": log.submission.as_ref().map(SubmissionId::as_str),
+            "Requests": 1,
+            "ColdStarts": u8::from(self.is_cold.swap(false, Ordering::Relaxed)),
+            "BodyBytes": log.body_bytes,
+            "DecodeDuration": steps.decode.map(milliseconds),
+            "ReadDuration": steps.read.map(milliseconds),
+            "UploadDuration": steps.upload.map(milliseconds),
+            "CommitDuration": steps.commit.map(milliseconds),
+            "TotalDuration": milliseconds(log.elapsed()),
+        });
         for (field, format, size) in &log.images {
             let name = field.name();
-            line.set(&format!("{name}Format"), format.extension());
-            line.metric(&format!("{name}Bytes"), "Bytes", *size);
+            line[format!("{name}Format")] = format.extension().into();
+            line[format!("{name}Bytes")] = (*size).into();
         }
-        line.duration("DecodeDuration", log.steps.decode);
-        line.duration("ReadDuration", log.steps.read);
-        line.duration("UploadDuration", log.steps.upload);
-        line.duration("CommitDuration", log.steps.commit);
-        line.duration("TotalDuration", Some(log.elapsed()));
         self.write(line);
     }
 
     /// Counts objects that are left over, or may be, as a metric. Warnings name them.
     pub(crate) fn left_over(&self, request_id: &str, count: usize) {
         if self.namespace.is_some() {
-            let mut line = Line::new(LevelFilter::WARN, "objects may be left over");
-            line.set("requestId", request_id);
-            line.metric("CleanupFailures", "Count", count);
-            self.write(line);
+            self.write(json!({
+                "level": "WARN",
+                "message": "objects may be left over",
+                "requestId": request_id,
+                "CleanupFailures": count,
+            }));
         }
     }
 
-    fn write(&self, line: Line) {
-        let line = line.finish(self.namespace.as_deref(), &self.function);
+    fn write(&self, line: Value) {
+        let line = line::format(line, self.namespace.as_deref(), &self.function);
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         // A request doesn't depend on its log line.
         let _ = output.write_all(line.as_bytes());
