@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::domain::{Admin, ImageField, ObjectKey, ProjectId, SubmissionId};
+use crate::domain::{Admin, ImageField, ObjectKey, ProjectId, SubmissionId, is_usable_id};
 use crate::error::Fault;
 
 /// The attributes' names. An image's attribute has the name of its [`ImageField`].
@@ -126,7 +126,10 @@ impl Submission {
 
     /// Returns whether it belongs to the project and both can have images.
     pub(crate) fn is_of(&self, project: &ProjectId) -> bool {
-        self.project() == Some(project.as_str()) && project.is_usable() && self.id.is_usable()
+        self.project() == Some(project.as_str())
+            && [project.as_str(), self.id.as_str()]
+                .into_iter()
+                .all(is_usable_id)
     }
 
     /// Returns an image's attribute as it is in the record, for the condition that it hasn't changed.

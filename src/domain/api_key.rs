@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use derive_more::Display;
 use sha2::{Digest as _, Sha256};
 
 /// An API key as the caller sent it. It can be compared and hashed, but not printed.
@@ -30,14 +31,8 @@ impl fmt::Debug for ApiKey {
 }
 
 /// The hash of an API key: nothing else of it is ever stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Display, PartialEq, Eq)]
 pub struct ApiKeyHash(String);
-
-impl fmt::Display for ApiKeyHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 #[cfg(test)]
 mod tests {

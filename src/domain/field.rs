@@ -1,6 +1,6 @@
 //! The fields that the contract documents.
 
-use std::fmt;
+use derive_more::Display;
 
 use super::is_invisible;
 
@@ -55,7 +55,8 @@ impl ImageField {
 }
 
 /// A field that the contract documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Hash)]
+#[display("{}", self.name())]
 pub enum Field {
     SubmissionId,
     Admin,
@@ -136,10 +137,4 @@ fn segments(name: &str) -> Vec<String> {
     }
     segments.push(letters);
     segments
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }

@@ -1,6 +1,6 @@
 //! IDs of projects and submissions, and the administrators' accounts.
 
-use std::fmt;
+use derive_more::{Display, From};
 
 use super::Text;
 
@@ -21,7 +21,7 @@ pub fn is_usable_id(id: &str) -> bool {
 }
 
 /// The ID of a project, as its record has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Display, From, PartialEq, Eq)]
 pub struct ProjectId(String);
 
 impl ProjectId {
@@ -29,28 +29,11 @@ impl ProjectId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Returns whether the project can have submissions with images.
-    #[must_use]
-    pub fn is_usable(&self) -> bool {
-        is_usable_id(&self.0)
-    }
-}
-
-impl From<String> for ProjectId {
-    fn from(recorded: String) -> Self {
-        Self(recorded)
-    }
-}
-
-impl fmt::Display for ProjectId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// The ID of a submission, which may or may not exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Display, From, PartialEq, Eq)]
+#[from(String, Text)]
 pub struct SubmissionId(String);
 
 impl SubmissionId {
@@ -59,34 +42,11 @@ impl SubmissionId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Returns whether a submission with this ID can exist.
-    #[must_use]
-    pub fn is_usable(&self) -> bool {
-        is_usable_id(&self.0)
-    }
-}
-
-impl From<Text> for SubmissionId {
-    fn from(text: Text) -> Self {
-        Self(text.0)
-    }
-}
-
-impl From<String> for SubmissionId {
-    fn from(recorded: String) -> Self {
-        Self(recorded)
-    }
-}
-
-impl fmt::Display for SubmissionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// An administrator's account, an e-mail address. Compared ignoring ASCII case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, From)]
+#[from(String, Text)]
 pub struct Admin(String);
 
 impl Admin {
@@ -104,15 +64,3 @@ impl PartialEq for Admin {
 }
 
 impl Eq for Admin {}
-
-impl From<Text> for Admin {
-    fn from(text: Text) -> Self {
-        Self(text.0)
-    }
-}
-
-impl From<String> for Admin {
-    fn from(registered: String) -> Self {
-        Self(registered)
-    }
-}

@@ -6,6 +6,7 @@ mod id;
 mod id_type;
 mod object_key;
 
+use derive_more::Into;
 use id_image::text::QUOTES;
 pub use id_image::text::is_invisible;
 
@@ -20,7 +21,7 @@ pub const MAX_TEXT: usize = 256;
 
 /// A short text of the form: UTF-8, neither empty nor over [`MAX_TEXT`] bytes, without control characters, and
 /// without whitespace around it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Into, PartialEq, Eq)]
 pub struct Text(String);
 
 impl Text {

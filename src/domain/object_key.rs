@@ -1,7 +1,6 @@
 //! The keys of the bucket's objects: made and parsed here, for the function, `admin` and the local stack alike.
 
-use std::fmt;
-
+use derive_more::Display;
 use uuid::Uuid;
 
 use super::{ImageField, ProjectId, SubmissionId, is_usable_id};
@@ -16,7 +15,8 @@ use crate::image::Format;
 /// assert_eq!(ObjectKey::parse(key).unwrap().submission(), "S-1");
 /// assert!(ObjectKey::parse("bank/S-1/selfieImage/front.jpg").is_none());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Display, PartialEq, Eq)]
+#[display("{key}")]
 pub struct ObjectKey {
     key: String,
     field: ImageField,
@@ -88,11 +88,5 @@ impl ObjectKey {
     #[must_use]
     pub const fn field(&self) -> ImageField {
         self.field
-    }
-}
-
-impl fmt::Display for ObjectKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.key)
     }
 }
