@@ -45,12 +45,10 @@ impl Config {
 /// An environment variable can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// A required variable is missing or empty.
     #[error(
         "the environment variable {0} is missing or empty: set it to the name that the template gives"
     )]
     Missing(&'static str),
-    /// An endpoint is empty.
     #[error("the environment variable {0} is empty: set it to a URL, or remove it")]
     EmptyEndpoint(String),
 }

@@ -123,11 +123,8 @@ pub enum Fault {
     /// A service refused a call. Its message is left out, since it may quote what the caller sent.
     #[error("{operation}: {status} {code}")]
     Refused {
-        /// The call.
         operation: &'static str,
-        /// The HTTP status.
         status: u16,
-        /// The service's error code.
         code: String,
     },
     /// DynamoDB rejects the call as invalid, which no retry changes: for example, an update that would make a record
@@ -137,18 +134,13 @@ pub enum Fault {
     /// A service gave no response that could be understood.
     #[error("{operation}: {}", Chain(source.as_ref()))]
     NoResponse {
-        /// The call.
         operation: &'static str,
-        /// Why.
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// The request's deadline passed before this was done, or had begun.
     #[error("{0}: ran past the deadline, which is before the function's timeout")]
     DeadlinePassed(&'static str),
-    /// A project's record lacks an attribute, or has one of the wrong type.
     #[error("the record's attribute {0} is missing or of another type")]
     MalformedRecord(&'static str),
-    /// Two projects have the same API key.
     #[error("two projects have the same API key")]
     SharedApiKey,
     /// Our own code panicked. The panic's message is not kept, since it may contain what the caller sent.

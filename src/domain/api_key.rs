@@ -1,12 +1,11 @@
 //! API keys and their hashes.
 
-use std::fmt;
-
-use derive_more::Display;
+use derive_more::{Debug, Display};
 use sha2::{Digest as _, Sha256};
 
 /// An API key as the caller sent it. It can be compared and hashed, but not printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[debug("ApiKey(…)")]
 pub struct ApiKey(String);
 
 impl ApiKey {
@@ -21,12 +20,6 @@ impl ApiKey {
     #[must_use]
     pub fn hash(&self) -> ApiKeyHash {
         ApiKeyHash(hex::encode(Sha256::digest(&self.0)))
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(…)")
     }
 }
 

@@ -65,17 +65,11 @@ pub enum Field {
 }
 
 impl Field {
-    /// All seven, in the contract's order.
-    pub const ALL: [Self; 7] = {
-        let [a, b, c, d] = ImageField::ALL;
-        let [a, b, c, d] = [
-            Self::Image(a),
-            Self::Image(b),
-            Self::Image(c),
-            Self::Image(d),
-        ];
-        [Self::SubmissionId, Self::Admin, Self::IdType, a, b, c, d]
-    };
+    /// Returns all fields, in the contract's order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let texts = [Self::SubmissionId, Self::Admin, Self::IdType];
+        texts.into_iter().chain(ImageField::ALL.map(Self::Image))
+    }
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -102,12 +96,12 @@ impl Field {
     /// | `selfieConsent`, `idImageCount`, `id_image_count`, `admin[note]`, `administrator`, `image` | none |
     pub(crate) fn meant_by(name: &[u8]) -> Option<Self> {
         let is_exact = |field: &Self| field.name().as_bytes() == name;
-        if let Some(field) = Self::ALL.into_iter().find(is_exact) {
+        if let Some(field) = Self::all().find(is_exact) {
             return Some(field);
         }
         let segments = segments(&String::from_utf8_lossy(name));
         let joined = segments.concat();
-        Self::ALL.into_iter().find(|field| {
+        Self::all().find(|field| {
             let letters = field.name().to_ascii_lowercase();
             let is_image = matches!(field, Self::Image(_));
             joined == letters || is_image && segments.contains(&letters)

@@ -102,64 +102,10 @@ pub enum ParamsError {
     /// Parsers differ on where such a value ends.
     #[error("has a backslash before a quotation mark: use a filename without them")]
     Backslash,
-    /// There is whitespace before or after an `=`.
     #[error("has whitespace around an equals sign")]
     SpacedSign,
-    /// A value with whitespace or a quotation mark in it is not quoted.
     #[error("has a value with whitespace that isn't in quotation marks")]
     Unquoted,
-    /// Anything else.
     #[error("is malformed")]
     Malformed,
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::HeaderParams;
-    use super::ParamsError::{self, Backslash, Malformed, SpacedSign, Unquoted};
-
-    #[rstest]
-    #[case::quoted("form-data; name=\"idImage\"", "idImage")]
-    #[case::unquoted("form-data; name=idImage", "idImage")]
-    #[case::no_blanks("form-data;name=idImage ;", "idImage")]
-    #[case::upper_case("form-data ; NAME=\"idImage\"; filename=\"a b.b64\"", "idImage")]
-    #[case::backslashes(r#"form-data; name="a\b\\c""#, r"a\b\\c")]
-    #[case::windows_path(r#"form-data; filename="C:\tmp\x"; name="n""#, "n")]
-    #[case::extended_file_name("form-data; name=\"n\"; filename*=utf-8''x", "n")]
-    #[case::empty("form-data; name=\"\"", "")]
-    fn finds_the_one_parameter(#[case] header: &str, #[case] name: &str) {
-        let params = HeaderParams::parse(header.as_bytes()).unwrap();
-        assert_eq!(params.the("name"), Some(name.as_bytes()));
-    }
-
-    #[rstest]
-    #[case::two("form-data; name=a; name=b")]
-    #[case::extended("form-data; name=a; name*=utf-8''b")]
-    #[case::extended_alone("form-data; NAME*=utf-8''b")]
-    #[case::continued("form-data; name=a; name*0=b; name*1=c")]
-    fn finds_no_parameter_where_parsers_differ(#[case] header: &str) {
-        let params = HeaderParams::parse(header.as_bytes()).unwrap();
-        assert_eq!(params.the("name"), None);
-    }
-
-    #[rstest]
-    #[case::open_quote("form-data; name=\"a", Malformed)]
-    #[case::text_after_the_quote("form-data; name=\"a\"b", Malformed)]
-    #[case::no_value("form-data; name", Malformed)]
-    #[case::no_name("form-data; =x; name=a", Malformed)]
-    #[case::whitespace_inside("form-data; name=a b", Unquoted)]
-    #[case::quote_inside("form-data; name=a\"b\"", Unquoted)]
-    #[case::whitespace_before_the_sign("form-data; name =a", SpacedSign)]
-    #[case::whitespace_after_the_sign("form-data; name= \"a\"", SpacedSign)]
-    #[case::backslash_before_the_quote(r#"form-data; filename="C:\"; name="n""#, Backslash)]
-    #[case::escaped_quote(r#"form-data; filename="\"; name=evil; x="; name="good""#, Backslash)]
-    #[case::escaped_backslash(
-        r#"form-data; filename="\\"; name=evil; x="; name="good""#,
-        Backslash
-    )]
-    fn refuses_what_could_be_read_in_two_ways(#[case] header: &str, #[case] why: ParamsError) {
-        assert_eq!(HeaderParams::parse(header.as_bytes()).unwrap_err(), why);
-    }
 }

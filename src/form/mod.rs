@@ -139,18 +139,14 @@ pub enum FormError {
     /// A line of a part's headers or before a boundary ends in a bare LF or CR.
     #[error("lines must end with CRLF")]
     LineEnds,
-    /// A boundary is not at the start of a line, or follows the closing one.
     #[error("a boundary isn't on a line of its own, or the form continues after its end")]
     AmbiguousBoundary,
     #[error("the form has more than {MAX_PARTS} parts")]
     TooManyParts,
-    /// A part's headers are malformed, repeated or too long.
     #[error("a part's headers are malformed, repeated, or longer than {MAX_PART_HEADERS} bytes")]
     PartHeaders,
-    /// A part's header continues on the next line, which begins with whitespace.
     #[error("a part's header is folded: write it on one line")]
     FoldedHeader,
-    /// A part's `Content-Disposition` doesn't follow the grammar.
     #[error("a part's Content-Disposition {0}")]
     Disposition(#[from] ParamsError),
     /// A part's `Content-Disposition` is something other than `form-data`, such as `attachment`, or has no semicolon.

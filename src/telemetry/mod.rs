@@ -5,11 +5,11 @@ pub mod logging;
 mod request_log;
 
 use std::env;
-use std::fmt;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use derive_more::Debug;
 use serde_json::{Value, json};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
@@ -22,11 +22,13 @@ use crate::error::Error;
 
 /// Writes one line of JSON for each request. If a namespace is set, CloudWatch makes metrics from its members, without
 /// an API call. Every dimension has a bounded number of values, so nothing about a project or a submission is one.
+#[derive(Debug)]
 pub struct Telemetry {
     level: LevelFilter,
     namespace: Option<String>,
     function: String,
     is_cold: AtomicBool,
+    #[debug(skip)]
     output: Mutex<Box<dyn Write + Send>>,
 }
 
@@ -120,13 +122,5 @@ impl Telemetry {
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         // A request doesn't depend on its log line.
         let _ = output.write_all(line.as_bytes());
-    }
-}
-
-impl fmt::Debug for Telemetry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Telemetry")
-            .field("namespace", &self.namespace)
-            .finish_non_exhaustive()
     }
 }

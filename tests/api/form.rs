@@ -19,6 +19,7 @@ const TWO_TYPES: &str = "send one Content-Type, without a comma";
 const UNNAMED: &str = "a part needs a Content-Disposition with exactly one name, and no name*";
 const BACKSLASH: &str = "a part's Content-Disposition has a backslash before a quotation mark: \
                          use a filename without them";
+const GRAMMAR: &str = "a part's Content-Disposition is malformed";
 const FOLDED: &str = "a part's header is folded: write it on one line";
 const NOT_FORM_DATA: &str = "a part's Content-Disposition must start with form-data;";
 const SPACED_SIGN: &str = "a part's Content-Disposition has whitespace around an equals sign";
@@ -71,6 +72,8 @@ fn admin(content: &str) -> String {
     "--b\r\nContent-Type: text/plain; charset=utf-8\r\ncontent-disposition:form-data;name=admin\r\n\r\n1\r\n--b--",
     "1"
 )]
+#[case::windows_path(TYPE, &admin("1").replace("; name", "; filename=\"C:\\tmp\\x\"; name"), "1")]
+#[case::extended_file_name(TYPE, &admin("1").replace("\r\n\r\n1", "; filename*=utf-8''x ;\r\n\r\n1"), "1")]
 #[case::odd_boundary("multipart/form-data; boundary=----=_x/y:z?", &admin("1").replace("--b", "------=_x/y:z?"), "1")]
 fn what_clients_send_is_read(#[case] content_type: &str, #[case] body: &str, #[case] text: &str) {
     assert_read(content_type, body, None, Some(text));
@@ -231,6 +234,15 @@ fn a_part_does_not_swallow_the_next(#[case] before: &str, #[case] why: &str) {
     r#"Content-Disposition: form-data; name=a; filename="C:\x\""#,
     BACKSLASH
 )]
+#[case::escaped_backslash(
+    r#"Content-Disposition: form-data; filename="\\"; name=evil; x="; name="a""#,
+    BACKSLASH
+)]
+#[case::open_quote("Content-Disposition: form-data; name=\"a", GRAMMAR)]
+#[case::text_after_the_quote("Content-Disposition: form-data; name=\"a\"b", GRAMMAR)]
+#[case::parameter_without_a_value("Content-Disposition: form-data; name", GRAMMAR)]
+#[case::parameter_without_a_name("Content-Disposition: form-data; =x; name=a", GRAMMAR)]
+#[case::quote_inside("Content-Disposition: form-data; name=a\"b\"", UNQUOTED)]
 #[case::no_disposition("Content-Type: text/plain", UNNAMED)]
 #[case::two_dispositions(
     "Content-Disposition: form-data; name=a\r\ncontent-disposition: form-data; name=c",

@@ -150,7 +150,7 @@ async fn a_request_is_one_line_with_what_an_operator_looks_for() {
 #[tokio::test]
 async fn what_a_caller_sends_is_in_no_line(#[case] mark: &str) {
     let app = TestApp::start().await;
-    for field in Field::ALL.map(Field::name).into_iter().chain(["unknown"]) {
+    for field in Field::all().map(Field::name).chain(["unknown"]) {
         // One key lets the later checks run, the other is a fault.
         for key in [KEY, KEY_OF_TWO] {
             app.put(&Form::full().with_key(key).with(field, mark)).await;
