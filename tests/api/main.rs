@@ -18,7 +18,6 @@
 
 mod binary;
 mod clean_up;
-mod clients;
 mod commit;
 mod concurrent;
 mod deadline;
@@ -40,7 +39,6 @@ mod property;
 mod races;
 mod samples;
 mod simulation;
-mod smuggling;
 mod strict;
 mod table;
 mod template;
