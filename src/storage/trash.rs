@@ -13,17 +13,15 @@ use crate::deadline::Deadline;
 use crate::domain::ObjectKey;
 use crate::error::Fault;
 
-/// Discarded objects by request ID. Each request deletes only its own, so whatever happens to a concurrent request
-/// neither loses them nor delays their deletion.
+/// What requests have discarded, by request ID. Each request deletes only its own objects, so whatever happens to a
+/// concurrent request neither loses them nor delays their deletion.
 #[derive(Debug, Default)]
-pub(super) struct Trash(Mutex<HashMap<String, Vec<Discarded>>>);
+pub(super) struct Trash(Mutex<HashMap<String, Discarded>>);
 
-/// An object that a request has discarded.
+/// The objects that a request has discarded, and its deadline.
 #[derive(Debug)]
 pub(super) struct Discarded {
-    pub(super) key: ObjectKey,
-    pub(super) state: State,
-    /// The deadline of the request that discarded it.
+    pub(super) objects: Vec<(ObjectKey, State)>,
     pub(super) deadline: Deadline,
 }
 
@@ -41,15 +39,11 @@ pub(super) enum State {
 }
 
 impl Trash {
-    pub(super) fn extend(&self, request_id: &str, discarded: impl IntoIterator<Item = Discarded>) {
-        let mut trash = self.lock();
-        trash
-            .entry(request_id.to_owned())
-            .or_default()
-            .extend(discarded);
+    pub(super) fn put(&self, request_id: String, discarded: Discarded) {
+        self.lock().insert(request_id, discarded);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Discarded>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Discarded>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -58,30 +52,31 @@ impl Storage {
     /// Deletes what a request has discarded, unless a record may name it. Returns how many objects are left over, or
     /// may be. The log names them, and a sweep finds those that no record names.
     pub(crate) async fn empty_trash(&self, request_id: &str) -> usize {
-        let discarded = self.trash.lock().remove(request_id).unwrap_or_default();
-        let deleted = join_all(discarded.iter().map(|discarded| self.discard(discarded))).await;
-        deleted.iter().filter(|is_gone| !**is_gone).count()
+        let discarded = self.trash.lock().remove(request_id);
+        let Some(Discarded { objects, deadline }) = discarded else {
+            return 0;
+        };
+        let deletions = objects
+            .iter()
+            .map(|(key, state)| self.discard(key, *state, deadline));
+        let are_gone = join_all(deletions).await;
+        are_gone.iter().filter(|is_gone| !**is_gone).count()
     }
 
     /// Deletes an object, if that is safe; returns whether it is gone for certain.
-    async fn discard(&self, discarded: &Discarded) -> bool {
-        let Discarded {
-            key,
-            state,
-            deadline,
-        } = discarded;
+    async fn discard(&self, key: &ObjectKey, state: State, deadline: Deadline) -> bool {
         match state {
             State::Unused | State::MayArrive => {
                 // Nobody else catches a panic here: it would end the poller, or the process.
                 let deletion = AssertUnwindSafe(self.delete(key.as_str())).catch_unwind();
-                let deletion = deletion.map(|deleted| deleted.unwrap_or(Err(Fault::Panicked)));
-                let deleted = deadline.clean_up.run("delete", deletion).await.flatten();
+                let caught = deletion.map(|deleted| deleted.unwrap_or(Err(Fault::Panicked)));
+                let deleted = deadline.clean_up.run("delete", caught).await.flatten();
                 if let Err(error) = &deleted {
                     tracing::warn!(%key, %error, "an object is left over");
-                } else if *state == State::MayArrive {
+                } else if state == State::MayArrive {
                     tracing::warn!(%key, "an upload got no response: its object may be left over");
                 }
-                deleted.is_ok() && *state == State::Unused
+                deleted.is_ok() && state == State::Unused
             }
             State::InDoubt => {
                 tracing::warn!(%key, "a commit's outcome is unknown: this object may be left over");

@@ -89,24 +89,20 @@ impl Drop for Uploads<'_> {
     fn drop(&mut self) {
         let objects = mem::take(&mut self.objects).into_iter();
         let replaced = mem::take(&mut self.replaced).into_iter();
-        let discarded: Vec<_> = match self.fate {
+        let objects = match self.fate {
             Fate::Unused => objects
-                .filter_map(|object| Some((object.unused()?, object.key)))
+                .filter_map(|object| object.unused().map(|state| (object.key, state)))
                 .collect(),
             Fate::InDoubt => objects
                 .map(|object| object.key)
                 .chain(replaced.map(|(key, _)| key))
-                .map(|key| (State::InDoubt, key))
+                .map(|key| (key, State::InDoubt))
                 .collect(),
-            Fate::Committed => replaced.map(|(key, state)| (state, key)).collect(),
+            Fate::Committed => replaced.collect(),
         };
         let deadline = self.deadline;
-        let discarded = discarded.into_iter().map(|(state, key)| Discarded {
-            key,
-            state,
-            deadline,
-        });
-        self.trash.extend(&self.request_id, discarded);
+        let discarded = Discarded { objects, deadline };
+        self.trash.put(mem::take(&mut self.request_id), discarded);
     }
 }
 
@@ -196,11 +192,11 @@ impl ClassifyRetry for RetryConflicts {
     }
 
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let error = context.output_or_error().and_then(Result::err);
-        let error = error
-            .and_then(|error| error.as_operation_error())
-            .and_then(|error| error.downcast_ref::<PutObjectError>());
-        if error.and_then(ProvideErrorMetadata::code) == Some("ConditionalRequestConflict") {
+        let code = context
+            .output_or_error()
+            .and_then(|result| result.err()?.as_operation_error()?.downcast_ref())
+            .and_then(PutObjectError::code);
+        if code == Some("ConditionalRequestConflict") {
             RetryAction::transient_error()
         } else {
             RetryAction::NoActionIndicated
