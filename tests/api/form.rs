@@ -71,7 +71,14 @@ fn admin(content: &str) -> String {
     "--b\r\nContent-Type: text/plain; charset=utf-8\r\ncontent-disposition:form-data;name=admin\r\n\r\n1\r\n--b--",
     "1"
 )]
+#[case::a_file(
+    TYPE,
+    "--b\r\nContent-Disposition: form-data; name=\"admin\"; filename=\"a.b64\"\r\n\
+     Content-Type: application/octet-stream; charset=utf-8\r\n\r\n1\r\n--b--",
+    "1"
+)]
 #[case::odd_boundary("multipart/form-data; boundary=----=_x/y:z?", &admin("1").replace("--b", "------=_x/y:z?"), "1")]
+#[case::boundary_with_a_space("multipart/form-data; boundary=\"x y\"", &admin("1").replace("--b", "--x y"), "1")]
 fn what_clients_send_is_read(#[case] content_type: &str, #[case] body: &str, #[case] text: &str) {
     assert_read(content_type, body, None, Some(text));
 }
@@ -85,6 +92,7 @@ fn empty_fields_and_empty_forms_are_read() {
 
 #[rstest]
 #[case::another_type("text/plain; boundary=b", NOT_MULTIPART)]
+#[case::another_multipart("multipart/mixed; boundary=b", NOT_MULTIPART)]
 #[case::none("", NOT_MULTIPART)]
 #[case::no_boundary("multipart/form-data", NO_BOUNDARY)]
 #[case::empty("multipart/form-data; boundary=", NO_BOUNDARY)]
@@ -232,6 +240,10 @@ fn a_part_does_not_swallow_the_next(#[case] before: &str, #[case] why: &str) {
     BACKSLASH
 )]
 #[case::no_disposition("Content-Type: text/plain", UNNAMED)]
+#[case::two_types(
+    "Content-Type: text/plain\r\nContent-Disposition: form-data; name=a\r\ncontent-type: message/rfc822",
+    PART_HEADERS
+)]
 #[case::two_dispositions(
     "Content-Disposition: form-data; name=a\r\ncontent-disposition: form-data; name=c",
     PART_HEADERS
@@ -254,10 +266,21 @@ fn part_headers_that_parsers_read_differently_are_refused(
     assert_refused(TYPE, &body, why);
 }
 
-fn encoded(name: &str, encoding: &str) -> String {
+/// multer would take the name for the part's (rwf2/multer#72).
+#[test]
+fn a_name_inside_a_file_name_is_no_name() {
+    let body = admin("1").replace("name=", "filename=\"x; name=submissionId \"; name=");
+    assert_read(TYPE, &body, None, Some("1"));
+}
+
+/// A form of one part with one more header.
+fn with_header(name: &str, header: &str) -> String {
     let disposition = format!("Content-Disposition: form-data; name={name}");
-    let encoding = format!("Content-Transfer-Encoding: {encoding}");
-    format!("--b\r\n{disposition}\r\n{encoding}\r\n\r\n1\r\n--b--")
+    format!("--b\r\n{disposition}\r\n{header}\r\n\r\n1\r\n--b--")
+}
+
+fn encoded(name: &str, encoding: &str) -> String {
+    with_header(name, &format!("Content-Transfer-Encoding: {encoding}"))
 }
 
 #[rstest]
@@ -279,6 +302,15 @@ fn contents_that_are_encoded_once_more_are_refused(#[case] encoding: &str, #[cas
     );
     assert_refused(TYPE, &encoded("admin", encoding), &why);
     assert_read(TYPE, &encoded("unknown", encoding), None, None);
+}
+
+#[rstest]
+#[case::multipart("Content-Type: Multipart/mixed; boundary=n")]
+#[case::message("Content-Type: message/rfc822")]
+fn a_form_inside_a_part_is_refused(#[case] header: &str) {
+    let why = "admin: has a Content-Type of multipart or message";
+    assert_refused(TYPE, &with_header("admin", header), why);
+    assert_read(TYPE, &with_header("unknown", header), None, None);
 }
 
 #[rstest]
@@ -338,6 +370,7 @@ fn misspelled_fields_are_refused(#[case] name: &str, #[case] field: &str) {
 #[case("idImageCount")]
 #[case("id_image_count")]
 #[case("id-image-count")]
+#[case("idImage_file")]
 #[case("adminNote")]
 #[case("admin_note")]
 #[case("admin's note")]

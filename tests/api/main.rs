@@ -18,7 +18,6 @@
 
 mod binary;
 mod clean_up;
-mod clients;
 mod commit;
 mod concurrent;
 mod deadline;
@@ -42,7 +41,6 @@ mod property;
 mod races;
 mod samples;
 mod simulation;
-mod smuggling;
 mod strict;
 mod table;
 mod template;
