@@ -11,100 +11,68 @@ use crate::form::FormError;
 /// Why a request was not carried out, in the order of the contract's table.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Row 1: the form or an image can't be accepted.
     #[error(transparent)]
     InvalidPayload(#[from] FormError),
-    /// Row 2: no `x-api-key`, `submissionId` or `admin`.
     #[error("{0}: missing")]
     MissingData(&'static str),
-    /// Row 3: no project has this API key.
     #[error("x-api-key: no project has this key")]
     UnknownKey,
-    /// Row 3: the gateway authenticated the request with a different key than the header's.
     #[error("x-api-key: doesn't match the key that the gateway authenticated")]
     OtherKey,
-    /// Row 4: the project is not in service.
     #[error("x-api-key: the key's project is not active")]
     InactiveProject,
-    /// Row 5: not an administrator of the project.
     #[error("admin: {}", hint_or(*.0, "not an administrator of the project"))]
     InvalidAdmin(Option<TextHint>),
-    /// Row 6: no such submission in the project.
     #[error("submissionId: {}", hint_or(*.0, "no such submission in the project"))]
     InvalidSubmission(Option<TextHint>),
-    /// Row 7: no image.
     #[error("send {}", ImageField::list())]
     NoImages,
-    /// Row 7: no image, and an image field without content.
-    #[error("{} is empty", .0.name())]
+    /// No image, and an image field without content.
+    #[error("{0} is empty")]
     EmptyImage(ImageField),
-    /// Row 8: an ID image without `idType`.
     #[error("idType: missing")]
     MissingIdType,
-    /// Row 9: there is no such `idType`.
     #[error("idType: {}", hint_or(*.0, "not one of the documented types"))]
     InvalidIdType(Option<TextHint>),
-    /// Row 10: a fault on our side, worth a retry.
+    /// A fault on our side, worth a retry.
     #[error(transparent)]
     Processing(#[from] Fault),
 }
 
 impl Error {
-    /// Returns the HTTP status.
-    #[must_use]
-    pub const fn status(&self) -> StatusCode {
-        match self {
-            Self::InvalidPayload(_)
-            | Self::MissingData(_)
-            | Self::UnknownKey
-            | Self::OtherKey
-            | Self::InactiveProject
-            | Self::InvalidAdmin(_)
-            | Self::InvalidSubmission(_)
-            | Self::NoImages
-            | Self::EmptyImage(_)
-            | Self::MissingIdType
-            | Self::InvalidIdType(_) => StatusCode::BAD_REQUEST,
-            Self::Processing(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    /// Returns the row's HTTP status: 400, except the last row's.
+    pub(crate) const fn status(&self) -> StatusCode {
+        if matches!(self, Self::Processing(_)) {
+            StatusCode::INTERNAL_SERVER_ERROR
+        } else {
+            StatusCode::BAD_REQUEST
         }
     }
 
-    /// Returns the row's `errorCode`.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+    /// Returns the row's `errorCode` and `message`.
+    pub(crate) const fn row(&self) -> (&'static str, &'static str) {
         match self {
-            Self::InvalidPayload(_) => "invalid_payload",
-            Self::MissingData(_) | Self::MissingIdType => "missing_data",
-            Self::UnknownKey | Self::OtherKey | Self::InactiveProject => "invalid_project",
-            Self::InvalidAdmin(_) => "invalid_admin",
-            Self::InvalidSubmission(_) => "invalid_submission",
-            Self::NoImages | Self::EmptyImage(_) => "invalid_data",
-            Self::InvalidIdType(_) => "invalid_idType",
-            Self::Processing(_) => "processing_error",
-        }
-    }
-
-    /// Returns the row's `message`.
-    #[must_use]
-    pub const fn message(&self) -> &'static str {
-        match self {
-            Self::InvalidPayload(_) => "Fail to parse the input data.",
-            Self::MissingData(_) => "Required input data is missing.",
-            Self::UnknownKey | Self::OtherKey => "Cannot find project info.",
-            Self::InactiveProject => "Invalid project.",
-            Self::InvalidAdmin(_) => "Invalid admin.",
-            Self::InvalidSubmission(_) => "Invalid submission.",
-            Self::NoImages | Self::EmptyImage(_) => "At least one image parameter is required.",
-            Self::MissingIdType => "The idType is required when submit idImage or idBackImage.",
-            Self::InvalidIdType(_) => "Invalid IdType.",
-            Self::Processing(_) => "Failed to put image.",
+            Self::InvalidPayload(_) => ("invalid_payload", "Fail to parse the input data."),
+            Self::MissingData(_) => ("missing_data", "Required input data is missing."),
+            Self::UnknownKey | Self::OtherKey => ("invalid_project", "Cannot find project info."),
+            Self::InactiveProject => ("invalid_project", "Invalid project."),
+            Self::InvalidAdmin(_) => ("invalid_admin", "Invalid admin."),
+            Self::InvalidSubmission(_) => ("invalid_submission", "Invalid submission."),
+            Self::NoImages | Self::EmptyImage(_) => {
+                ("invalid_data", "At least one image parameter is required.")
+            }
+            Self::MissingIdType => (
+                "missing_data",
+                "The idType is required when submit idImage or idBackImage.",
+            ),
+            Self::InvalidIdType(_) => ("invalid_idType", "Invalid IdType."),
+            Self::Processing(_) => ("processing_error", "Failed to put image."),
         }
     }
 
     /// Returns the `x-error-detail` header: short, in ASCII, with nothing that the caller sent and, for a fault,
     /// nothing internal.
-    #[must_use]
-    pub fn detail(&self) -> String {
+    pub(crate) fn detail(&self) -> String {
         match self {
             Self::Processing(_) => "a fault on our side, please try again".to_owned(),
             refusal => refusal.to_string(),
@@ -123,11 +91,8 @@ pub enum Fault {
     /// A service refused a call. Its message is left out, since it may quote what the caller sent.
     #[error("{operation}: {status} {code}")]
     Refused {
-        /// The call.
         operation: &'static str,
-        /// The HTTP status.
         status: u16,
-        /// The service's error code.
         code: String,
     },
     /// DynamoDB rejects the call as invalid, which no retry changes: for example, an update that would make a record
@@ -137,9 +102,7 @@ pub enum Fault {
     /// A service gave no response that could be understood.
     #[error("{operation}: {}", Chain(source.as_ref()))]
     NoResponse {
-        /// The call.
         operation: &'static str,
-        /// Why.
         source: Box<dyn StdError + Send + Sync>,
     },
     /// The request's deadline passed before this was done, or had begun.
@@ -148,7 +111,6 @@ pub enum Fault {
     /// A project's record lacks an attribute, or has one of the wrong type.
     #[error("the record's attribute {0} is missing or of another type")]
     MalformedRecord(&'static str),
-    /// Two projects have the same API key.
     #[error("two projects have the same API key")]
     SharedApiKey,
     /// Our own code panicked. The panic's message is not kept, since it may contain what the caller sent.

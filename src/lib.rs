@@ -17,6 +17,7 @@ pub mod form;
 pub mod handler;
 mod http;
 pub mod image;
+pub mod process;
 pub mod records;
 pub mod storage;
 pub mod telemetry;

@@ -1,43 +1,29 @@
 //! API keys and their hashes.
 
-use std::fmt;
-
+use derive_more::{Debug, Display};
 use sha2::{Digest as _, Sha256};
 
 /// An API key as the caller sent it. It can be compared and hashed, but not printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[debug("ApiKey(…)")]
 pub struct ApiKey(String);
 
 impl ApiKey {
     /// Parses a header's value; `None` if it is empty or whitespace.
-    #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         let key = value.trim();
         (!key.is_empty()).then(|| Self(key.to_owned()))
     }
 
     /// Returns the lower-case hex SHA-256 under which a project is registered.
-    #[must_use]
     pub fn hash(&self) -> ApiKeyHash {
         ApiKeyHash(hex::encode(Sha256::digest(&self.0)))
     }
 }
 
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(…)")
-    }
-}
-
 /// The hash of an API key: nothing else of it is ever stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Display, PartialEq, Eq)]
 pub struct ApiKeyHash(String);
-
-impl fmt::Display for ApiKeyHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 #[cfg(test)]
 mod tests {

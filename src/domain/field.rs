@@ -1,11 +1,27 @@
 //! The fields that the contract documents.
 
-use std::fmt;
+use derive_more::Display;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::invisible::is_invisible;
 
 /// A field that holds an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[display("{}", self.name())]
+#[strum(serialize_all = "camelCase")]
 pub enum ImageField {
     IdImage,
     IdBackImage,
@@ -15,12 +31,7 @@ pub enum ImageField {
 
 impl ImageField {
     /// In the contract's order.
-    pub const ALL: [Self; 4] = [
-        Self::IdImage,
-        Self::IdBackImage,
-        Self::SelfieImage,
-        Self::AddressImage,
-    ];
+    pub const ALL: [Self; Self::VARIANTS.len()] = *Self::VARIANTS.as_array().unwrap();
 
     /// Lists the names, as in a sentence.
     pub(crate) fn list() -> String {
@@ -29,20 +40,13 @@ impl ImageField {
     }
 
     /// Returns the name in the form, in the record and in object keys.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::IdImage => "idImage",
-            Self::IdBackImage => "idBackImage",
-            Self::SelfieImage => "selfieImage",
-            Self::AddressImage => "addressImage",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// Parses a name, which is case-sensitive; `None` if no image field has it.
-    #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.name() == name)
+        name.parse().ok()
     }
 
     /// Returns whether it shows the ID document, so that `idType` must be sent with it.
@@ -55,7 +59,8 @@ impl ImageField {
 }
 
 /// A field that the contract documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Hash)]
+#[display("{}", self.name())]
 pub enum Field {
     SubmissionId,
     Admin,
@@ -64,20 +69,18 @@ pub enum Field {
 }
 
 impl Field {
-    /// All seven, in the contract's order.
-    pub const ALL: [Self; 7] = {
-        let [a, b, c, d] = ImageField::ALL;
-        let [a, b, c, d] = [
-            Self::Image(a),
-            Self::Image(b),
-            Self::Image(c),
-            Self::Image(d),
-        ];
-        [Self::SubmissionId, Self::Admin, Self::IdType, a, b, c, d]
-    };
+    /// In the contract's order.
+    pub const ALL: [Self; 7] = [
+        Self::SubmissionId,
+        Self::Admin,
+        Self::IdType,
+        Self::Image(ImageField::IdImage),
+        Self::Image(ImageField::IdBackImage),
+        Self::Image(ImageField::SelfieImage),
+        Self::Image(ImageField::AddressImage),
+    ];
 
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::SubmissionId => "submissionId",
             Self::Admin => "admin",
@@ -136,10 +139,4 @@ fn segments(name: &str) -> Vec<String> {
     }
     segments.push(letters);
     segments
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }

@@ -1,11 +1,12 @@
 //! IDs of projects and submissions, and the administrators' accounts.
 
-use std::fmt;
+use derive_more::{Display, From};
 
 use super::Text;
 
 /// Returns whether an ID can be part of an object key: S3 lists keys in XML 1.0, which lacks some code points, and a
-/// slash or a dot segment would put its keys among another ID's (the contract's section on records).
+/// slash or a dot segment would put its keys among another ID's (the contract's section on records). A project or a
+/// submission with another ID has no images.
 ///
 /// ```
 /// use put_image::domain::is_usable_id;
@@ -14,84 +15,39 @@ use super::Text;
 /// assert!(!is_usable_id("S/1"));
 /// assert!(!is_usable_id(".."));
 /// ```
-#[must_use]
 pub fn is_usable_id(id: &str) -> bool {
     let is_odd = |c: char| c == '/' || c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}');
     !matches!(id, "" | "." | "..") && !id.contains(is_odd)
 }
 
 /// The ID of a project, as its record has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Display, From, PartialEq, Eq)]
 pub struct ProjectId(String);
 
 impl ProjectId {
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Returns whether the project can have submissions with images.
-    #[must_use]
-    pub fn is_usable(&self) -> bool {
-        is_usable_id(&self.0)
-    }
-}
-
-impl From<String> for ProjectId {
-    fn from(recorded: String) -> Self {
-        Self(recorded)
-    }
-}
-
-impl fmt::Display for ProjectId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
 /// The ID of a submission, which may or may not exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Display, From, PartialEq, Eq)]
+#[from(String, Text)]
 pub struct SubmissionId(String);
 
 impl SubmissionId {
-    /// Returns the ID as it is in records and object keys.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Returns whether a submission with this ID can exist.
-    #[must_use]
-    pub fn is_usable(&self) -> bool {
-        is_usable_id(&self.0)
-    }
-}
-
-impl From<Text> for SubmissionId {
-    fn from(text: Text) -> Self {
-        Self(text.0)
-    }
-}
-
-impl From<String> for SubmissionId {
-    fn from(recorded: String) -> Self {
-        Self(recorded)
-    }
-}
-
-impl fmt::Display for SubmissionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
 /// An administrator's account, an e-mail address. Compared ignoring ASCII case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, From)]
+#[from(String, Text)]
 pub struct Admin(String);
 
 impl Admin {
     /// Returns the account as it was written.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -104,15 +60,3 @@ impl PartialEq for Admin {
 }
 
 impl Eq for Admin {}
-
-impl From<Text> for Admin {
-    fn from(text: Text) -> Self {
-        Self(text.0)
-    }
-}
-
-impl From<String> for Admin {
-    fn from(registered: String) -> Self {
-        Self(registered)
-    }
-}

@@ -1,7 +1,10 @@
 //! The kinds of ID documents.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 /// A kind of ID document (the contract's section on the request).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum IdType {
     DriversLicense,
     GovernmentId,
@@ -15,35 +18,10 @@ pub enum IdType {
 
 impl IdType {
     /// In the contract's order.
-    pub const ALL: [Self; 8] = [
-        Self::DriversLicense,
-        Self::GovernmentId,
-        Self::Passport,
-        Self::ResidencePermit,
-        Self::VehicleRegistrationCertificate,
-        Self::Visa,
-        Self::Aadhaar,
-        Self::Pancard,
-    ];
+    pub const ALL: [Self; Self::VARIANTS.len()] = *Self::VARIANTS.as_array().unwrap();
 
-    /// Returns the name in the form and in the record.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::DriversLicense => "drivers_license",
-            Self::GovernmentId => "government_id",
-            Self::Passport => "passport",
-            Self::ResidencePermit => "residence_permit",
-            Self::VehicleRegistrationCertificate => "vehicle_registration_certificate",
-            Self::Visa => "visa",
-            Self::Aadhaar => "aadhaar",
-            Self::Pancard => "pancard",
-        }
-    }
-
-    /// Parses a name, which is case-sensitive; `None` if there is no such type.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|id_type| id_type.name() == name)
+    /// Returns the name in the form and in the record. Parsing it is case-sensitive.
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }

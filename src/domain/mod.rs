@@ -7,6 +7,8 @@ mod id_type;
 mod invisible;
 mod object_key;
 
+use derive_more::Into;
+
 pub use self::api_key::{ApiKey, ApiKeyHash};
 pub use self::field::{Field, ImageField};
 pub use self::id::{Admin, ProjectId, SubmissionId, is_usable_id};
@@ -19,15 +21,11 @@ pub const MAX_TEXT: usize = 256;
 
 /// A short text of the form: UTF-8, neither empty nor over [`MAX_TEXT`] bytes, without control characters, and
 /// without whitespace around it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Into, PartialEq, Eq)]
 pub struct Text(String);
 
 impl Text {
     /// Parses a field's content; `None` if it is empty or whitespace.
-    ///
-    /// # Errors
-    ///
-    /// [`TextError`] says which rule the content breaks.
     ///
     /// ```
     /// use put_image::domain::{Text, TextError};
@@ -52,7 +50,6 @@ impl Text {
         Ok((!text.is_empty()).then(|| Self(text.to_owned())))
     }
 
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -71,7 +68,6 @@ pub enum TextHint {
 
 impl TextHint {
     /// Looks for what a reader of the text would overlook.
-    #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         if text.contains(is_invisible) {
             return Some(Self::Invisible);

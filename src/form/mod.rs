@@ -37,10 +37,6 @@ pub struct Form {
 
 impl Form {
     /// Reads a request's body.
-    ///
-    /// # Errors
-    ///
-    /// [`FormError`] for anything that the contract's row 1 names.
     pub async fn read(content_type: &str, body: Bytes) -> Result<Self, FormError> {
         let boundary = guard::boundary(content_type)?;
         if body.is_empty() {
@@ -144,19 +140,15 @@ pub enum FormError {
     AmbiguousBoundary,
     #[error("the form has more than {MAX_PARTS} parts")]
     TooManyParts,
-    /// A part's headers are malformed, repeated or too long.
     #[error("a part's headers are malformed, repeated, or longer than {MAX_PART_HEADERS} bytes")]
     PartHeaders,
-    /// A part's header continues on the next line, which begins with whitespace.
     #[error("a part's header is folded: write it on one line")]
     FoldedHeader,
-    /// A part's `Content-Disposition` doesn't follow the grammar.
     #[error("a part's Content-Disposition {0}")]
     Disposition(#[from] ParamsError),
     /// A part's `Content-Disposition` is something other than `form-data`, such as `attachment`, or has no semicolon.
     #[error("a part's Content-Disposition must start with form-data;")]
     NotFormData,
-    /// A part has no name, or several, so that parsers would pick different ones.
     #[error("a part needs a Content-Disposition with exactly one name, and no name*")]
     UnnamedPart,
     /// multer can't read the form. What it says may quote the caller, and is kept for debugging alone.
@@ -178,10 +170,8 @@ pub enum FieldError {
     Misspelled,
     #[error("sent more than once")]
     Repeated,
-    /// A `Content-Transfer-Encoding` says that it has another encoding on top.
     #[error("Content-Transfer-Encoding is {0}: send the content as it is, without this header")]
     Encoded(&'static str),
-    /// A `Content-Type` says that it contains other parts.
     #[error("has a Content-Type of multipart or message")]
     Nested,
     #[error(transparent)]

@@ -41,12 +41,10 @@ pub(super) enum State {
 }
 
 impl Trash {
-    pub(super) fn extend(&self, request_id: &str, discarded: impl IntoIterator<Item = Discarded>) {
+    pub(super) fn add(&self, request_id: &str, discarded: Discarded) {
         let mut trash = self.lock();
-        trash
-            .entry(request_id.to_owned())
-            .or_default()
-            .extend(discarded);
+        let of_request = trash.entry(request_id.to_owned()).or_default();
+        of_request.push(discarded);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Discarded>>> {
