@@ -32,11 +32,8 @@ where
         .map_request(|event| LambdaEvent::new(needed(event.payload), event.context))
 }
 
-/// Converts an event to the request that the function's handler gets.
-///
-/// # Panics
-///
-/// If the event says that its body is Base64 and it isn't. No gateway writes such an event.
+/// Converts an event to the request that the function's handler gets. Panics if the event says that its body is Base64
+/// and it isn't; no gateway writes such an event.
 pub fn request(event: LambdaRequest) -> Request {
     needed(event).into()
 }

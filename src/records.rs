@@ -34,10 +34,7 @@ pub mod attribute {
     }
 }
 
-/// The index of projects by [`attribute::API_KEY_HASH`].
 pub const API_KEY_INDEX: &str = "apiKeyHash-index";
-
-/// The index of projects by [`attribute::PREVIOUS_API_KEY_HASH`].
 pub const PREVIOUS_API_KEY_INDEX: &str = "previousApiKeyHash-index";
 
 /// The `status` of a project in service.
@@ -53,17 +50,6 @@ pub struct Project {
     pub status: String,
     /// As registered. DynamoDB can't store an empty set, so a project without the attribute has none.
     pub admins: Vec<Admin>,
-}
-
-impl Project {
-    /// The attributes that are read, with `#status` for the reserved word.
-    pub(crate) fn projection() -> String {
-        format!("{}, #status, {}", attribute::PROJECT_ID, attribute::ADMINS)
-    }
-
-    pub fn is_active(&self) -> bool {
-        self.status == ACTIVE
-    }
 }
 
 impl TryFrom<Item> for Project {
@@ -100,11 +86,6 @@ pub struct Submission {
 impl Submission {
     pub const fn new(id: SubmissionId, item: Item) -> Self {
         Self { id, item }
-    }
-
-    pub(crate) fn projection() -> String {
-        let images = ImageField::ALL.map(ImageField::name).join(", ");
-        format!("{}, {images}", attribute::PROJECT_ID)
     }
 
     pub const fn item(&self) -> &Item {

@@ -55,7 +55,6 @@ impl ObjectKey {
         })
     }
 
-    /// Returns the prefix of a submission's keys.
     pub fn prefix(project: &str, submission: &str) -> String {
         format!("{project}/{submission}/")
     }

@@ -29,14 +29,12 @@ pub struct Form {
     pub admin: Option<Admin>,
     /// `idType`; whether there is such a type is checked after the records (row 9).
     pub id_type: Option<Text>,
-    /// The images, decoded.
     pub images: Images,
     /// The first image field that is there but empty.
     pub empty_image: Option<ImageField>,
 }
 
 impl Form {
-    /// Reads a request's body.
     pub async fn read(content_type: &str, body: Bytes) -> Result<Self, FormError> {
         let boundary = guard::boundary(content_type)?;
         if body.is_empty() {
@@ -75,7 +73,7 @@ impl Form {
             } else {
                 form.set(field, content.trim_ascii(), &mut budget)
             };
-            set.map_err(|problem| FormError::Field { field, problem })?;
+            set.map_err(|problem| FormError::Field(field, problem))?;
         }
         Ok(form)
     }
@@ -154,12 +152,8 @@ pub enum FormError {
     /// multer can't read the form. What it says may quote the caller, and is kept for debugging alone.
     #[error("the form is malformed")]
     Malformed(#[from] multer::Error),
-    #[error("{field}: {problem}")]
-    Field {
-        field: Field,
-        #[source]
-        problem: FieldError,
-    },
+    #[error("{0}: {1}")]
+    Field(Field, #[source] FieldError),
 }
 
 /// What is wrong with a documented field.

@@ -164,7 +164,6 @@ fn names_any(found: Option<&Submission>, objects: &[NewObject]) -> bool {
     })
 }
 
-/// Returns an image's attribute in the record.
 fn image_attribute(object: &NewObject, now: &str, admin: &Admin) -> AttributeValue {
     let NewObject { key, image, .. } = object;
     let (format, dimensions) = (image.format(), image.dimensions());

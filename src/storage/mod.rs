@@ -27,7 +27,8 @@ use crate::config::Config;
 use crate::domain::{ApiKeyHash, ImageField, SubmissionId};
 use crate::error::Fault;
 use crate::records::attribute::{
-    API_KEY_HASH, PREVIOUS_API_KEY_HASH, PREVIOUS_API_KEY_UNTIL, STATUS, SUBMISSION_ID,
+    ADMINS, API_KEY_HASH, PREVIOUS_API_KEY_HASH, PREVIOUS_API_KEY_UNTIL, PROJECT_ID, STATUS,
+    SUBMISSION_ID,
 };
 use crate::records::{API_KEY_INDEX, Item, PREVIOUS_API_KEY_INDEX, Project, Submission};
 
@@ -181,19 +182,20 @@ impl Storage {
             .key_condition_expression(format!("{attribute} = :hash"))
             .expression_attribute_values(":hash", AttributeValue::S(hash.to_owned()))
             .expression_attribute_names("#status", STATUS)
-            .projection_expression(Project::projection())
+            .projection_expression(format!("{PROJECT_ID}, #status, {ADMINS}"))
             // Implied by the projection; explicit because IAM compares it with the policy.
             .select(Select::SpecificAttributes)
     }
 
     /// Reads a submission. Strongly consistent: callers upload right after creating a submission.
     pub(crate) async fn submission(&self, id: &SubmissionId) -> Result<Option<Submission>, Fault> {
+        let images = ImageField::ALL.map(ImageField::name).join(", ");
         let found = self
             .dynamodb
             .get_item()
             .table_name(&self.config.submissions_table)
             .key(SUBMISSION_ID, AttributeValue::S(id.to_string()))
-            .projection_expression(Submission::projection())
+            .projection_expression(format!("{PROJECT_ID}, {images}"))
             .consistent_read(true)
             .send()
             .await

@@ -18,7 +18,6 @@ use crate::error::Fault;
 #[derive(Debug, Default)]
 pub(super) struct Trash(Mutex<HashMap<String, Vec<Discarded>>>);
 
-/// An object that a request has discarded.
 #[derive(Debug)]
 pub(super) struct Discarded {
     pub(super) key: ObjectKey,

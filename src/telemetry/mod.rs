@@ -17,7 +17,6 @@ use tracing::level_filters::LevelFilter;
 use self::line::Line;
 pub use self::request_log::Steps;
 pub(crate) use self::request_log::{RequestLog, Step};
-use crate::domain::{ProjectId, SubmissionId};
 use crate::error::Error;
 
 /// Writes one line of JSON for each request. If a namespace is set, CloudWatch makes metrics from its members, without
@@ -83,11 +82,11 @@ impl Telemetry {
         line.set("xrayTraceId", log.trace_id());
         line.set("status", status.as_u16());
         line.set("Code", code);
-        line.set("detail", result.as_ref().err().map(Error::to_string));
-        line.set("project", log.project.as_ref().map(ProjectId::as_str));
+        line.set("detail", result.as_ref().err().map(ToString::to_string));
+        line.set("project", log.project.as_ref().map(ToString::to_string));
         line.set(
             "submission",
-            log.submission.as_ref().map(SubmissionId::as_str),
+            log.submission.as_ref().map(ToString::to_string),
         );
         line.metric("Requests", "Count", 1);
         line.metric("ColdStarts", "Count", cold_starts);
