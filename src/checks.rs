@@ -3,7 +3,7 @@
 use crate::domain::{Admin, ApiKey, IdType, ImageField, SubmissionId, TextHint};
 use crate::error::Error;
 use crate::form::Form;
-use crate::records::{Project, Submission};
+use crate::records::{ACTIVE, Project, Submission};
 
 /// Checks that the gateway, if it names a key, authenticated the same key as the header's: row 3. A blank key doesn't
 /// match.
@@ -17,7 +17,7 @@ pub(crate) fn gateway_key(key: &ApiKey, gateway_key: Option<&str>) -> Result<(),
 /// Checks the key's project: rows 3 and 4.
 pub(crate) fn project(project: Option<Project>) -> Result<Project, Error> {
     let project = project.ok_or(Error::UnknownKey)?;
-    if project.is_active() {
+    if project.status == ACTIVE {
         Ok(project)
     } else {
         Err(Error::InactiveProject)

@@ -7,20 +7,13 @@ use std::ffi::OsStr;
 /// Where the records and the images are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Name of the table of projects.
     pub projects_table: String,
-    /// Name of the table of submissions.
     pub submissions_table: String,
-    /// Name of the bucket that the images go to.
     pub images_bucket: String,
 }
 
 impl Config {
     /// Reads the environment variables `PROJECTS_TABLE`, `SUBMISSIONS_TABLE` and `IMAGES_BUCKET`.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`], which names the first variable that is missing, or empty where it mustn't be.
     pub fn from_env() -> Result<Self, ConfigError> {
         let required = |name| {
             let value = env::var(name).ok().filter(|value| !value.is_empty());

@@ -11,48 +11,37 @@ use crate::form::FormError;
 /// Why a request was not carried out, in the order of the contract's table.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Row 1: the form or an image can't be accepted.
     #[error(transparent)]
     InvalidPayload(#[from] FormError),
-    /// Row 2: no `x-api-key`, `submissionId` or `admin`.
     #[error("{0}: missing")]
     MissingData(&'static str),
-    /// Row 3: no project has this API key.
     #[error("x-api-key: no project has this key")]
     UnknownKey,
-    /// Row 3: the gateway authenticated the request with a different key than the header's.
     #[error("x-api-key: doesn't match the key that the gateway authenticated")]
     OtherKey,
-    /// Row 4: the project is not in service.
     #[error("x-api-key: the key's project is not active")]
     InactiveProject,
-    /// Row 5: not an administrator of the project.
     #[error("admin: {}", hint_or(*.0, "not an administrator of the project"))]
     InvalidAdmin(Option<TextHint>),
-    /// Row 6: no such submission in the project.
     #[error("submissionId: {}", hint_or(*.0, "no such submission in the project"))]
     InvalidSubmission(Option<TextHint>),
-    /// Row 7: no image.
     #[error("send {}", ImageField::list())]
     NoImages,
-    /// Row 7: no image, and an image field without content.
-    #[error("{} is empty", .0.name())]
+    /// No image, and an image field without content.
+    #[error("{0} is empty")]
     EmptyImage(ImageField),
-    /// Row 8: an ID image without `idType`.
     #[error("idType: missing")]
     MissingIdType,
-    /// Row 9: there is no such `idType`.
     #[error("idType: {}", hint_or(*.0, "not one of the documented types"))]
     InvalidIdType(Option<TextHint>),
-    /// Row 10: a fault on our side, worth a retry.
+    /// A fault on our side, worth a retry.
     #[error(transparent)]
     Processing(#[from] Fault),
 }
 
 impl Error {
     /// Returns the HTTP status.
-    #[must_use]
-    pub const fn status(&self) -> StatusCode {
+    pub(crate) const fn status(&self) -> StatusCode {
         match self {
             Self::InvalidPayload(_)
             | Self::MissingData(_)
@@ -70,8 +59,7 @@ impl Error {
     }
 
     /// Returns the row's `errorCode`.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::InvalidPayload(_) => "invalid_payload",
             Self::MissingData(_) | Self::MissingIdType => "missing_data",
@@ -85,8 +73,7 @@ impl Error {
     }
 
     /// Returns the row's `message`.
-    #[must_use]
-    pub const fn message(&self) -> &'static str {
+    pub(crate) const fn message(&self) -> &'static str {
         match self {
             Self::InvalidPayload(_) => "Fail to parse the input data.",
             Self::MissingData(_) => "Required input data is missing.",
@@ -103,8 +90,7 @@ impl Error {
 
     /// Returns the `x-error-detail` header: short, in ASCII, with nothing that the caller sent and, for a fault,
     /// nothing internal.
-    #[must_use]
-    pub fn detail(&self) -> String {
+    pub(crate) fn detail(&self) -> String {
         match self {
             Self::Processing(_) => "a fault on our side, please try again".to_owned(),
             refusal => refusal.to_string(),

@@ -28,50 +28,39 @@ where
     S::Future: Send + 'a,
     R: IntoResponse,
 {
-    Adapter::from(handler).map_request(reduce)
+    Adapter::from(handler)
+        .map_request(|event| LambdaEvent::new(needed(event.payload), event.context))
 }
 
-/// Converts an event to the request that the function's handler gets.
-///
-/// # Panics
-///
-/// If the event says that its body is Base64 and it isn't. No gateway writes such an event.
-#[must_use]
+/// Converts an event to the request that the function's handler gets. Panics if the event says that its body is Base64
+/// and it isn't; no gateway writes such an event.
 pub fn request(event: LambdaRequest) -> Request {
     needed(event).into()
-}
-
-fn reduce(event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
-    LambdaEvent::new(needed(event.payload), event.context)
 }
 
 /// Reduces an event to what the function needs.
 fn needed(event: LambdaRequest) -> LambdaRequest {
     match event {
-        LambdaRequest::ApiGatewayV1(event) => LambdaRequest::ApiGatewayV1(needed_v1(event)),
-        LambdaRequest::ApiGatewayV2(event) => LambdaRequest::ApiGatewayV2(needed_v2(event)),
+        LambdaRequest::ApiGatewayV1(event) => {
+            let mut needed = ApiGatewayProxyRequest::default();
+            needed.http_method = event.http_method;
+            needed.multi_value_headers = headers(&event.multi_value_headers, &event.headers);
+            needed.request_context.identity.api_key = event.request_context.identity.api_key;
+            needed.body = event.body;
+            needed.is_base64_encoded = event.is_base64_encoded;
+            LambdaRequest::ApiGatewayV1(needed)
+        }
+        LambdaRequest::ApiGatewayV2(event) => {
+            let mut needed = ApiGatewayV2httpRequest::default();
+            needed.request_context.http.method = event.request_context.http.method;
+            needed.headers = headers(&event.headers, &HeaderMap::new());
+            needed.body = event.body;
+            needed.is_base64_encoded = event.is_base64_encoded;
+            LambdaRequest::ApiGatewayV2(needed)
+        }
         // The other types are not compiled in.
         other => other,
     }
-}
-
-fn needed_v1(event: ApiGatewayProxyRequest) -> ApiGatewayProxyRequest {
-    let mut needed = ApiGatewayProxyRequest::default();
-    needed.http_method = event.http_method;
-    needed.multi_value_headers = headers(&event.multi_value_headers, &event.headers);
-    needed.request_context.identity.api_key = event.request_context.identity.api_key;
-    needed.body = event.body;
-    needed.is_base64_encoded = event.is_base64_encoded;
-    needed
-}
-
-fn needed_v2(event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest {
-    let mut needed = ApiGatewayV2httpRequest::default();
-    needed.request_context.http.method = event.request_context.http.method;
-    needed.headers = headers(&event.headers, &HeaderMap::new());
-    needed.body = event.body;
-    needed.is_base64_encoded = event.is_base64_encoded;
-    needed
 }
 
 /// Merges the headers that the function reads. `last` repeats the last value of each name, unless an event has only

@@ -23,34 +23,21 @@ pub struct App {
 }
 
 impl App {
-    /// Makes the function from the environment's configuration.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] names the variable that is missing, or empty.
+    /// Makes the function from the environment's configuration, ready for the first request.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let storage = Storage::from_env(Config::from_env()?).await;
+        storage.warm_up().await;
         Ok(Self::new(storage, Telemetry::from_env()))
     }
 
-    #[must_use]
     pub const fn new(storage: Storage, telemetry: Telemetry) -> Self {
         Self { storage, telemetry }
-    }
-
-    /// Makes the storage ready for the first request.
-    pub async fn warm_up(&self) {
-        self.storage.warm_up().await;
     }
 
     /// Responds to a request. A panic becomes a `processing_error`. The response carries the [`Steps`] as an extension,
     /// for the local stack.
     ///
     /// [`Steps`]: crate::telemetry::Steps
-    ///
-    /// # Errors
-    ///
-    /// It never fails; Lambda's runtime expects a `Result`.
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
         let mut log = RequestLog::start(&request);
         let put = AssertUnwindSafe(Box::pin(self.put(request, &mut log)));

@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use lambda_http::http::Method;
-use lambda_http::http::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
-};
+use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use lambda_http::http::request::Parts;
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, RequestExt as _, Response};
@@ -14,21 +12,22 @@ use crate::domain::ApiKey;
 use crate::error::Error;
 use crate::form::{Form, FormError};
 
-/// When a fault is worth a retry: throttling and a lost connection are usually over by then.
-const RETRY_AFTER_SECONDS: &str = "1";
-
 /// Reads a request's form: row 1.
 pub(crate) async fn form(head: &Parts, body: Body) -> Result<Form, FormError> {
     if head.method != Method::PUT {
         return Err(FormError::Method);
     }
-    let body = bytes(body);
+    let body: Bytes = match body {
+        Body::Text(text) => text.into(),
+        Body::Binary(bytes) => bytes.into(),
+        _ => Bytes::new(),
+    };
     // A gateway that decompresses the body leaves the header, so a plain form is accepted. Anything else is refused: a
     // plain form could follow a compressed one, which is what a parser in front of the function would read.
     let begins_as_form = body.trim_ascii_start().starts_with(b"--");
-    let is_encoded =
-        !["", "identity"].contains(&header(&head.headers, CONTENT_ENCODING.as_str()).trim());
-    match Form::read(&header(&head.headers, CONTENT_TYPE.as_str()), body).await {
+    let encoding = header(head, CONTENT_ENCODING.as_str());
+    let is_encoded = !["", "identity"].contains(&encoding.trim());
+    match Form::read(&header(head, CONTENT_TYPE.as_str()), body).await {
         Ok(_) | Err(FormError::BoundaryNotInBody) if is_encoded && !begins_as_form => {
             Err(FormError::Compressed)
         }
@@ -38,16 +37,14 @@ pub(crate) async fn form(head: &Parts, body: Body) -> Result<Form, FormError> {
 
 /// Returns the caller's key. Two of them are joined to a key that no project has.
 pub(crate) fn api_key(head: &Parts) -> Option<ApiKey> {
-    ApiKey::parse(&header(&head.headers, "x-api-key"))
+    ApiKey::parse(&header(head, "x-api-key"))
 }
 
 /// Returns a header's value. Several are joined by commas (RFC 9110, section 5.3), so that we never pick one of them.
-fn header(headers: &HeaderMap, name: &str) -> String {
-    let values = headers.get_all(name).iter();
-    let values: Vec<_> = values
-        .map(|value| String::from_utf8_lossy(value.as_bytes()))
-        .collect();
-    values.join(",")
+fn header(head: &Parts, name: &str) -> String {
+    let values = head.headers.get_all(name).iter();
+    let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    values.collect::<Vec<_>>().join(",")
 }
 
 /// Returns the API key that the gateway authenticated.
@@ -56,15 +53,6 @@ pub(crate) fn gateway_key(head: &Parts) -> Option<&str> {
         return None;
     };
     context.identity.api_key.as_deref()
-}
-
-/// Takes the body's bytes, without a copy.
-fn bytes(body: Body) -> Bytes {
-    match body {
-        Body::Text(text) => text.into(),
-        Body::Binary(bytes) => bytes.into(),
-        _ => Bytes::new(),
-    }
 }
 
 /// Makes the documented response.
@@ -85,7 +73,8 @@ pub(crate) fn response(result: &Result<(), Error>) -> Response<Body> {
         headers.insert("x-error-detail", detail);
     }
     if error.status().is_server_error() {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        // Seconds. Throttling and a lost connection are usually over by then.
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
 }

@@ -14,7 +14,7 @@ fn main() -> Result<(), Error> {
     process::keep_freed_memory();
     logging::init();
     tracing::info!(version = put_image::VERSION, "started");
-    process::run(serve())?
+    process::runtime()?.block_on(serve())
 }
 
 async fn serve() -> Result<(), Error> {
@@ -23,7 +23,6 @@ async fn serve() -> Result<(), Error> {
         .inspect_err(|error| tracing::error!("{error}"))?;
     // Lives as long as the process: each of its pollers has a reference.
     let app: &App = Box::leak(Box::new(app));
-    app.warm_up().await;
     Runtime::new(event::service(service_fn(|request| app.handle(request))))
         .layer(layer_fn(|service| app.then_empty_trash(service)))
         .layer(TracingLayer::new())

@@ -34,16 +34,12 @@ pub mod attribute {
     }
 }
 
-/// The index of projects by [`attribute::API_KEY_HASH`].
 pub const API_KEY_INDEX: &str = "apiKeyHash-index";
-
-/// The index of projects by [`attribute::PREVIOUS_API_KEY_HASH`].
 pub const PREVIOUS_API_KEY_INDEX: &str = "previousApiKeyHash-index";
 
 /// The `status` of a project in service.
 pub const ACTIVE: &str = "active";
 
-/// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
 /// A project: whether it is in service, and who administers it.
@@ -54,18 +50,6 @@ pub struct Project {
     pub status: String,
     /// As registered. DynamoDB can't store an empty set, so a project without the attribute has none.
     pub admins: Vec<Admin>,
-}
-
-impl Project {
-    /// The attributes that are read, with `#status` for the reserved word.
-    pub(crate) fn projection() -> String {
-        format!("{}, #status, {}", attribute::PROJECT_ID, attribute::ADMINS)
-    }
-
-    #[must_use]
-    pub fn is_active(&self) -> bool {
-        self.status == ACTIVE
-    }
 }
 
 impl TryFrom<Item> for Project {
@@ -100,25 +84,15 @@ pub struct Submission {
 }
 
 impl Submission {
-    #[must_use]
     pub const fn new(id: SubmissionId, item: Item) -> Self {
         Self { id, item }
     }
 
-    /// Returns the attributes that are read.
-    pub(crate) fn projection() -> String {
-        let images = ImageField::ALL.map(ImageField::name).join(", ");
-        format!("{}, {images}", attribute::PROJECT_ID)
-    }
-
-    /// Returns what was read.
-    #[must_use]
     pub const fn item(&self) -> &Item {
         &self.item
     }
 
     /// Returns the ID of the project that it belongs to. A record without one belongs to nobody.
-    #[must_use]
     pub fn project(&self) -> Option<&str> {
         let id = self.item.get(attribute::PROJECT_ID)?.as_s().ok()?;
         Some(id)
@@ -126,20 +100,16 @@ impl Submission {
 
     /// Returns whether it belongs to the project and both can have images.
     pub(crate) fn is_of(&self, project: &ProjectId) -> bool {
-        self.project() == Some(project.as_str())
-            && [project.as_str(), self.id.as_str()]
-                .into_iter()
-                .all(is_usable_id)
+        let (project, submission) = (project.as_str(), self.id.as_str());
+        self.project() == Some(project) && is_usable_id(project) && is_usable_id(submission)
     }
 
     /// Returns an image's attribute as it is in the record, for the condition that it hasn't changed.
-    #[must_use]
     pub fn image(&self, field: ImageField) -> Option<&AttributeValue> {
         self.item.get(field.name())
     }
 
     /// Returns the key of the object that the record names for an image, whoever wrote it.
-    #[must_use]
     pub fn named_key(&self, field: ImageField) -> Option<&str> {
         let image = self.image(field)?.as_m().ok()?;
         Some(image.get(attribute::image::KEY)?.as_s().ok()?)

@@ -6,7 +6,6 @@ pub const QUOTES: [char; 12] = ['"', '\'', '`', '´', '“', '”', '„', '‘'
 /// Returns whether a character is invisible: a control character, whitespace other than ASCII's space, a byte order
 /// mark, a zero-width or direction mark, a noncharacter, or another that Unicode tells readers to ignore
 /// (`Default_Ignorable_Code_Point`).
-#[must_use]
 pub fn is_invisible(char: char) -> bool {
     let is_ignorable = matches!(
         char,

@@ -10,14 +10,12 @@ pub struct ApiKey(String);
 
 impl ApiKey {
     /// Parses a header's value; `None` if it is empty or whitespace.
-    #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         let key = value.trim();
         (!key.is_empty()).then(|| Self(key.to_owned()))
     }
 
     /// Returns the lower-case hex SHA-256 under which a project is registered.
-    #[must_use]
     pub fn hash(&self) -> ApiKeyHash {
         ApiKeyHash(hex::encode(Sha256::digest(&self.0)))
     }

@@ -5,7 +5,8 @@ use derive_more::Display;
 use super::is_invisible;
 
 /// A field that holds an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[display("{}", self.name())]
 pub enum ImageField {
     IdImage,
     IdBackImage,
@@ -29,7 +30,6 @@ impl ImageField {
     }
 
     /// Returns the name in the form, in the record and in object keys.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::IdImage => "idImage",
@@ -40,7 +40,6 @@ impl ImageField {
     }
 
     /// Parses a name, which is case-sensitive; `None` if no image field has it.
-    #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }
@@ -71,7 +70,6 @@ impl Field {
         texts.into_iter().chain(ImageField::ALL.map(Self::Image))
     }
 
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::SubmissionId => "submissionId",

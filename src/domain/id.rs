@@ -5,7 +5,8 @@ use derive_more::{Display, From};
 use super::Text;
 
 /// Returns whether an ID can be part of an object key: S3 lists keys in XML 1.0, which lacks some code points, and a
-/// slash or a dot segment would put its keys among another ID's (the contract's section on records).
+/// slash or a dot segment would put its keys among another ID's (the contract's section on records). A project or a
+/// submission with another ID has no images.
 ///
 /// ```
 /// use put_image::domain::is_usable_id;
@@ -14,7 +15,6 @@ use super::Text;
 /// assert!(!is_usable_id("S/1"));
 /// assert!(!is_usable_id(".."));
 /// ```
-#[must_use]
 pub fn is_usable_id(id: &str) -> bool {
     let is_odd = |c: char| c == '/' || c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}');
     !matches!(id, "" | "." | "..") && !id.contains(is_odd)
@@ -25,7 +25,6 @@ pub fn is_usable_id(id: &str) -> bool {
 pub struct ProjectId(String);
 
 impl ProjectId {
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -37,8 +36,6 @@ impl ProjectId {
 pub struct SubmissionId(String);
 
 impl SubmissionId {
-    /// Returns the ID as it is in records and object keys.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -51,7 +48,6 @@ pub struct Admin(String);
 
 impl Admin {
     /// Returns the account as it was written.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -27,7 +27,6 @@ impl IdType {
     ];
 
     /// Returns the name in the form and in the record.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::DriversLicense => "drivers_license",
@@ -42,7 +41,6 @@ impl IdType {
     }
 
     /// Parses a name, which is case-sensitive; `None` if there is no such type.
-    #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|id_type| id_type.name() == name)
     }

@@ -27,10 +27,6 @@ pub struct Text(String);
 impl Text {
     /// Parses a field's content; `None` if it is empty or whitespace.
     ///
-    /// # Errors
-    ///
-    /// [`TextError`] says which rule the content breaks.
-    ///
     /// ```
     /// use put_image::domain::{Text, TextError};
     ///
@@ -54,7 +50,6 @@ impl Text {
         Ok((!text.is_empty()).then(|| Self(text.to_owned())))
     }
 
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -73,7 +68,6 @@ pub enum TextHint {
 
 impl TextHint {
     /// Looks for what a reader of the text would overlook.
-    #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         if text.contains(is_invisible) {
             return Some(Self::Invisible);

@@ -34,14 +34,13 @@ pub(super) fn boundary(content_type: &str) -> Result<String, FormError> {
     if !params.value.eq_ignore_ascii_case(b"multipart/form-data") {
         return Err(FormError::NotMultipart);
     }
-    let boundary = params.the("boundary").ok_or(FormError::NoBoundary)?;
-    let boundary = str::from_utf8(boundary).map_err(|_| FormError::NoBoundary)?;
-    let printable = boundary.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    if boundary.is_empty() || boundary.len() > MAX_BOUNDARY || !printable || boundary.ends_with(' ')
-    {
+    let boundary = params.the("boundary").unwrap_or_default();
+    let is_printable = boundary.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    let has_length = (1..=MAX_BOUNDARY).contains(&boundary.len());
+    if !is_printable || !has_length || boundary.ends_with(b" ") {
         return Err(FormError::NoBoundary);
     }
-    Ok(boundary.to_owned())
+    Ok(String::from_utf8_lossy(boundary).into_owned())
 }
 
 /// Checks the lines that begin with the boundary: that they are where multer looks for them, and that the form ends

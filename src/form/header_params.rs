@@ -48,23 +48,18 @@ impl<'a> HeaderParams<'a> {
     }
 
     /// Returns the value of the parameter of this name, in any case; `None` unless there is exactly one. Parsers differ
-    /// on RFC 2231's extensions (RFC 7578, section 4.2, doesn't allow them), so an extension counts as another
-    /// parameter of this name.
+    /// on RFC 2231's extensions, `name*=utf-8''x` and `name*0="x"` (RFC 7578, section 4.2, doesn't allow them), so
+    /// an extension counts as another parameter of this name.
     pub(super) fn the(&self, name: &str) -> Option<&'a [u8]> {
         let mut named = self.parameters.iter().filter(|(other, _)| {
-            other.eq_ignore_ascii_case(name.as_bytes()) || is_extended(other, name)
+            let base = other.split(|&byte| byte == b'*').next();
+            base.is_some_and(|base| base.eq_ignore_ascii_case(name.as_bytes()))
         });
         match (named.next(), named.next()) {
             (Some((other, value)), None) if other.len() == name.len() => Some(value),
             _ => None,
         }
     }
-}
-
-/// Returns whether a parameter is another way to write one: `name*=utf-8''x`, or `name*0="x"` (RFC 2231).
-fn is_extended(parameter: &[u8], name: &str) -> bool {
-    let (start, rest) = parameter.split_at(parameter.len().min(name.len()));
-    start.eq_ignore_ascii_case(name.as_bytes()) && rest.starts_with(b"*")
 }
 
 /// Returns whether a token may contain the byte (RFC 9110, section 5.6.2).
@@ -99,7 +94,6 @@ fn unquote(text: &[u8]) -> Result<(&[u8], &[u8]), ParamsError> {
 /// Why a header doesn't follow the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParamsError {
-    /// Parsers differ on where such a value ends.
     #[error("has a backslash before a quotation mark: use a filename without them")]
     Backslash,
     #[error("has whitespace around an equals sign")]

@@ -29,18 +29,12 @@ pub struct Form {
     pub admin: Option<Admin>,
     /// `idType`; whether there is such a type is checked after the records (row 9).
     pub id_type: Option<Text>,
-    /// The images, decoded.
     pub images: Images,
     /// The first image field that is there but empty.
     pub empty_image: Option<ImageField>,
 }
 
 impl Form {
-    /// Reads a request's body.
-    ///
-    /// # Errors
-    ///
-    /// [`FormError`] for anything that the contract's row 1 names.
     pub async fn read(content_type: &str, body: Bytes) -> Result<Self, FormError> {
         let boundary = guard::boundary(content_type)?;
         if body.is_empty() {
@@ -79,7 +73,7 @@ impl Form {
             } else {
                 form.set(field, content.trim_ascii(), &mut budget)
             };
-            set.map_err(|problem| FormError::Field { field, problem })?;
+            set.map_err(|problem| FormError::Field(field, problem))?;
         }
         Ok(form)
     }
@@ -152,18 +146,13 @@ pub enum FormError {
     /// A part's `Content-Disposition` is something other than `form-data`, such as `attachment`, or has no semicolon.
     #[error("a part's Content-Disposition must start with form-data;")]
     NotFormData,
-    /// A part has no name, or several, so that parsers would pick different ones.
     #[error("a part needs a Content-Disposition with exactly one name, and no name*")]
     UnnamedPart,
     /// multer can't read the form. What it says may quote the caller, and is kept for debugging alone.
     #[error("the form is malformed")]
     Malformed(#[from] multer::Error),
-    #[error("{field}: {problem}")]
-    Field {
-        field: Field,
-        #[source]
-        problem: FieldError,
-    },
+    #[error("{0}: {1}")]
+    Field(Field, #[source] FieldError),
 }
 
 /// What is wrong with a documented field.
@@ -174,10 +163,8 @@ pub enum FieldError {
     Misspelled,
     #[error("sent more than once")]
     Repeated,
-    /// A `Content-Transfer-Encoding` says that it has another encoding on top.
     #[error("Content-Transfer-Encoding is {0}: send the content as it is, without this header")]
     Encoded(&'static str),
-    /// A `Content-Type` says that it contains other parts.
     #[error("has a Content-Type of multipart or message")]
     Nested,
     #[error(transparent)]

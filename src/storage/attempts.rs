@@ -12,29 +12,26 @@ use aws_sdk_s3::error::BoxError;
 
 /// Counts a call's attempts, those that got a response, and those that were refused.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Attempts(Arc<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    sent: AtomicU32,
-    answered: AtomicU32,
-    refused: AtomicU32,
+pub(super) struct Attempts {
+    sent: Arc<AtomicU32>,
+    answered: Arc<AtomicU32>,
+    refused: Arc<AtomicU32>,
 }
 
 impl Attempts {
     /// Returns how many attempts were sent, or began to be.
     pub(super) fn sent(&self) -> u32 {
-        self.0.sent.load(Ordering::Relaxed)
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// Returns how many attempts got no response, and so may still take effect.
     pub(super) fn unanswered(&self) -> u32 {
-        self.sent() - self.0.answered.load(Ordering::Relaxed)
+        self.sent() - self.answered.load(Ordering::Relaxed)
     }
 
     /// Returns whether every attempt was refused: none took effect, and none will.
     pub(super) fn all_refused(&self) -> bool {
-        self.sent() == self.0.refused.load(Ordering::Relaxed)
+        self.sent() == self.refused.load(Ordering::Relaxed)
     }
 }
 
@@ -49,7 +46,7 @@ impl Intercept for Attempts {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.sent.fetch_add(1, Ordering::Relaxed);
+        self.sent.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -59,10 +56,10 @@ impl Intercept for Attempts {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.answered.fetch_add(1, Ordering::Relaxed);
+        self.answered.fetch_add(1, Ordering::Relaxed);
         // 4xx: nothing was done. 5xx can follow the write (DynamoDB's developer guide, "Error handling").
         if context.response().status().is_client_error() {
-            self.0.refused.fetch_add(1, Ordering::Relaxed);
+            self.refused.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -6,7 +6,6 @@
 //! and creates it again, the first images sent to the old one can still arrive at the new one, seconds late.)
 
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -45,11 +44,7 @@ enum Outcome {
 
 impl Storage {
     /// Makes the uploads the submission's images. If another request's commit came first, reads the submission again
-    /// and replaces that request's images.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidSubmission`] if the submission is gone or now belongs to another project; or a fault.
+    /// and replaces that request's images; the submission may by then be gone, or belong to another project.
     pub(crate) async fn commit(
         &self,
         mut uploads: Uploads<'_>,
@@ -60,7 +55,10 @@ impl Storage {
         let mut current = submission;
         // Lock-free: each retry means that another request's commit succeeded.
         loop {
-            uploads.replace(&current);
+            for object in &mut uploads.objects {
+                object.replaces = current.key(object.field);
+            }
+            uploads.fate = Fate::InDoubt;
             match self.update(&uploads, &current, change).await {
                 Outcome::Applied => break,
                 Outcome::Refused(fault) => {
@@ -103,7 +101,11 @@ impl Storage {
             Ok(Err(error)) if !attempts.all_refused() => {
                 Outcome::Unknown(call_failed("UpdateItem", error))
             }
-            Ok(Err(error)) if is_condition_failed(&error) => Outcome::Conflict,
+            Ok(Err(SdkError::ServiceError(error)))
+                if error.err().is_conditional_check_failed_exception() =>
+            {
+                Outcome::Conflict
+            }
             Ok(Err(error)) => Outcome::Refused(call_failed("UpdateItem", error)),
             Err(passed) if attempts.sent() == 0 => Outcome::Refused(passed),
             Err(passed) => Outcome::Unknown(passed),
@@ -116,32 +118,27 @@ impl Storage {
         current: &Submission,
         change: Change<'_>,
     ) -> UpdateItemFluentBuilder {
-        let Change {
-            project,
-            admin,
-            id_type,
-        } = change;
         let now = timestamp::now();
         let mut update = self
             .dynamodb
             .update_item()
             .table_name(&self.config.submissions_table)
             .key(SUBMISSION_ID, text(current.id.as_str()))
-            .expression_attribute_values(":project", text(project.as_str()))
+            .expression_attribute_values(":project", text(change.project.as_str()))
             .expression_attribute_values(":now", text(&now))
-            .expression_attribute_values(":admin", text(admin.as_str()));
+            .expression_attribute_values(":admin", text(change.admin.as_str()));
         let mut set = vec![format!("{UPDATED_AT} = :now, {UPDATED_BY} = :admin")];
         let mut conditions = vec![format!(
             "attribute_exists({SUBMISSION_ID}) AND {PROJECT_ID} = :project"
         )];
-        if let Some(id_type) = id_type {
+        if let Some(id_type) = change.id_type {
             set.push(format!("{ID_TYPE} = :idType"));
             update = update.expression_attribute_values(":idType", text(id_type.name()));
         }
         for object in objects {
             let field = object.field.name();
             set.push(format!("{field} = :{field}"));
-            let image = image_attribute(object, &now, admin);
+            let image = image_attribute(object, &now, change.admin);
             update = update.expression_attribute_values(format!(":{field}"), image);
             match current.image(object.field) {
                 None => conditions.push(format!("attribute_not_exists({field})")),
@@ -158,12 +155,6 @@ impl Storage {
     }
 }
 
-fn is_condition_failed(error: &SdkError<UpdateItemError>) -> bool {
-    error
-        .as_service_error()
-        .is_some_and(UpdateItemError::is_conditional_check_failed_exception)
-}
-
 /// Returns whether a record names one of the objects. Any of our keys proves it: the update is atomic, and another
 /// request may since have replaced some.
 fn names_any(found: Option<&Submission>, objects: &[NewObject]) -> bool {
@@ -173,7 +164,6 @@ fn names_any(found: Option<&Submission>, objects: &[NewObject]) -> bool {
     })
 }
 
-/// Returns an image's attribute in the record.
 fn image_attribute(object: &NewObject, now: &str, admin: &Admin) -> AttributeValue {
     let NewObject { key, image, .. } = object;
     let (format, dimensions) = (image.format(), image.dimensions());

@@ -16,6 +16,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use futures_util::TryFutureExt as _;
 use futures_util::future::try_join_all;
 use time::OffsetDateTime;
 use tokio::time::timeout;
@@ -26,7 +27,8 @@ use crate::config::Config;
 use crate::domain::{ApiKeyHash, ImageField, SubmissionId};
 use crate::error::Fault;
 use crate::records::attribute::{
-    API_KEY_HASH, PREVIOUS_API_KEY_HASH, PREVIOUS_API_KEY_UNTIL, STATUS, SUBMISSION_ID,
+    ADMINS, API_KEY_HASH, PREVIOUS_API_KEY_HASH, PREVIOUS_API_KEY_UNTIL, PROJECT_ID, STATUS,
+    SUBMISSION_ID,
 };
 use crate::records::{API_KEY_INDEX, Item, PREVIOUS_API_KEY_INDEX, Project, Submission};
 
@@ -80,7 +82,6 @@ pub async fn sdk_config() -> SdkConfig {
 }
 
 /// Returns whether buckets are addressed by path: a custom endpoint rarely has a hostname for each of them.
-#[must_use]
 pub fn path_style() -> bool {
     let endpoints = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
     endpoints
@@ -106,7 +107,6 @@ impl Storage {
     }
 
     /// Makes clients from the given configurations, with the given timeouts and retries.
-    #[must_use]
     pub fn new(
         config: Config,
         limits: Limits,
@@ -144,23 +144,19 @@ impl Storage {
     /// process a whole CPU until its first request, and only a share of one afterward. If the storage doesn't respond
     /// in time, the first request opens its own connections.
     pub async fn warm_up(&self) {
-        let nobody = self.submission_item("none");
+        let nobody = SubmissionId::from("none".to_owned());
+        let nobody = self.submission(&nobody);
         let no_project = only(self.projects_by(API_KEY_INDEX, API_KEY_HASH, "none"));
-        let locations = ImageField::ALL.map(|_| self.bucket_location());
-        let calls = async { tokio::try_join!(nobody, no_project, try_join_all(locations)) };
+        let location = self.s3.get_bucket_location();
+        let location = location.bucket(&self.config.images_bucket);
+        let locations = try_join_all(ImageField::ALL.map(|_| location.clone().send()));
+        let locations = locations.map_err(|error| call_failed("GetBucketLocation", error));
+        let calls = async { tokio::try_join!(nobody, no_project, locations) };
         match timeout(WARM_UP, calls).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(%error, "not warmed up"),
             Err(_elapsed) => tracing::warn!("not warmed up in time"),
         }
-    }
-
-    async fn bucket_location(&self) -> Result<(), Fault> {
-        let bucket = &self.config.images_bucket;
-        let location = self.s3.get_bucket_location().bucket(bucket).send().await;
-        location
-            .map(drop)
-            .map_err(|error| call_failed("GetBucketLocation", error))
     }
 
     /// Finds the project whose current key has this hash, or whose previous key does and is still in its grace period.
@@ -186,29 +182,25 @@ impl Storage {
             .key_condition_expression(format!("{attribute} = :hash"))
             .expression_attribute_values(":hash", AttributeValue::S(hash.to_owned()))
             .expression_attribute_names("#status", STATUS)
-            .projection_expression(Project::projection())
+            .projection_expression(format!("{PROJECT_ID}, #status, {ADMINS}"))
             // Implied by the projection; explicit because IAM compares it with the policy.
             .select(Select::SpecificAttributes)
     }
 
     /// Reads a submission. Strongly consistent: callers upload right after creating a submission.
     pub(crate) async fn submission(&self, id: &SubmissionId) -> Result<Option<Submission>, Fault> {
-        let item = self.submission_item(id.as_str()).await?;
-        Ok(item.map(|item| Submission::new(id.clone(), item)))
-    }
-
-    async fn submission_item(&self, id: &str) -> Result<Option<Item>, Fault> {
+        let images = ImageField::ALL.map(ImageField::name).join(", ");
         let found = self
             .dynamodb
             .get_item()
             .table_name(&self.config.submissions_table)
-            .key(SUBMISSION_ID, AttributeValue::S(id.to_owned()))
-            .projection_expression(Submission::projection())
+            .key(SUBMISSION_ID, AttributeValue::S(id.to_string()))
+            .projection_expression(format!("{PROJECT_ID}, {images}"))
             .consistent_read(true)
             .send()
             .await
             .map_err(|error| call_failed("GetItem", error))?;
-        Ok(found.item)
+        Ok(found.item.map(|item| Submission::new(id.clone(), item)))
     }
 }
 
@@ -229,19 +221,16 @@ fn call_failed<E>(operation: &'static str, error: SdkError<E>) -> Fault
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    if let (Some(service), Some(response)) = (error.as_service_error(), error.raw_response()) {
-        let (status, code) = (response.status().as_u16(), service.code());
-        if code == Some("ValidationException") {
-            return Fault::Invalid { operation };
-        }
-        return Fault::Refused {
+    let (Some(service), Some(response)) = (error.as_service_error(), error.raw_response()) else {
+        let source = error.into();
+        return Fault::NoResponse { operation, source };
+    };
+    match service.code() {
+        Some("ValidationException") => Fault::Invalid { operation },
+        code => Fault::Refused {
             operation,
-            status,
+            status: response.status().as_u16(),
             code: code.unwrap_or("without an error code").to_owned(),
-        };
-    }
-    Fault::NoResponse {
-        operation,
-        source: error.into(),
+        },
     }
 }

@@ -23,13 +23,11 @@ use crate::image::Image;
 use crate::records::Submission;
 
 /// A request's new objects, from before their upload until a record names them. However the request ends, they aren't
-/// forgotten: dropping this value decides what happens to them.
+/// forgotten: dropping this value decides what happens to them, and to those that they replace.
 #[derive(Debug)]
 pub(crate) struct Uploads<'a> {
     pub(super) objects: Vec<NewObject>,
     pub(super) fate: Fate,
-    /// What the commit replaces.
-    replaced: Vec<(ObjectKey, State)>,
     pub(super) deadline: Deadline,
     request_id: String,
     trash: &'a Trash,
@@ -41,6 +39,9 @@ pub(super) struct NewObject {
     pub(super) field: ImageField,
     pub(super) key: ObjectKey,
     pub(super) image: Image,
+    /// What the last commit that was sent replaces. An object that the function didn't write for this submission is not
+    /// ours to delete: something else may use it.
+    pub(super) replaces: Option<ObjectKey>,
     attempts: Attempts,
 }
 
@@ -55,51 +56,30 @@ pub(super) enum Fate {
     Committed,
 }
 
-impl NewObject {
-    /// Returns the object's state if no record names it; `None` if it was never sent.
-    fn unused(&self) -> Option<State> {
-        match (self.attempts.sent(), self.attempts.unanswered()) {
-            (0, _) => None,
-            (_, 0) => Some(State::Unused),
-            _ => Some(State::MayArrive),
-        }
-    }
-}
-
-impl Uploads<'_> {
-    /// Notes what the commit that is about to be sent replaces. An object that the function didn't write for this
-    /// submission is not ours to delete: something else may use it.
-    pub(super) fn replace(&mut self, before: &Submission) {
-        let replaced = self.objects.iter().filter_map(|object| {
-            let key = before.key(object.field)?;
-            let is_of_project = before.project() == Some(key.project());
-            let state = if is_of_project {
-                State::Unused
-            } else {
-                State::OfEarlierProject
-            };
-            Some((key, state))
-        });
-        self.replaced = replaced.collect();
-        self.fate = Fate::InDoubt;
-    }
-}
-
 impl Drop for Uploads<'_> {
     fn drop(&mut self) {
-        let objects = mem::take(&mut self.objects).into_iter();
-        let replaced = mem::take(&mut self.replaced).into_iter();
-        let objects = match self.fate {
-            Fate::Unused => objects
-                .filter_map(|object| object.unused().map(|state| (object.key, state)))
-                .collect(),
-            Fate::InDoubt => objects
-                .map(|object| object.key)
-                .chain(replaced.map(|(key, _)| key))
-                .map(|key| (key, State::InDoubt))
-                .collect(),
-            Fate::Committed => replaced.collect(),
-        };
+        let mut objects = Vec::new();
+        for object in mem::take(&mut self.objects) {
+            let (key, attempts) = (object.key, object.attempts);
+            match (self.fate, object.replaces) {
+                (Fate::Unused, _) if attempts.sent() == 0 => {}
+                (Fate::Unused, _) if attempts.unanswered() > 0 => {
+                    objects.push((key, State::MayArrive));
+                }
+                (Fate::Unused, _) => objects.push((key, State::Unused)),
+                (Fate::InDoubt, replaced) => {
+                    let both = [Some(key), replaced].into_iter().flatten();
+                    objects.extend(both.map(|key| (key, State::InDoubt)));
+                }
+                (Fate::Committed, None) => {}
+                (Fate::Committed, Some(replaced)) if replaced.project() == key.project() => {
+                    objects.push((replaced, State::Unused));
+                }
+                (Fate::Committed, Some(replaced)) => {
+                    objects.push((replaced, State::OfEarlierProject));
+                }
+            }
+        }
         let deadline = self.deadline;
         let discarded = Discarded { objects, deadline };
         self.trash.put(mem::take(&mut self.request_id), discarded);
@@ -108,11 +88,7 @@ impl Drop for Uploads<'_> {
 
 impl Storage {
     /// Uploads a request's images concurrently, each under a new key of the submission. Returns only after every upload
-    /// has ended, so that none is still in flight if one fails.
-    ///
-    /// # Errors
-    ///
-    /// An upload's fault; the objects are discarded.
+    /// has ended, so that none is still in flight if one fails. All are then discarded.
     pub(crate) async fn upload(
         &self,
         images: Images,
@@ -125,12 +101,12 @@ impl Storage {
             field,
             key: ObjectKey::new(project, &submission.id, field, image.format()),
             image,
+            replaces: None,
             attempts: Attempts::default(),
         };
         let uploads = Uploads {
             objects: images.into_iter().map(object).collect(),
             fate: Fate::Unused,
-            replaced: Vec::new(),
             deadline,
             request_id,
             trash: &self.trash,

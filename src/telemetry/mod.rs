@@ -17,7 +17,6 @@ use tracing::level_filters::LevelFilter;
 use self::line::milliseconds;
 pub use self::request_log::Steps;
 pub(crate) use self::request_log::{RequestLog, Step};
-use crate::domain::{ProjectId, SubmissionId};
 use crate::error::Error;
 
 /// Writes one line of JSON for each request. If a namespace is set, CloudWatch makes metrics from its members, without
@@ -35,13 +34,11 @@ pub struct Telemetry {
 impl Telemetry {
     /// Writes to standard output at the log's level, with metrics in the namespace that `METRICS_NAMESPACE` names.
     pub(crate) fn from_env() -> Self {
-        let telemetry = Self::new(logging::level(), io::stdout());
-        match env::var("METRICS_NAMESPACE") {
-            Ok(namespace) if !namespace.is_empty() => {
-                let function = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-                telemetry.with_metrics(namespace, function)
-            }
-            _ => telemetry,
+        let namespace = env::var("METRICS_NAMESPACE").ok();
+        Self {
+            namespace: namespace.filter(|namespace| !namespace.is_empty()),
+            function: env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
+            ..Self::new(logging::level(), io::stdout())
         }
     }
 
@@ -86,8 +83,8 @@ impl Telemetry {
             "status": error.map_or(200, |error| error.status().as_u16()),
             "Code": error.map_or("ok", Error::code),
             "detail": error.map(ToString::to_string),
-            "project": log.project.as_ref().map(ProjectId::as_str),
-            "submission": log.submission.as_ref().map(SubmissionId::as_str),
+            "project": log.project.as_ref().map(ToString::to_string),
+            "submission": log.submission.as_ref().map(ToString::to_string),
             "Requests": 1,
             "ColdStarts": u8::from(self.is_cold.swap(false, Ordering::Relaxed)),
             "BodyBytes": log.body_bytes,
@@ -95,12 +92,11 @@ impl Telemetry {
             "ReadDuration": steps.read.map(milliseconds),
             "UploadDuration": steps.upload.map(milliseconds),
             "CommitDuration": steps.commit.map(milliseconds),
-            "TotalDuration": milliseconds(log.elapsed()),
+            "TotalDuration": milliseconds(log.started.elapsed()),
         });
         for (field, format, size) in &log.images {
-            let name = field.name();
-            line[format!("{name}Format")] = format.extension().into();
-            line[format!("{name}Bytes")] = (*size).into();
+            line[format!("{field}Format")] = format.extension().into();
+            line[format!("{field}Bytes")] = (*size).into();
         }
         self.write(line);
     }

@@ -4,22 +4,18 @@ use std::time::{Duration, Instant};
 
 use lambda_http::{Context, Request, RequestExt as _};
 
-use crate::deadline::{Deadline, End};
+use crate::deadline::Deadline;
 use crate::domain::{ImageField, ProjectId, SubmissionId};
 use crate::error::Error;
 use crate::form::Images;
 use crate::image::Format;
 
 /// A part of a request's work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
-    /// The form and its images.
     Decode,
-    /// The reads of the records.
     Read,
-    /// The uploads.
     Upload,
-    /// The commit.
     Commit,
 }
 
@@ -45,7 +41,7 @@ pub(crate) struct RequestLog {
     /// The images that are stored: field, format and size in bytes.
     pub(crate) images: Vec<(ImageField, Format, usize)>,
     pub(crate) steps: Steps,
-    started: Instant,
+    pub(crate) started: Instant,
 }
 
 impl RequestLog {
@@ -64,24 +60,22 @@ impl RequestLog {
     }
 
     /// Runs a step until its deadline, and records how long it took.
-    ///
-    /// # Errors
-    ///
-    /// The work's own error, or that its deadline has passed.
     pub(crate) async fn step<T, E: Into<Error>>(
         &mut self,
         step: Step,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
+        let deadline = self.deadline;
+        let (name, end, time) = match step {
+            Step::Decode => ("decode", deadline.work, &mut self.steps.decode),
+            Step::Read => ("read", deadline.work, &mut self.steps.read),
+            Step::Upload => ("upload", deadline.work, &mut self.steps.upload),
+            // Until then, a commit that got no response reads back what it did.
+            Step::Commit => ("commit", deadline.response, &mut self.steps.commit),
+        };
         let started = Instant::now();
-        let result = step.end(self.deadline).run(step.name(), work).await;
-        let elapsed = Some(started.elapsed());
-        match step {
-            Step::Decode => self.steps.decode = elapsed,
-            Step::Read => self.steps.read = elapsed,
-            Step::Upload => self.steps.upload = elapsed,
-            Step::Commit => self.steps.commit = elapsed,
-        }
+        let result = end.run(name, work).await;
+        *time = Some(started.elapsed());
         result?.map_err(Into::into)
     }
 
@@ -97,29 +91,5 @@ impl RequestLog {
     pub(crate) fn trace_id(&self) -> Option<&str> {
         let mut members = self.context.xray_trace_id.as_deref()?.split(';');
         members.find_map(|member| member.trim().strip_prefix("Root="))
-    }
-
-    /// Returns the time since the request arrived.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
-}
-
-impl Step {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Decode => "decode",
-            Self::Read => "read",
-            Self::Upload => "upload",
-            Self::Commit => "commit",
-        }
-    }
-
-    const fn end(self, deadline: Deadline) -> End {
-        match self {
-            Self::Decode | Self::Read | Self::Upload => deadline.work,
-            // Until then, a commit that got no response reads back what it did.
-            Self::Commit => deadline.response,
-        }
     }
 }
