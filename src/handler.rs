@@ -41,8 +41,8 @@ impl App {
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
         let mut log = RequestLog::start(&request);
         let put = AssertUnwindSafe(Box::pin(self.put(request, &mut log)));
-        let result = put.catch_unwind().await;
-        let result = result.unwrap_or_else(|_panic| Err(Fault::Panicked.into()));
+        let caught = put.catch_unwind().await;
+        let result = caught.unwrap_or_else(|_panic| Err(Fault::Panicked.into()));
         self.telemetry.request(&log, &result);
         let mut response = response(&result);
         response.extensions_mut().insert(log.steps);
@@ -62,9 +62,9 @@ impl App {
         let form = log.step(Step::Decode, http::form(&head, body)).await?;
 
         let api_key = http::api_key(&head).ok_or(Error::MissingData("x-api-key"))?;
-        let submission_id = form.submission_id.as_ref();
-        let submission_id = submission_id.ok_or(Error::MissingData("submissionId"))?;
-        let admin = form.admin.as_ref().ok_or(Error::MissingData("admin"))?;
+        let (id, admin) = (form.submission_id.as_ref(), form.admin.as_ref());
+        let submission_id = id.ok_or(Error::MissingData("submissionId"))?;
+        let admin = admin.ok_or(Error::MissingData("admin"))?;
         checks::gateway_key(&api_key, http::gateway_key(&head))?;
 
         let key_hash = api_key.hash();
@@ -118,9 +118,9 @@ impl App {
         service_fn(move |invocation: LambdaInvocation| {
             // The same ID as in the handler's context.
             let request_id = invocation.context.request_id.clone();
-            let sent = service.clone().oneshot(invocation);
+            let sending = service.clone().oneshot(invocation);
             async move {
-                let sent = sent.await;
+                let sent = sending.await;
                 self.empty_trash(&request_id).await;
                 sent
             }

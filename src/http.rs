@@ -43,8 +43,8 @@ pub(crate) fn api_key(head: &Parts) -> Option<ApiKey> {
 /// Returns a header's value. Several are joined by commas (RFC 9110, section 5.3), so that we never pick one of them.
 fn header(head: &Parts, name: &str) -> String {
     let values = head.headers.get_all(name).iter();
-    let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
-    values.collect::<Vec<_>>().join(",")
+    let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    texts.collect::<Vec<_>>().join(",")
 }
 
 /// Returns the API key that the gateway authenticated.

@@ -9,8 +9,8 @@ use tokio::runtime::{Builder, Runtime};
 /// Returns the runtime for the requests that Lambda sends this process: one at a time, or several, as `lambda_runtime`
 /// decides it. Several run on all processors, so that decoding one doesn't hold up the others.
 pub fn runtime() -> io::Result<Runtime> {
-    let most = env::var("AWS_LAMBDA_MAX_CONCURRENCY").ok();
-    let most: Option<u32> = most.and_then(|most| most.parse().ok());
+    let variable = env::var("AWS_LAMBDA_MAX_CONCURRENCY").ok();
+    let most: Option<u32> = variable.and_then(|most| most.parse().ok());
     let mut threads = if most.is_some_and(|most| most > 1) {
         Builder::new_multi_thread()
     } else {

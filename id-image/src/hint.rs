@@ -92,8 +92,8 @@ impl<'a> Refused<'a> {
         let content = without_prefix(text);
         let offending = offending(content);
         let base64 = content[..content.len() - offending.len()].iter().copied();
-        let symbols = base64.filter(|&byte| is_symbol(byte));
-        let mut symbols: Vec<u8> = symbols.take(MAX_HEAD).collect();
+        let symbols_only = base64.filter(|&byte| is_symbol(byte));
+        let mut symbols: Vec<u8> = symbols_only.take(MAX_HEAD).collect();
         if symbols.len() % 4 == 1 {
             symbols.pop();
         }

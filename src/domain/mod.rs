@@ -35,12 +35,12 @@ impl Text {
     /// assert_eq!(Text::parse(b"S-1\0"), Err(TextError::ControlCharacter));
     /// ```
     pub fn parse(content: &[u8]) -> Result<Option<Self>, TextError> {
-        let text = std::str::from_utf8(content).map_err(|_| TextError::NotUtf8)?;
+        let sent = std::str::from_utf8(content).map_err(|_| TextError::NotUtf8)?;
         // API Gateway replaces what is not UTF-8 in a body that it passes on as text.
-        if text.contains(char::REPLACEMENT_CHARACTER) {
+        if sent.contains(char::REPLACEMENT_CHARACTER) {
             return Err(TextError::NotUtf8);
         }
-        let text = text.trim();
+        let text = sent.trim();
         if text.len() > MAX_TEXT {
             return Err(TextError::TooLong);
         }

@@ -66,10 +66,8 @@ pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormEr
         }
         if let Some(epilogue) = after.strip_prefix(b"--") {
             closed = true;
-            if epilogue
-                .first()
-                .is_some_and(|byte| !byte.is_ascii_whitespace())
-            {
+            let next = epilogue.first();
+            if next.is_some_and(|byte| !byte.is_ascii_whitespace()) {
                 return Err(FormError::AmbiguousBoundary);
             }
         } else {
@@ -80,7 +78,9 @@ pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormEr
             check_part_headers(after, &delimiter)?;
         }
     }
-    if parts == 0 && !closed {
+    if parts == 0 && !closed && is_compressed(body) {
+        Err(FormError::Compressed)
+    } else if parts == 0 && !closed {
         Err(FormError::BoundaryNotInBody)
     } else if starts_inside_line {
         Err(FormError::AmbiguousBoundary)
@@ -89,6 +89,20 @@ pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormEr
     } else {
         Ok(())
     }
+}
+
+/// Returns whether a body starts like gzip, zlib or Zstandard, or like what becomes of them if a gateway passes the
+/// body on as text.
+fn is_compressed(body: &[u8]) -> bool {
+    const STARTS: [&[u8]; 6] = [
+        b"\x1F\x8B",
+        b"\x1F\xEF\xBF\xBD",
+        b"x\x9C",
+        b"x\xEF\xBF\xBD",
+        b"\x28\xB5\x2F\xFD",
+        b"\x28\xEF\xBF\xBD\x2F\xEF\xBF\xBD",
+    ];
+    STARTS.iter().any(|start| body.starts_with(start))
 }
 
 /// Checks what multer's header map doesn't show: repeated headers, and lines that end in half a line break. `part`
@@ -144,8 +158,8 @@ pub(super) fn name<'a>(part: &'a Part<'_>) -> Result<&'a [u8], FormError> {
 /// Returns the name of the encoding that a part's content has on top of its own. The header is deprecated (RFC 7578,
 /// section 4.7); three of its values change nothing.
 pub(super) fn encoding(part: &Part<'_>) -> Option<&'static str> {
-    let encoding = part.headers().get(CONTENT_TRANSFER_ENCODING)?;
-    let encoding = encoding.as_bytes().trim_ascii();
+    let header = part.headers().get(CONTENT_TRANSFER_ENCODING)?;
+    let encoding = header.as_bytes().trim_ascii();
     let is = |name: &&str| encoding.eq_ignore_ascii_case(name.as_bytes());
     if ["7bit", "8bit", "binary"].iter().any(is) {
         return None;
@@ -157,7 +171,9 @@ pub(super) fn encoding(part: &Part<'_>) -> Option<&'static str> {
 /// Returns whether a part says that it contains other parts or a message: other parsers would look inside.
 pub(super) fn is_nested(part: &Part<'_>) -> bool {
     let content_type = part.headers().get(CONTENT_TYPE);
-    let kind = content_type.and_then(|value| value.as_bytes().split(|&byte| byte == b'/').next());
-    let kind = kind.unwrap_or_default().trim_ascii();
-    kind.eq_ignore_ascii_case(b"multipart") || kind.eq_ignore_ascii_case(b"message")
+    content_type.is_some_and(|value| {
+        let mut types = value.as_bytes().split(|&byte| byte == b'/');
+        let kind = types.next().unwrap_or_default().trim_ascii();
+        kind.eq_ignore_ascii_case(b"multipart") || kind.eq_ignore_ascii_case(b"message")
+    })
 }

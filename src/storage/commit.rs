@@ -95,8 +95,8 @@ impl Storage {
     ) -> Outcome {
         let attempts = Attempts::default();
         let update = self.conditional_update(&uploads.objects, current, change);
-        let update = update.customize().interceptor(attempts.clone()).send();
-        match uploads.deadline.work.run("UpdateItem", update).await {
+        let sending = update.customize().interceptor(attempts.clone()).send();
+        match uploads.deadline.work.run("UpdateItem", sending).await {
             Ok(Ok(_)) => Outcome::Applied,
             Ok(Err(error)) if !attempts.all_refused() => {
                 Outcome::Unknown(call_failed("UpdateItem", error))

@@ -144,14 +144,14 @@ impl Storage {
     /// process a whole CPU until its first request, and only a share of one afterward. If the storage doesn't respond
     /// in time, the first request opens its own connections.
     pub async fn warm_up(&self) {
-        let nobody = SubmissionId::from("none".to_owned());
-        let nobody = self.submission(&nobody);
+        let none = SubmissionId::from("none".to_owned());
+        let no_submission = self.submission(&none);
         let no_project = only(self.projects_by(API_KEY_INDEX, API_KEY_HASH, "none"));
-        let location = self.s3.get_bucket_location();
-        let location = location.bucket(&self.config.images_bucket);
-        let locations = try_join_all(ImageField::ALL.map(|_| location.clone().send()));
-        let locations = locations.map_err(|error| call_failed("GetBucketLocation", error));
-        let calls = async { tokio::try_join!(nobody, no_project, locations) };
+        let bucket = &self.config.images_bucket;
+        let location = self.s3.get_bucket_location().bucket(bucket);
+        let locations = try_join_all(ImageField::ALL.map(|_| location.clone().send()))
+            .map_err(|error| call_failed("GetBucketLocation", error));
+        let calls = async { tokio::try_join!(no_submission, no_project, locations) };
         match timeout(WARM_UP, calls).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(%error, "not warmed up"),
@@ -207,8 +207,8 @@ impl Storage {
 /// Returns the only project that a query finds. Two projects with the same key are a fault: picking one could hand a
 /// submission to the wrong customer.
 async fn only(query: QueryFluentBuilder) -> Result<Option<Project>, Fault> {
-    let found = query.send().await;
-    let found = found.map_err(|error| call_failed("Query", error))?;
+    let response = query.send().await;
+    let found = response.map_err(|error| call_failed("Query", error))?;
     match <[Item; 1]>::try_from(found.items.unwrap_or_default()) {
         Ok([item]) => Ok(Some(item.try_into()?)),
         Err(none) if none.is_empty() => Ok(None),

@@ -9,21 +9,17 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
 use super::Storage;
-use crate::deadline::Deadline;
+use crate::deadline::End;
 use crate::domain::ObjectKey;
 use crate::error::Fault;
 
-/// What requests have discarded, by request ID. Each request deletes only its own objects, so whatever happens to a
-/// concurrent request neither loses them nor delays their deletion.
+/// Discarded objects by request ID. Each request deletes only its own, so whatever happens to a concurrent request
+/// neither loses them nor delays their deletion.
 #[derive(Debug, Default)]
-pub(super) struct Trash(Mutex<HashMap<String, Discarded>>);
+pub(super) struct Trash(Mutex<HashMap<String, Vec<Discarded>>>);
 
-/// The objects that a request has discarded, and its deadline.
-#[derive(Debug)]
-pub(super) struct Discarded {
-    pub(super) objects: Vec<(ObjectKey, State)>,
-    pub(super) deadline: Deadline,
-}
+/// A discarded object, and when its deletion must be done.
+pub(super) type Discarded = (ObjectKey, State, End);
 
 /// What is known about a discarded object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +35,13 @@ pub(super) enum State {
 }
 
 impl Trash {
-    pub(super) fn put(&self, request_id: String, discarded: Discarded) {
-        self.lock().insert(request_id, discarded);
+    pub(super) fn add(&self, request_id: &str, discarded: Discarded) {
+        let mut trash = self.lock();
+        let of_request = trash.entry(request_id.to_owned()).or_default();
+        of_request.push(discarded);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Discarded>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<Discarded>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -52,40 +50,29 @@ impl Storage {
     /// Deletes what a request has discarded, unless a record may name it. Returns how many objects are left over, or
     /// may be. The log names them, and a sweep finds those that no record names.
     pub(crate) async fn empty_trash(&self, request_id: &str) -> usize {
-        let discarded = self.trash.lock().remove(request_id);
-        let Some(Discarded { objects, deadline }) = discarded else {
-            return 0;
-        };
-        let deletions = objects
-            .iter()
-            .map(|(key, state)| self.discard(key, *state, deadline));
-        let are_gone = join_all(deletions).await;
-        are_gone.iter().filter(|is_gone| !**is_gone).count()
+        let discarded = self.trash.lock().remove(request_id).unwrap_or_default();
+        let deleted = join_all(discarded.iter().map(|discarded| self.discard(discarded))).await;
+        deleted.iter().filter(|is_gone| !**is_gone).count()
     }
 
     /// Deletes an object, if that is safe; returns whether it is gone for certain.
-    async fn discard(&self, key: &ObjectKey, state: State, deadline: Deadline) -> bool {
-        match state {
-            State::Unused | State::MayArrive => {
-                // Nobody else catches a panic here: it would end the poller, or the process.
-                let deletion = AssertUnwindSafe(self.delete(key.as_str())).catch_unwind();
-                let caught = deletion.map(|deleted| deleted.unwrap_or(Err(Fault::Panicked)));
-                let deleted = deadline.clean_up.run("delete", caught).await.flatten();
-                if let Err(error) = &deleted {
-                    tracing::warn!(%key, %error, "an object is left over");
-                } else if state == State::MayArrive {
-                    tracing::warn!(%key, "an upload got no response: its object may be left over");
-                }
-                deleted.is_ok() && state == State::Unused
-            }
-            State::InDoubt => {
-                tracing::warn!(%key, "a commit's outcome is unknown: this object may be left over");
-                false
-            }
-            State::OfEarlierProject => {
-                tracing::warn!(%key, "a replaced object of an earlier project is left over");
-                false
+    async fn discard(&self, (key, state, end): &Discarded) -> bool {
+        if matches!(state, State::Unused | State::MayArrive) {
+            // Nobody else catches a panic here: it would end the poller, or the process.
+            let deletion = AssertUnwindSafe(self.delete(key.as_str())).catch_unwind();
+            let caught = deletion.map(|deleted| deleted.unwrap_or(Err(Fault::Panicked)));
+            if let Err(error) = end.run("delete", caught).await.flatten() {
+                tracing::warn!(%key, %error, "an object is left over");
+                return false;
             }
         }
+        let warning = match state {
+            State::Unused => return true,
+            State::MayArrive => "an upload got no response: its object may be left over",
+            State::InDoubt => "a commit's outcome is unknown: this object may be left over",
+            State::OfEarlierProject => "a replaced object of an earlier project is left over",
+        };
+        tracing::warn!(%key, "{warning}");
+        false
     }
 }

@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use futures_util::future::join_all;
 
 use super::attempts::Attempts;
-use super::trash::{Discarded, State, Trash};
+use super::trash::{State, Trash};
 use super::{Storage, call_failed};
 use crate::deadline::Deadline;
 use crate::domain::{ImageField, ObjectKey, ProjectId};
@@ -58,31 +58,27 @@ pub(super) enum Fate {
 
 impl Drop for Uploads<'_> {
     fn drop(&mut self) {
-        let mut objects = Vec::new();
-        for object in mem::take(&mut self.objects) {
+        let objects = mem::take(&mut self.objects);
+        let end = self.deadline.clean_up;
+        let discard = |key, state| self.trash.add(&self.request_id, (key, state, end));
+        for object in objects {
             let (key, attempts) = (object.key, object.attempts);
             match (self.fate, object.replaces) {
                 (Fate::Unused, _) if attempts.sent() == 0 => {}
-                (Fate::Unused, _) if attempts.unanswered() > 0 => {
-                    objects.push((key, State::MayArrive));
-                }
-                (Fate::Unused, _) => objects.push((key, State::Unused)),
-                (Fate::InDoubt, replaced) => {
-                    let both = [Some(key), replaced].into_iter().flatten();
-                    objects.extend(both.map(|key| (key, State::InDoubt)));
+                (Fate::Unused, _) if attempts.unanswered() == 0 => discard(key, State::Unused),
+                (Fate::Unused, _) => discard(key, State::MayArrive),
+                (Fate::InDoubt, None) => discard(key, State::InDoubt),
+                (Fate::InDoubt, Some(replaced)) => {
+                    discard(key, State::InDoubt);
+                    discard(replaced, State::InDoubt);
                 }
                 (Fate::Committed, None) => {}
                 (Fate::Committed, Some(replaced)) if replaced.project() == key.project() => {
-                    objects.push((replaced, State::Unused));
+                    discard(replaced, State::Unused);
                 }
-                (Fate::Committed, Some(replaced)) => {
-                    objects.push((replaced, State::OfEarlierProject));
-                }
+                (Fate::Committed, Some(replaced)) => discard(replaced, State::OfEarlierProject),
             }
         }
-        let deadline = self.deadline;
-        let discarded = Discarded { objects, deadline };
-        self.trash.put(mem::take(&mut self.request_id), discarded);
     }
 }
 

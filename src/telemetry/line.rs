@@ -29,7 +29,6 @@ pub(super) fn format(mut line: Value, namespace: Option<&str>, function: &str) -
             directives.push(directive(&["FunctionName", "Code"], &requests));
         }
         let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-        let now = i64::try_from(now).unwrap_or_default();
         line["FunctionName"] = function.into();
         line["_aws"] = json!({ "Timestamp": now, "CloudWatchMetrics": directives });
     }

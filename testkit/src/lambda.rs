@@ -97,9 +97,9 @@ impl Lambda {
         }));
         command.env("AWS_LAMBDA_RUNTIME_API", address);
         let mut variables = command.as_std().get_envs();
-        let pollers =
+        let concurrency =
             variables.find_map(|(name, value)| (name == MAX_CONCURRENCY).then_some(value?));
-        let pollers = pollers.map_or(Ok(1), |pollers| pollers.to_string_lossy().parse())?;
+        let pollers = concurrency.map_or(Ok(1), |pollers| pollers.to_string_lossy().parse())?;
         let process = command.spawn().map_err(|error| {
             let binary = command.as_std().get_program().display();
             format!("can't start {binary}: {error}")
@@ -140,8 +140,8 @@ impl Lambda {
     pub async fn idle(&self) -> Result<(), Error> {
         let mut waiting = self.api.waiting.subscribe();
         let idle = waiting.wait_for(|waiting| *waiting == self.pollers);
-        let idle = tokio::time::timeout(START + TIMEOUT, idle).await;
-        idle.map_err(|_elapsed| "the function doesn't ask for an event")??;
+        let waited = tokio::time::timeout(START + TIMEOUT, idle).await;
+        waited.map_err(|_elapsed| "the function doesn't ask for an event")??;
         Ok(())
     }
 
@@ -209,9 +209,9 @@ impl RuntimeApi {
         };
         let id = rest.rsplit('/').next().unwrap_or_default();
         let pending = self.pending().remove(id);
-        let pending = pending.ok_or("a response to no event that is under way")?;
-        // The caller may have gone.
-        let _ = pending.send(outcome);
+        let caller = pending.ok_or("a response to no event that is under way")?;
+        // It may have gone.
+        let _ = caller.send(outcome);
         Ok(Response::builder()
             .status(202)
             .body(chunked(Bytes::new()))?)
@@ -219,9 +219,9 @@ impl RuntimeApi {
 
     async fn next(&self) -> Result<Response<Body>, Error> {
         self.waiting.send_modify(|waiting| *waiting += 1);
-        let invocation = self.queue.lock().await.recv().await;
+        let received = self.queue.lock().await.recv().await;
         self.waiting.send_modify(|waiting| *waiting -= 1);
-        let invocation = invocation.ok_or("no more events")?;
+        let invocation = received.ok_or("no more events")?;
         let id = Uuid::new_v4().to_string();
         self.pending().insert(id.clone(), invocation.outcome);
         let deadline = (SystemTime::now() + invocation.timeout)
