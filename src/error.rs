@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::iter;
 
 use lambda_http::http::StatusCode;
 
@@ -124,11 +125,7 @@ struct Chain<'a>(&'a (dyn StdError + 'static));
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
+        let mut sources = iter::successors(self.0.source(), |&error| error.source());
+        sources.try_for_each(|error| write!(f, ": {error}"))
     }
 }

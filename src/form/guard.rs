@@ -66,10 +66,8 @@ pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormEr
         }
         if let Some(epilogue) = after.strip_prefix(b"--") {
             closed = true;
-            if epilogue
-                .first()
-                .is_some_and(|byte| !byte.is_ascii_whitespace())
-            {
+            let next = epilogue.first();
+            if next.is_some_and(|byte| !byte.is_ascii_whitespace()) {
                 return Err(FormError::AmbiguousBoundary);
             }
         } else {
@@ -80,7 +78,9 @@ pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormEr
             check_part_headers(after, &delimiter)?;
         }
     }
-    if parts == 0 && !closed {
+    if parts == 0 && !closed && is_compressed(body) {
+        Err(FormError::Compressed)
+    } else if parts == 0 && !closed {
         Err(FormError::BoundaryNotInBody)
     } else if starts_inside_line {
         Err(FormError::AmbiguousBoundary)
@@ -89,6 +89,20 @@ pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormEr
     } else {
         Ok(())
     }
+}
+
+/// Returns whether a body starts like gzip, zlib or Zstandard, or like what becomes of them if a gateway passes the
+/// body on as text.
+fn is_compressed(body: &[u8]) -> bool {
+    const STARTS: [&[u8]; 6] = [
+        b"\x1F\x8B",
+        b"\x1F\xEF\xBF\xBD",
+        b"x\x9C",
+        b"x\xEF\xBF\xBD",
+        b"\x28\xB5\x2F\xFD",
+        b"\x28\xEF\xBF\xBD\x2F\xEF\xBF\xBD",
+    ];
+    STARTS.iter().any(|start| body.starts_with(start))
 }
 
 /// Checks what multer's header map doesn't show: repeated headers, and lines that end in half a line break. `part`

@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use futures_util::TryFutureExt as _;
 use lambda_http::http::Uri;
 
 /// Returns the client, which uses rustls.
@@ -26,14 +27,10 @@ struct NamesHost(SharedHttpConnector);
 impl HttpConnector for NamesHost {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         // Not the path, which holds IDs.
-        let host = request.uri().parse().ok();
-        let host = host.and_then(|uri: Uri| Some(uri.authority()?.to_string()));
-        let response = self.0.call(request);
-        HttpConnectorFuture::new(async move {
-            response
-                .await
-                .map_err(|error| with_host(error, host.unwrap_or_default()))
-        })
+        let uri: Option<Uri> = request.uri().parse().ok();
+        let host = uri.and_then(|uri| Some(uri.authority()?.to_string()));
+        let add_host = |error| with_host(error, host.unwrap_or_default());
+        HttpConnectorFuture::new(self.0.call(request).map_err(add_host))
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
 use super::Storage;
-use crate::deadline::Deadline;
+use crate::deadline::End;
 use crate::domain::ObjectKey;
 use crate::error::Fault;
 
@@ -18,13 +18,8 @@ use crate::error::Fault;
 #[derive(Debug, Default)]
 pub(super) struct Trash(Mutex<HashMap<String, Vec<Discarded>>>);
 
-#[derive(Debug)]
-pub(super) struct Discarded {
-    pub(super) key: ObjectKey,
-    pub(super) state: State,
-    /// The deadline of the request that discarded it.
-    pub(super) deadline: Deadline,
-}
+/// A discarded object, and when its deletion must be done.
+pub(super) type Discarded = (ObjectKey, State, End);
 
 /// What is known about a discarded object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,33 +56,23 @@ impl Storage {
     }
 
     /// Deletes an object, if that is safe; returns whether it is gone for certain.
-    async fn discard(&self, discarded: &Discarded) -> bool {
-        let Discarded {
-            key,
-            state,
-            deadline,
-        } = discarded;
-        match state {
-            State::Unused | State::MayArrive => {
-                // Nobody else catches a panic here: it would end the poller, or the process.
-                let deletion = AssertUnwindSafe(self.delete(key.as_str())).catch_unwind();
-                let deletion = deletion.map(|deleted| deleted.unwrap_or(Err(Fault::Panicked)));
-                let deleted = deadline.clean_up.run("delete", deletion).await.flatten();
-                if let Err(error) = &deleted {
-                    tracing::warn!(%key, %error, "an object is left over");
-                } else if *state == State::MayArrive {
-                    tracing::warn!(%key, "an upload got no response: its object may be left over");
-                }
-                deleted.is_ok() && *state == State::Unused
-            }
-            State::InDoubt => {
-                tracing::warn!(%key, "a commit's outcome is unknown: this object may be left over");
-                false
-            }
-            State::OfEarlierProject => {
-                tracing::warn!(%key, "a replaced object of an earlier project is left over");
-                false
+    async fn discard(&self, (key, state, end): &Discarded) -> bool {
+        if matches!(state, State::Unused | State::MayArrive) {
+            // Nobody else catches a panic here: it would end the poller, or the process.
+            let deletion = AssertUnwindSafe(self.delete(key.as_str())).catch_unwind();
+            let deletion = deletion.map(|deleted| deleted.unwrap_or(Err(Fault::Panicked)));
+            if let Err(error) = end.run("delete", deletion).await.flatten() {
+                tracing::warn!(%key, %error, "an object is left over");
+                return false;
             }
         }
+        let warning = match state {
+            State::Unused => return true,
+            State::MayArrive => "an upload got no response: its object may be left over",
+            State::InDoubt => "a commit's outcome is unknown: this object may be left over",
+            State::OfEarlierProject => "a replaced object of an earlier project is left over",
+        };
+        tracing::warn!(%key, "{warning}");
+        false
     }
 }

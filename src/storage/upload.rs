@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use futures_util::future::join_all;
 
 use super::attempts::Attempts;
-use super::trash::{Discarded, State, Trash};
+use super::trash::{State, Trash};
 use super::{Storage, call_failed};
 use crate::deadline::Deadline;
 use crate::domain::{ImageField, ObjectKey, ProjectId};
@@ -59,24 +59,18 @@ pub(super) enum Fate {
 impl Drop for Uploads<'_> {
     fn drop(&mut self) {
         let objects = mem::take(&mut self.objects);
-        let deadline = self.deadline;
-        let discard = |key, state| {
-            let discarded = Discarded {
-                key,
-                state,
-                deadline,
-            };
-            self.trash.add(&self.request_id, discarded);
-        };
+        let end = self.deadline.clean_up;
+        let discard = |key, state| self.trash.add(&self.request_id, (key, state, end));
         for object in objects {
             let (key, attempts) = (object.key, object.attempts);
             match (self.fate, object.replaces) {
                 (Fate::Unused, _) if attempts.sent() == 0 => {}
                 (Fate::Unused, _) if attempts.unanswered() == 0 => discard(key, State::Unused),
                 (Fate::Unused, _) => discard(key, State::MayArrive),
-                (Fate::InDoubt, replaced) => {
-                    let all = [Some(key), replaced].into_iter().flatten();
-                    all.for_each(|key| discard(key, State::InDoubt));
+                (Fate::InDoubt, None) => discard(key, State::InDoubt),
+                (Fate::InDoubt, Some(replaced)) => {
+                    discard(key, State::InDoubt);
+                    discard(replaced, State::InDoubt);
                 }
                 (Fate::Committed, None) => {}
                 (Fate::Committed, Some(replaced)) if replaced.project() == key.project() => {
