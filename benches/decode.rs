@@ -18,9 +18,9 @@ use divan::{Bencher, black_box};
 use futures_util::{FutureExt as _, stream};
 use local::event;
 use local::function::content;
-use local::images::jpeg;
 use multer::Multipart;
 use put_image::form::Form;
+use testkit::images::jpeg;
 
 /// Sizes of the event in bytes, about.
 const SIZES: [usize; 4] = [64 << 10, 512 << 10, 2 << 20, 5_870_000];

@@ -11,8 +11,6 @@ use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use futures_util::FutureExt as _;
 use local::event;
-use local::images::png_chunk;
-use local::lambda::{self, Lambda};
 use local::stack::Stack;
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use put_image::deadline::TIMEOUT;
@@ -20,6 +18,8 @@ use put_image::form::Form;
 use put_image::image::png::Budget;
 use put_image::image::{base64 as image_base64, jpeg, png};
 use serde_json::Value;
+use testkit::images::png_chunk;
+use testkit::lambda::{self, Lambda};
 
 const SIZES: [usize; 4] = [64 << 10, 512 << 10, 2 << 20, 6 << 20];
 
@@ -47,20 +47,20 @@ async fn main() {
     divan::main();
     let folder = tempfile::tempdir().expect("a folder");
     let stack = Stack::open(folder.path(), true).await.expect("a stack");
-    let binary = env!("CARGO_BIN_EXE_put-image");
+    let binary = env!("CARGO_BIN_EXE_put-image-under-test");
     let mut command = lambda::command(binary, &stack.endpoints, &stack.config);
     command.env("AWS_LAMBDA_LOG_LEVEL", "ERROR");
     let lambda = Lambda::start(command).await.expect("the function");
     println!("\nCPU of an event, and how many honest events of the same size cost as much:");
-    let header = local::images::png(200, 1)[..8 + 25].to_vec();
-    let end = local::images::png(200, 1)[8 + 25..].to_vec();
+    let header = testkit::images::png(200, 1)[..8 + 25].to_vec();
+    let end = testkit::images::png(200, 1)[8 + 25..].to_vec();
     let with_chunks = |chunk: &[u8], size: usize| vec![repeated(&header, chunk, size, &end)];
     let text = |text: &[u8]| png_chunk(*b"zTXt", &[b"a\0\0", text].concat());
     let part = "--boundary\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n";
     for (name, event) in [
         (
             "four JPEGs",
-            images(&[1, 2, 3, 4].map(|seed| local::images::jpeg(LARGEST / 4, seed))),
+            images(&[1, 2, 3, 4].map(|seed| testkit::images::jpeg(LARGEST / 4, seed))),
         ),
         ("a photo as PNG", images(&[photo()])),
         (
@@ -130,7 +130,7 @@ async fn main() {
     ] {
         let size = event.to_string().len();
         // Base64 takes four bytes for three, and the rest of an event some 2 KB.
-        let image = local::images::jpeg((size.saturating_sub(2_000) * 3 / 4).max(150), 1);
+        let image = testkit::images::jpeg((size.saturating_sub(2_000) * 3 / 4).max(150), 1);
         let honest = cost(&lambda, &images(&[image])).await;
         let cost = cost(&lambda, &event).await;
         let ratio = cost.as_secs_f64() / honest.as_secs_f64();
@@ -252,7 +252,7 @@ fn scans(size: usize) -> Vec<u8> {
 
 /// A JPEG up to its scan's data, and where that scan begins.
 fn at_scan() -> (Vec<u8>, usize) {
-    let whole = local::images::jpeg(700, 1);
+    let whole = testkit::images::jpeg(700, 1);
     let scan = memchr::memmem::find(&whole, b"\xFF\xDA").expect("a scan");
     (whole[..scan + 10].to_vec(), scan)
 }
@@ -265,7 +265,7 @@ fn measure_jpeg(bencher: Bencher<'_, '_>, image: &[u8], is_good: bool) {
 /// The smallest chunks.
 #[divan::bench(args = SIZES)]
 fn png_of_chunks(bencher: Bencher<'_, '_>, size: usize) {
-    let whole = local::images::png(200, 1);
+    let whole = testkit::images::png(200, 1);
     let (start, end) = whole.split_at(8 + 25);
     let image = repeated(start, &png_chunk(*b"tEXt", b""), size, end);
     measure_png(bencher, &image);
@@ -287,7 +287,7 @@ fn photo() -> Vec<u8> {
     for y in 0..height {
         rows.push(2);
         for (at, above) in above.iter_mut().enumerate() {
-            let noise = local::images::random(&mut seed).to_le_bytes()[0] % 64;
+            let noise = testkit::images::random(&mut seed).to_le_bytes()[0] % 64;
             let smooth = (at / 3 * (at % 3 + 1) / 8 + y / 4) % 192;
             let value = u8::try_from(smooth).unwrap_or_default() + noise;
             rows.push(value.wrapping_sub(*above));

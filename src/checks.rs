@@ -60,8 +60,7 @@ pub(crate) fn id_type(form: &Form) -> Result<Option<IdType>, Error> {
     let Some(name) = &form.id_type else {
         return Ok(None);
     };
-    let name = name.as_str();
-    let invalid = |_| Error::InvalidIdType(TextHint::of(name));
-    let id_type: IdType = name.parse().map_err(invalid)?;
+    let invalid = || Error::InvalidIdType(TextHint::of(name.as_str()));
+    let id_type = IdType::parse(name.as_str()).ok_or_else(invalid)?;
     Ok(shows_id.then_some(id_type))
 }

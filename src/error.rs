@@ -41,33 +41,51 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns the row's HTTP status: 400, except the last row's.
+    /// Returns the HTTP status.
     pub(crate) const fn status(&self) -> StatusCode {
-        if matches!(self, Self::Processing(_)) {
-            StatusCode::INTERNAL_SERVER_ERROR
-        } else {
-            StatusCode::BAD_REQUEST
+        match self {
+            Self::InvalidPayload(_)
+            | Self::MissingData(_)
+            | Self::UnknownKey
+            | Self::OtherKey
+            | Self::InactiveProject
+            | Self::InvalidAdmin(_)
+            | Self::InvalidSubmission(_)
+            | Self::NoImages
+            | Self::EmptyImage(_)
+            | Self::MissingIdType
+            | Self::InvalidIdType(_) => StatusCode::BAD_REQUEST,
+            Self::Processing(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
-    /// Returns the row's `errorCode` and `message`.
-    pub(crate) const fn row(&self) -> (&'static str, &'static str) {
+    /// Returns the row's `errorCode`.
+    pub(crate) const fn code(&self) -> &'static str {
         match self {
-            Self::InvalidPayload(_) => ("invalid_payload", "Fail to parse the input data."),
-            Self::MissingData(_) => ("missing_data", "Required input data is missing."),
-            Self::UnknownKey | Self::OtherKey => ("invalid_project", "Cannot find project info."),
-            Self::InactiveProject => ("invalid_project", "Invalid project."),
-            Self::InvalidAdmin(_) => ("invalid_admin", "Invalid admin."),
-            Self::InvalidSubmission(_) => ("invalid_submission", "Invalid submission."),
-            Self::NoImages | Self::EmptyImage(_) => {
-                ("invalid_data", "At least one image parameter is required.")
-            }
-            Self::MissingIdType => (
-                "missing_data",
-                "The idType is required when submit idImage or idBackImage.",
-            ),
-            Self::InvalidIdType(_) => ("invalid_idType", "Invalid IdType."),
-            Self::Processing(_) => ("processing_error", "Failed to put image."),
+            Self::InvalidPayload(_) => "invalid_payload",
+            Self::MissingData(_) | Self::MissingIdType => "missing_data",
+            Self::UnknownKey | Self::OtherKey | Self::InactiveProject => "invalid_project",
+            Self::InvalidAdmin(_) => "invalid_admin",
+            Self::InvalidSubmission(_) => "invalid_submission",
+            Self::NoImages | Self::EmptyImage(_) => "invalid_data",
+            Self::InvalidIdType(_) => "invalid_idType",
+            Self::Processing(_) => "processing_error",
+        }
+    }
+
+    /// Returns the row's `message`.
+    pub(crate) const fn message(&self) -> &'static str {
+        match self {
+            Self::InvalidPayload(_) => "Fail to parse the input data.",
+            Self::MissingData(_) => "Required input data is missing.",
+            Self::UnknownKey | Self::OtherKey => "Cannot find project info.",
+            Self::InactiveProject => "Invalid project.",
+            Self::InvalidAdmin(_) => "Invalid admin.",
+            Self::InvalidSubmission(_) => "Invalid submission.",
+            Self::NoImages | Self::EmptyImage(_) => "At least one image parameter is required.",
+            Self::MissingIdType => "The idType is required when submit idImage or idBackImage.",
+            Self::InvalidIdType(_) => "Invalid IdType.",
+            Self::Processing(_) => "Failed to put image.",
         }
     }
 
@@ -106,10 +124,8 @@ pub enum Fault {
         operation: &'static str,
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// The request's deadline passed before this was done, or had begun.
     #[error("{0}: ran past the deadline, which is before the function's timeout")]
     DeadlinePassed(&'static str),
-    /// A project's record lacks an attribute, or has one of the wrong type.
     #[error("the record's attribute {0} is missing or of another type")]
     MalformedRecord(&'static str),
     #[error("two projects have the same API key")]

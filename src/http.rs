@@ -60,8 +60,7 @@ pub(crate) fn response(result: &Result<(), Error>) -> Response<Body> {
     let json = match result {
         Ok(()) => json!({ "message": "complete to update image." }),
         Err(error) => {
-            let (code, message) = error.row();
-            json!({ "errorCode": code, "message": message })
+            json!({ "errorCode": error.code(), "message": error.message() })
         }
     };
     let mut response = Response::new(Body::Text(json.to_string()));

@@ -8,7 +8,7 @@ use clap::Parser as _;
 use put_image::config::Config;
 use put_image::storage;
 
-const NAME: &str = env!("CARGO_BIN_NAME");
+const NAME: &str = "admin";
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -19,13 +19,14 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use local::images::jpeg;
 use local::stack::Stack;
 use local::{event, function, schema, server};
 use put_image::deadline::TIMEOUT;
 use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testkit::images::jpeg;
+use testkit::repository;
 
 /// Actions, each with the resource that it is taken on, as the policies write them.
 type Calls = BTreeSet<(String, String)>;
@@ -134,7 +135,7 @@ async fn gateway(recorder: Recorder, http: SharedHttpClient) -> aws_sdk_apigatew
 }
 
 fn allowed(job: &str) -> Calls {
-    let policy = fs::read(format!("policies/{job}.json")).unwrap();
+    let policy = fs::read(repository(format!("admin/policies/{job}.json"))).unwrap();
     let policy: Value = serde_json::from_slice(&policy).unwrap();
     let statements = policy["Statement"].as_array().unwrap().iter();
     let calls = statements.flat_map(|statement| {

@@ -3,8 +3,7 @@
 //! [`server`] runs real wire servers of DynamoDB and S3, [`schema`] creates in them what the template declares,
 //! [`records`] fills it, [`gateway`] does what API Gateway does for the route of the [`definition`] and turns a request
 //! into an [`event`] for the [`function`], and [`stack`] puts them together. [`page`] shows it in a browser, the
-//! requests included. For tests, [`faults`] breaks the wire, and [`lambda`] runs the function's own binary. None of
-//! this is deployed.
+//! requests included. None of this is deployed.
 
 #![allow(
     clippy::missing_errors_doc,
@@ -19,12 +18,9 @@ mod curl;
 pub mod definition;
 mod docker;
 pub mod event;
-pub mod faults;
 pub mod function;
 pub mod gateway;
-pub mod images;
 pub mod invoke;
-pub mod lambda;
 pub mod page;
 pub mod records;
 mod requests;

@@ -1,27 +1,12 @@
 //! The fields that the contract documents.
 
 use derive_more::Display;
-use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use super::invisible::is_invisible;
+use super::is_invisible;
 
 /// A field that holds an image.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Display,
-    EnumString,
-    IntoStaticStr,
-    VariantArray,
-)]
+#[derive(Clone, Copy, Debug, Display, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[display("{}", self.name())]
-#[strum(serialize_all = "camelCase")]
 pub enum ImageField {
     IdImage,
     IdBackImage,
@@ -31,7 +16,12 @@ pub enum ImageField {
 
 impl ImageField {
     /// In the contract's order.
-    pub const ALL: [Self; Self::VARIANTS.len()] = *Self::VARIANTS.as_array().unwrap();
+    pub const ALL: [Self; 4] = [
+        Self::IdImage,
+        Self::IdBackImage,
+        Self::SelfieImage,
+        Self::AddressImage,
+    ];
 
     /// Lists the names, as in a sentence.
     pub(crate) fn list() -> String {
@@ -40,13 +30,18 @@ impl ImageField {
     }
 
     /// Returns the name in the form, in the record and in object keys.
-    pub fn name(self) -> &'static str {
-        self.into()
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::IdImage => "idImage",
+            Self::IdBackImage => "idBackImage",
+            Self::SelfieImage => "selfieImage",
+            Self::AddressImage => "addressImage",
+        }
     }
 
     /// Parses a name, which is case-sensitive; `None` if no image field has it.
     pub fn parse(name: &str) -> Option<Self> {
-        name.parse().ok()
+        Self::ALL.into_iter().find(|field| field.name() == name)
     }
 
     /// Returns whether it shows the ID document, so that `idType` must be sent with it.
@@ -69,18 +64,13 @@ pub enum Field {
 }
 
 impl Field {
-    /// In the contract's order.
-    pub const ALL: [Self; 7] = [
-        Self::SubmissionId,
-        Self::Admin,
-        Self::IdType,
-        Self::Image(ImageField::IdImage),
-        Self::Image(ImageField::IdBackImage),
-        Self::Image(ImageField::SelfieImage),
-        Self::Image(ImageField::AddressImage),
-    ];
+    /// Returns all fields, in the contract's order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let texts = [Self::SubmissionId, Self::Admin, Self::IdType];
+        texts.into_iter().chain(ImageField::ALL.map(Self::Image))
+    }
 
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::SubmissionId => "submissionId",
             Self::Admin => "admin",
@@ -104,12 +94,12 @@ impl Field {
     /// | `selfieConsent`, `idImageCount`, `id_image_count`, `admin[note]`, `administrator`, `image` | none |
     pub(crate) fn meant_by(name: &[u8]) -> Option<Self> {
         let is_exact = |field: &Self| field.name().as_bytes() == name;
-        if let Some(field) = Self::ALL.into_iter().find(is_exact) {
+        if let Some(field) = Self::all().find(is_exact) {
             return Some(field);
         }
         let segments = segments(&String::from_utf8_lossy(name));
         let joined = segments.concat();
-        Self::ALL.into_iter().find(|field| {
+        Self::all().find(|field| {
             let letters = field.name().to_ascii_lowercase();
             let is_image = matches!(field, Self::Image(_));
             joined == letters || is_image && segments.contains(&letters)

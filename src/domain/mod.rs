@@ -4,16 +4,16 @@ mod api_key;
 mod field;
 mod id;
 mod id_type;
-mod invisible;
 mod object_key;
 
 use derive_more::Into;
+use id_image::text::QUOTES;
+pub use id_image::text::is_invisible;
 
 pub use self::api_key::{ApiKey, ApiKeyHash};
 pub use self::field::{Field, ImageField};
 pub use self::id::{Admin, ProjectId, SubmissionId, is_usable_id};
 pub use self::id_type::IdType;
-pub use self::invisible::is_invisible;
 pub use self::object_key::ObjectKey;
 
 /// The longest text field, in bytes (the contract's row 1). An e-mail address has at most 254.
@@ -76,9 +76,6 @@ impl TextHint {
         is_quoted.then_some(Self::Quoted)
     }
 }
-
-/// Quotation marks, as programs and word processors write them.
-pub(crate) const QUOTES: [char; 12] = ['"', '\'', '`', '´', '“', '”', '„', '‘', '’', '‚', '«', '»'];
 
 /// Why a field's content is not a [`Text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

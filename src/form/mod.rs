@@ -114,7 +114,6 @@ pub enum FormError {
     /// A line of a part's headers or before a boundary ends in a bare LF or CR.
     #[error("lines must end with CRLF")]
     LineEnds,
-    /// A boundary is not at the start of a line, or follows the closing one.
     #[error("a boundary isn't on a line of its own, or the form continues after its end")]
     AmbiguousBoundary,
     #[error("the form has more than {MAX_PARTS} parts")]

@@ -4,62 +4,44 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
-use tracing::Level;
 
 use crate::timestamp;
 
-/// A line, and which of its members are metrics. A member whose value is null is left out.
-#[derive(Debug, Default)]
-pub(super) struct Line {
-    members: Map<String, Value>,
-    metrics: Vec<Value>,
+/// Returns a duration in milliseconds, rounded to the microsecond.
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-impl Line {
-    pub(super) fn new(level: Level, message: &str, request_id: &str) -> Self {
-        let mut line = Self::default();
-        line.set("timestamp", timestamp::now());
-        line.set("level", level.as_str());
-        line.set("message", message);
-        line.set("requestId", request_id);
-        line
+/// Writes a line with its line break. Members without a value are left out. With a namespace, each metric has the
+/// dimension `FunctionName`, and `Requests` is also counted by `Code`.
+pub(super) fn format(mut line: Value, namespace: Option<&str>, function: &str) -> String {
+    line["timestamp"] = timestamp::now().into();
+    if let Some(members) = line.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
     }
-
-    pub(super) fn set(&mut self, name: &str, value: impl Into<Value>) {
-        let value = value.into();
-        if !value.is_null() {
-            self.members.insert(name.to_owned(), value);
+    if let Some(namespace) = namespace {
+        let names = line.as_object().into_iter().flat_map(Map::keys);
+        let metrics: Vec<Value> = names.filter_map(|name| metric(name)).collect();
+        let directive = |dimensions: &[&str], metrics: &[Value]| json!({ "Namespace": namespace, "Dimensions": [dimensions], "Metrics": metrics });
+        let mut directives = vec![directive(&["FunctionName"], &metrics)];
+        if line.get("Code").is_some() {
+            let requests: Vec<Value> = metric("Requests").into_iter().collect();
+            directives.push(directive(&["FunctionName", "Code"], &requests));
         }
+        let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+        line["FunctionName"] = function.into();
+        line["_aws"] = json!({ "Timestamp": now, "CloudWatchMetrics": directives });
     }
+    format!("{line}\n")
+}
 
-    pub(super) fn metric(&mut self, name: &str, unit: &str, value: impl Into<Value>) {
-        self.set(name, value);
-        if self.members.contains_key(name) {
-            self.metrics.push(json!({ "Name": name, "Unit": unit }));
-        }
-    }
-
-    /// Sets a duration's metric in milliseconds, rounded to the microsecond.
-    pub(super) fn duration(&mut self, name: &str, duration: Option<Duration>) {
-        let milliseconds = duration.map(|duration| (duration.as_secs_f64() * 1e6).round() / 1e3);
-        self.metric(name, "Milliseconds", milliseconds);
-    }
-
-    /// Returns the line with its line break. With a namespace, each metric has the dimension `FunctionName`, and
-    /// `Requests` is also counted by `Code`.
-    pub(super) fn finish(mut self, namespace: Option<&str>, function: &str) -> String {
-        if let Some(namespace) = namespace {
-            self.set("FunctionName", function);
-            let directive = |dimensions: &[&str], metrics: &[Value]| json!({ "Namespace": namespace, "Dimensions": [dimensions], "Metrics": metrics });
-            let mut directives = vec![directive(&["FunctionName"], &self.metrics)];
-            if self.members.contains_key("Code") {
-                let requests = json!({ "Name": "Requests", "Unit": "Count" });
-                directives.push(directive(&["FunctionName", "Code"], &[requests]));
-            }
-            let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-            let aws = json!({ "Timestamp": now, "CloudWatchMetrics": directives });
-            self.set("_aws", aws);
-        }
-        format!("{}\n", Value::Object(self.members))
-    }
+/// Describes the metric that a member is, by its name; `None` if it is none.
+fn metric(name: &str) -> Option<Value> {
+    let unit = match name {
+        "Requests" | "ColdStarts" | "CleanupFailures" => "Count",
+        _ if name.ends_with("Bytes") => "Bytes",
+        _ if name.ends_with("Duration") => "Milliseconds",
+        _ => return None,
+    };
+    Some(json!({ "Name": name, "Unit": unit }))
 }

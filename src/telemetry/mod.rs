@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use derive_more::Debug;
-use lambda_http::http::StatusCode;
+use serde_json::{Value, json};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
-use self::line::Line;
+use self::line::milliseconds;
 pub use self::request_log::Steps;
 pub(crate) use self::request_log::{RequestLog, Step};
 use crate::error::Error;
@@ -73,47 +73,48 @@ impl Telemetry {
         if level > self.level && self.namespace.is_none() {
             return;
         }
-        let cold_starts = u8::from(self.is_cold.swap(false, Ordering::Relaxed));
-        let (status, code) = match result {
-            Ok(()) => (StatusCode::OK, "ok"),
-            Err(error) => (error.status(), error.row().0),
-        };
-        let mut line = Line::new(level, "put image", &log.context.request_id);
-        line.set("xrayTraceId", log.trace_id());
-        line.set("status", status.as_u16());
-        line.set("Code", code);
-        line.set("detail", result.as_ref().err().map(ToString::to_string));
-        line.set("project", log.project.as_ref().map(ToString::to_string));
-        line.set(
-            "submission",
-            log.submission.as_ref().map(ToString::to_string),
-        );
-        line.metric("Requests", "Count", 1);
-        line.metric("ColdStarts", "Count", cold_starts);
-        line.metric("BodyBytes", "Bytes", log.body_bytes);
+        let error = result.as_ref().err();
+        let steps = log.steps;
+        let mut line = json!({
+            "level": level.to_string(),
+            "message": "put image",
+            "requestId": log.context.request_id,
+            "xrayTraceId": log.trace_id(),
+            "status": error.map_or(200, |error| error.status().as_u16()),
+            "Code": error.map_or("ok", Error::code),
+            "detail": error.map(ToString::to_string),
+            "project": log.project.as_ref().map(ToString::to_string),
+            "submission": log.submission.as_ref().map(ToString::to_string),
+            "Requests": 1,
+            "ColdStarts": u8::from(self.is_cold.swap(false, Ordering::Relaxed)),
+            "BodyBytes": log.body_bytes,
+            "DecodeDuration": steps.decode.map(milliseconds),
+            "ReadDuration": steps.read.map(milliseconds),
+            "UploadDuration": steps.upload.map(milliseconds),
+            "CommitDuration": steps.commit.map(milliseconds),
+            "TotalDuration": milliseconds(log.started.elapsed()),
+        });
         for (field, format, size) in &log.images {
-            line.set(&format!("{field}Format"), format.extension());
-            line.metric(&format!("{field}Bytes"), "Bytes", *size);
+            line[format!("{field}Format")] = format.extension().into();
+            line[format!("{field}Bytes")] = (*size).into();
         }
-        line.duration("DecodeDuration", log.steps.decode);
-        line.duration("ReadDuration", log.steps.read);
-        line.duration("UploadDuration", log.steps.upload);
-        line.duration("CommitDuration", log.steps.commit);
-        line.duration("TotalDuration", Some(log.started.elapsed()));
         self.write(line);
     }
 
     /// Counts objects that are left over, or may be, as a metric. Warnings name them.
     pub(crate) fn left_over(&self, request_id: &str, count: usize) {
         if self.namespace.is_some() {
-            let mut line = Line::new(Level::WARN, "objects may be left over", request_id);
-            line.metric("CleanupFailures", "Count", count);
-            self.write(line);
+            self.write(json!({
+                "level": "WARN",
+                "message": "objects may be left over",
+                "requestId": request_id,
+                "CleanupFailures": count,
+            }));
         }
     }
 
-    fn write(&self, line: Line) {
-        let line = line.finish(self.namespace.as_deref(), &self.function);
+    fn write(&self, line: Value) {
+        let line = line::format(line, self.namespace.as_deref(), &self.function);
         let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         // A request doesn't depend on its log line.
         let _ = output.write_all(line.as_bytes());

@@ -3,19 +3,19 @@
 use std::process::Stdio;
 
 use local::clients::Endpoints;
-use local::faults::Gate;
-use local::faults::Operation::DeleteObject;
-use local::lambda::{self, Lambda};
 use local::schema;
 use put_image::deadline::TIMEOUT;
 use put_image::domain::ImageField;
 use rstest::rstest;
 use serde_json::{Value, json};
+use testkit::faults::Gate;
+use testkit::faults::Operation::DeleteObject;
+use testkit::lambda::{self, Lambda};
 use tokio::process::Command;
 
 use crate::helpers::*;
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_put-image");
+const BINARY: &str = env!("CARGO_BIN_EXE_put-image-under-test");
 const SECRET: &str = "s3cret";
 
 /// The command that runs the function over an app's faults, without output.
@@ -39,57 +39,53 @@ pub async fn answer(lambda: &Lambda, event: &Value) -> Answer {
     Answer::from_response(&serde_json::from_slice(&outcome.unwrap()).unwrap())
 }
 
-#[rstest]
-#[tokio::test]
-async fn a_missing_variable_ends_it_at_start_and_is_named(
-    #[values("PROJECTS_TABLE", "SUBMISSIONS_TABLE", "IMAGES_BUCKET")] missing: &str,
-    #[values(None, Some(""))] value: Option<&str>,
-) {
-    let variables = ["PROJECTS_TABLE", "SUBMISSIONS_TABLE", "IMAGES_BUCKET"];
-    let mut command = Command::new(BINARY);
+/// The command that runs the function over a DynamoDB and an S3 at one URL; nothing needs to listen there.
+pub fn at(storage: &str) -> Command {
+    let endpoints = Endpoints {
+        dynamodb: storage.to_owned(),
+        s3: storage.to_owned(),
+    };
+    let mut command = lambda::command(BINARY, &endpoints, &schema::config(""));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
-        .env_clear()
-        .envs(variables.map(|name| (name, "x")))
-        .env_remove(missing)
-        .envs(value.map(|value| (missing, value)))
-        .kill_on_drop(true);
-    let output = soon("the binary to end", command.output()).await.unwrap();
-    assert!(!output.status.success());
-    let log = String::from_utf8(output.stderr).unwrap();
-    let error = format!("the environment variable {missing} is missing or empty");
-    assert!(log.contains(&error), "{log}");
-    let started = format!("started version=\"{}\"", put_image::VERSION);
-    assert!(log.contains(&started), "{log}");
 }
 
-/// The SDK would panic, and the log would name a line of its source.
+const MISSING: &str = "is missing or empty: set it to the name that the template gives";
+// The SDK would panic, and the log would name a line of its source.
+const EMPTY: &str = "is empty: set it to a URL, or remove it";
+
 #[rstest]
-#[case::of_all_services("AWS_ENDPOINT_URL")]
-#[case::of_s3("AWS_ENDPOINT_URL_S3")]
-#[case::of_dynamodb("AWS_ENDPOINT_URL_DYNAMODB")]
-#[case::of_credentials("AWS_ENDPOINT_URL_STS")]
+#[case::no_projects("PROJECTS_TABLE", None, MISSING)]
+#[case::no_submissions("SUBMISSIONS_TABLE", None, MISSING)]
+#[case::no_images("IMAGES_BUCKET", None, MISSING)]
+#[case::empty_projects("PROJECTS_TABLE", Some(""), MISSING)]
+#[case::empty_submissions("SUBMISSIONS_TABLE", Some(""), MISSING)]
+#[case::empty_images("IMAGES_BUCKET", Some(""), MISSING)]
+#[case::endpoint_of_all_services("AWS_ENDPOINT_URL", Some(""), EMPTY)]
+#[case::endpoint_of_s3("AWS_ENDPOINT_URL_S3", Some(""), EMPTY)]
+#[case::endpoint_of_dynamodb("AWS_ENDPOINT_URL_DYNAMODB", Some(""), EMPTY)]
+#[case::endpoint_of_credentials("AWS_ENDPOINT_URL_STS", Some(""), EMPTY)]
 #[tokio::test]
-async fn an_empty_endpoint_ends_it_at_start_and_is_named(#[case] name: &str) {
-    let mut command = binary(&nowhere().await, &nowhere().await);
-    command.env(name, "").kill_on_drop(true);
+async fn a_wrong_variable_ends_it_at_start_and_is_named(
+    #[case] name: &str,
+    #[case] value: Option<&str>,
+    #[case] why: &str,
+) {
+    let mut command = at("http://127.0.0.1:1");
+    command.env_remove(name).envs(value.map(|it| (name, it)));
     let output = soon("the binary to end", command.output()).await.unwrap();
     assert!(!output.status.success());
     let log = String::from_utf8(output.stderr).unwrap();
-    let refusal =
-        format!("the environment variable {name} is empty: set it to a URL, or remove it");
-    assert!(log.lines().any(|line| line.ends_with(&refusal)), "{log}");
+    let error = format!("the environment variable {name} {why}");
+    assert!(log.lines().any(|line| line.ends_with(&error)), "{log}");
+    let started = format!("started version=\"{}\"", put_image::VERSION);
+    assert!(log.contains(&started), "{log}");
 }
 
 #[tokio::test]
 async fn the_log_names_the_host_that_cant_be_reached() {
     let nowhere = nowhere().await;
-    let endpoints = Endpoints {
-        dynamodb: nowhere.clone(),
-        s3: nowhere.clone(),
-    };
-    let mut command = lambda::command(BINARY, &endpoints, &schema::config(""));
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let lambda = Lambda::start(command).await.unwrap();
+    let lambda = Lambda::start(at(&nowhere)).await.unwrap();
     assert_eq!(
         answer(&lambda, &Form::full().event()).await.row(),
         PROCESSING_ERROR

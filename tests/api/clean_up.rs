@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use local::faults::End::{self, Cut, Error, Late, Never};
-use local::faults::Operation::{DeleteObject, PutObject, UpdateItem};
-use local::faults::When;
-use local::images;
 use put_image::domain::ImageField;
 use rstest::rstest;
+use testkit::faults::End::{self, Cut, Error, Late, Never};
+use testkit::faults::Operation::{DeleteObject, PutObject};
+use testkit::faults::When;
+use testkit::images;
 
 use crate::helpers::*;
 use crate::log::LOG;
@@ -55,22 +55,6 @@ async fn an_upload_that_got_no_response() {
         key,
         "an upload got no response: its object may be left over",
     );
-}
-
-/// Either the new objects or those that they replace are left over.
-#[tokio::test]
-async fn objects_whose_commit_is_in_doubt() {
-    let app = TestApp::with_images().await;
-    app.faults.fail(UpdateItem, When::Always, Cut);
-    assert_eq!(app.put(&Form::seeded(1)).await.row(), PROCESSING_ERROR);
-    let objects = app.objects().await;
-    assert_eq!(objects.len(), 2 * ImageField::ALL.len());
-    for key in objects.keys() {
-        assert_warned(
-            key,
-            "a commit's outcome is unknown: this object may be left over",
-        );
-    }
 }
 
 #[tokio::test]

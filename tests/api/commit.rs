@@ -3,25 +3,17 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::faults::End::{self, Cut, Error, Late, Never};
-use local::faults::Operation::{DeleteObject, GetItem, UpdateItem};
-use local::faults::{Gate, When};
 use put_image::domain::ImageField;
 use rstest::rstest;
+use testkit::faults::End::{self, Cut, Error, Late, Never};
+use testkit::faults::Operation::{DeleteObject, GetItem, UpdateItem};
+use testkit::faults::When;
 
+use crate::clean_up::assert_warned;
 use crate::helpers::*;
 
 const SERVER_FAULT: End = Error(500, "InternalServerError");
 const IMAGES: usize = ImageField::ALL.len();
-
-/// A commit that is held until the SDK has given up on each of its attempts.
-fn hold_all_attempts(app: &TestApp) -> Gate {
-    let first = app.faults.hold(UpdateItem, 1);
-    for nth in 2..=SHORT.max_attempts {
-        let _ = app.faults.hold(UpdateItem, nth as usize);
-    }
-    first
-}
 
 #[rstest]
 #[case::cut(Cut)]
@@ -81,13 +73,12 @@ async fn a_commit_in_doubt_deletes_nothing(
     let after = app.stored().await;
     assert_eq!(after.records != before.records, takes_effect);
     assert_eq!(after.objects.len(), 2 * IMAGES);
-    assert!(
-        before
-            .objects
-            .keys()
-            .all(|key| after.objects.contains_key(key))
-    );
     assert!(!app.faults.calls().contains(&DeleteObject));
+    // Either the new objects or those that they replace are left over.
+    for key in after.objects.keys() {
+        let warning = "a commit's outcome is unknown: this object may be left over";
+        assert_warned(key, warning);
+    }
 }
 
 #[rstest]
@@ -161,27 +152,27 @@ async fn a_retried_commit_does_not_bring_back_what_another_one_replaced() {
     assert_eq!(app.objects().await.len(), 2 * IMAGES);
 }
 
+/// It finds its images, or has no effect after another commit.
+#[rstest]
 #[tokio::test]
-async fn a_commit_that_arrives_late_finds_its_images() {
+async fn a_commit_that_arrives_late_names_no_deleted_image(
+    #[values(false, true)] another_precedes: bool,
+) {
     let app = TestApp::with_images().await;
-    let late = hold_all_attempts(&app);
-    let form = Form::seeded(1);
-    assert_eq!(app.put(&form).await.row(), PROCESSING_ERROR);
+    // Held until the SDK has given up on each attempt.
+    let late = app.faults.hold(UpdateItem, 1);
+    for nth in 2..=SHORT.max_attempts {
+        let _ = app.faults.hold(UpdateItem, nth as usize);
+    }
+    let mut last = Form::seeded(1);
+    assert_eq!(app.put(&last).await.row(), PROCESSING_ERROR);
+    if another_precedes {
+        last = Form::seeded(2);
+        assert_eq!(put(&app.undisturbed(), &last).await.row(), SUCCESS);
+    }
     late.open();
     late.passed().await;
-    assert_eq!(app.images().await, form.images());
-}
-
-#[tokio::test]
-async fn a_commit_that_arrives_after_another_one_has_no_effect() {
-    let app = TestApp::with_images().await;
-    let late = hold_all_attempts(&app);
-    assert_eq!(app.put(&Form::seeded(1)).await.row(), PROCESSING_ERROR);
-    let second = Form::seeded(2);
-    assert_eq!(put(&app.undisturbed(), &second).await.row(), SUCCESS);
-    late.open();
-    late.passed().await;
-    assert_eq!(app.images().await, second.images());
+    assert_eq!(app.images().await, last.images());
 }
 
 /// Both for the check and to read back a commit.

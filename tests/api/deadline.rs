@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::endpoint::{Endpoint, EndpointFuture, Params, ResolveEndpoint};
-use local::faults::End::Never;
-use local::faults::Operation::{self, DeleteObject, GetItem, PutObject, Query, UpdateItem};
-use local::faults::When::{self, Always, Nth};
 use put_image::deadline::{RESERVE, TIMEOUT};
 use put_image::domain::ImageField;
 use put_image::storage::{Limits, Storage};
 use rstest::rstest;
+use testkit::faults::End::Never;
+use testkit::faults::Operation::{self, DeleteObject, GetItem, PutObject, Query, UpdateItem};
+use testkit::faults::When::{self, Always, Nth};
 
 use crate::helpers::*;
 

@@ -13,7 +13,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::helpers::*;
-use crate::template::template;
+use crate::template::TEMPLATE;
 
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_saphyr::from_str(OPENAPI).unwrap());
 
@@ -155,9 +155,8 @@ async fn its_example_of_a_request_succeeds(#[case] name: &str) {
 #[test]
 fn the_template_deploys_the_same_route_and_responses() {
     let definition = Definition::load().unwrap();
-    let template = template();
-    let api = &template["Resources"]["Api"]["Properties"];
-    let route = &template["Resources"]["PutImageFunction"]["Properties"]["Events"]["PutImage"]["Properties"];
+    let api = &TEMPLATE["Resources"]["Api"]["Properties"];
+    let route = &TEMPLATE["Resources"]["PutImageFunction"]["Properties"]["Events"]["PutImage"]["Properties"];
     let path = format!(
         "/{}{}",
         api["StageName"].as_str().unwrap(),

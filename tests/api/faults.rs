@@ -6,13 +6,13 @@ use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use local::clients::Endpoints;
-use local::faults::End::{self, Cut, Error, Never};
-use local::faults::Operation::{self, GetItem, PutObject, Query, UpdateItem};
-use local::faults::When;
-use local::images;
 use put_image::domain::ImageField;
 use put_image::storage::Storage;
 use rstest::rstest;
+use testkit::faults::End::{self, Cut, Error, Never};
+use testkit::faults::Operation::{self, GetItem, PutObject, Query, UpdateItem};
+use testkit::faults::When;
+use testkit::images;
 
 use crate::helpers::*;
 use crate::log::LOG;

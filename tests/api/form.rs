@@ -19,6 +19,7 @@ const TWO_TYPES: &str = "send one Content-Type, without a comma";
 const UNNAMED: &str = "a part needs a Content-Disposition with exactly one name, and no name*";
 const BACKSLASH: &str = "a part's Content-Disposition has a backslash before a quotation mark: \
                          use a filename without them";
+const GRAMMAR: &str = "a part's Content-Disposition is malformed";
 const FOLDED: &str = "a part's header is folded: write it on one line";
 const NOT_FORM_DATA: &str = "a part's Content-Disposition must start with form-data;";
 const SPACED_SIGN: &str = "a part's Content-Disposition has whitespace around an equals sign";
@@ -71,7 +72,16 @@ fn admin(content: &str) -> String {
     "--b\r\nContent-Type: text/plain; charset=utf-8\r\ncontent-disposition:form-data;name=admin\r\n\r\n1\r\n--b--",
     "1"
 )]
+#[case::a_file(
+    TYPE,
+    "--b\r\nContent-Disposition: form-data; name=\"admin\"; filename=\"a.b64\"\r\n\
+     Content-Type: application/octet-stream; charset=utf-8\r\n\r\n1\r\n--b--",
+    "1"
+)]
+#[case::windows_path(TYPE, &admin("1").replace("; name", "; filename=\"C:\\tmp\\x\"; name"), "1")]
+#[case::extended_file_name(TYPE, &admin("1").replace("\r\n\r\n1", "; filename*=utf-8''x ;\r\n\r\n1"), "1")]
 #[case::odd_boundary("multipart/form-data; boundary=----=_x/y:z?", &admin("1").replace("--b", "------=_x/y:z?"), "1")]
+#[case::boundary_with_a_space("multipart/form-data; boundary=\"x y\"", &admin("1").replace("--b", "--x y"), "1")]
 fn what_clients_send_is_read(#[case] content_type: &str, #[case] body: &str, #[case] text: &str) {
     assert_read(content_type, body, None, Some(text));
 }
@@ -85,6 +95,7 @@ fn empty_fields_and_empty_forms_are_read() {
 
 #[rstest]
 #[case::another_type("text/plain; boundary=b", NOT_MULTIPART)]
+#[case::another_multipart("multipart/mixed; boundary=b", NOT_MULTIPART)]
 #[case::none("", NOT_MULTIPART)]
 #[case::no_boundary("multipart/form-data", NO_BOUNDARY)]
 #[case::empty("multipart/form-data; boundary=", NO_BOUNDARY)]
@@ -231,7 +242,20 @@ fn a_part_does_not_swallow_the_next(#[case] before: &str, #[case] why: &str) {
     r#"Content-Disposition: form-data; name=a; filename="C:\x\""#,
     BACKSLASH
 )]
+#[case::escaped_backslash(
+    r#"Content-Disposition: form-data; filename="\\"; name=evil; x="; name="a""#,
+    BACKSLASH
+)]
+#[case::open_quote("Content-Disposition: form-data; name=\"a", GRAMMAR)]
+#[case::text_after_the_quote("Content-Disposition: form-data; name=\"a\"b", GRAMMAR)]
+#[case::parameter_without_a_value("Content-Disposition: form-data; name", GRAMMAR)]
+#[case::parameter_without_a_name("Content-Disposition: form-data; =x; name=a", GRAMMAR)]
+#[case::quote_inside("Content-Disposition: form-data; name=a\"b\"", UNQUOTED)]
 #[case::no_disposition("Content-Type: text/plain", UNNAMED)]
+#[case::two_types(
+    "Content-Type: text/plain\r\nContent-Disposition: form-data; name=a\r\ncontent-type: message/rfc822",
+    PART_HEADERS
+)]
 #[case::two_dispositions(
     "Content-Disposition: form-data; name=a\r\ncontent-disposition: form-data; name=c",
     PART_HEADERS
@@ -254,10 +278,21 @@ fn part_headers_that_parsers_read_differently_are_refused(
     assert_refused(TYPE, &body, why);
 }
 
-fn encoded(name: &str, encoding: &str) -> String {
+/// multer would take the name for the part's (rwf2/multer#72).
+#[test]
+fn a_name_inside_a_file_name_is_no_name() {
+    let body = admin("1").replace("name=", "filename=\"x; name=submissionId \"; name=");
+    assert_read(TYPE, &body, None, Some("1"));
+}
+
+/// A form of one part with one more header.
+fn with_header(name: &str, header: &str) -> String {
     let disposition = format!("Content-Disposition: form-data; name={name}");
-    let encoding = format!("Content-Transfer-Encoding: {encoding}");
-    format!("--b\r\n{disposition}\r\n{encoding}\r\n\r\n1\r\n--b--")
+    format!("--b\r\n{disposition}\r\n{header}\r\n\r\n1\r\n--b--")
+}
+
+fn encoded(name: &str, encoding: &str) -> String {
+    with_header(name, &format!("Content-Transfer-Encoding: {encoding}"))
 }
 
 #[rstest]
@@ -279,6 +314,15 @@ fn contents_that_are_encoded_once_more_are_refused(#[case] encoding: &str, #[cas
     );
     assert_refused(TYPE, &encoded("admin", encoding), &why);
     assert_read(TYPE, &encoded("unknown", encoding), None, None);
+}
+
+#[rstest]
+#[case::multipart("Content-Type: Multipart/mixed; boundary=n")]
+#[case::message("Content-Type: message/rfc822")]
+fn a_form_inside_a_part_is_refused(#[case] header: &str) {
+    let why = "admin: has a Content-Type of multipart or message";
+    assert_refused(TYPE, &with_header("admin", header), why);
+    assert_read(TYPE, &with_header("unknown", header), None, None);
 }
 
 #[rstest]
@@ -338,6 +382,7 @@ fn misspelled_fields_are_refused(#[case] name: &str, #[case] field: &str) {
 #[case("idImageCount")]
 #[case("id_image_count")]
 #[case("id-image-count")]
+#[case("idImage_file")]
 #[case("adminNote")]
 #[case("admin_note")]
 #[case("admin's note")]

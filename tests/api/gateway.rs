@@ -6,16 +6,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use admin::project::NewKey;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use governor::Quota;
-use local::faults::Operation::{DeleteObject, UpdateItem};
-use local::faults::PATIENCE;
 use local::gateway::{Gateway, MAX_BODY, MAX_EVENT, default_rate};
-use local::{images, server};
+use local::server;
 use put_image::deadline::TIMEOUT;
 use put_image::domain::ImageField;
 use put_image::handler::App;
 use reqwest::multipart;
 use reqwest::{Client, Method, RequestBuilder};
 use rstest::rstest;
+use testkit::faults::Operation::{DeleteObject, UpdateItem};
+use testkit::faults::PATIENCE;
+use testkit::images;
 
 use crate::definition::assert_declared;
 use crate::helpers::*;
@@ -26,8 +27,8 @@ const TOO_MANY: Row = (429, r#"{"message":"Too Many Requests"}"#);
 const TOO_LARGE: Row = (413, INVALID_PAYLOAD.1);
 
 /// Serves an app's stack over HTTP. Returns the URL of the route.
-pub async fn serve(app: &TestApp, rate: Quota) -> String {
-    start(app, app.undisturbed(), TIMEOUT, rate).await
+async fn serve(app: &TestApp) -> String {
+    start(app, app.undisturbed(), TIMEOUT, default_rate()).await
 }
 
 /// Serves a function whose invocations end after `timeout`.
@@ -90,7 +91,7 @@ async fn send(request: RequestBuilder) -> Answer {
 #[tokio::test]
 async fn a_request_without_a_known_key_is_forbidden(#[case] key: Option<&str>) {
     let app = TestApp::start().await;
-    let url = serve(&app, default_rate()).await;
+    let url = serve(&app).await;
     let mut put = Client::new().put(url).timeout(PATIENCE);
     if let Some(key) = key {
         put = put.header("x-api-key", key);
@@ -110,7 +111,7 @@ async fn another_route_misses_a_token(
     #[case] change: fn(String) -> String,
 ) {
     let app = TestApp::start().await;
-    let url = change(serve(&app, default_rate()).await);
+    let url = change(serve(&app).await);
     assert_eq!(send(request(method, &url, KEY)).await.row(), NO_ROUTE);
 }
 
@@ -118,7 +119,7 @@ async fn another_route_misses_a_token(
 async fn requests_beyond_the_rate_are_too_many() {
     let app = TestApp::start().await;
     let once_a_day = Quota::with_period(Duration::from_hours(24)).unwrap();
-    let url = serve(&app, once_a_day).await;
+    let url = start(&app, app.undisturbed(), TIMEOUT, once_a_day).await;
     assert_eq!(
         send(put_form(&url, KEY, "YQ==")).await.row(),
         INVALID_PAYLOAD
@@ -134,14 +135,14 @@ async fn requests_beyond_the_rate_are_too_many() {
 #[tokio::test]
 async fn a_body_is_too_large(#[case] body: Vec<u8>) {
     let app = TestApp::start().await;
-    let url = serve(&app, default_rate()).await;
+    let url = serve(&app).await;
     assert_eq!(send(put_body(&url, body)).await.row(), TOO_LARGE);
 }
 
 #[tokio::test]
 async fn a_large_image_is_stored() {
     let app = TestApp::start().await;
-    let url = serve(&app, default_rate()).await;
+    let url = serve(&app).await;
     let form = Form::selfie(&images::png(4_600_000, 1));
     assert_eq!(send(put_body(&url, form.body())).await.row(), SUCCESS);
     assert_eq!(app.images().await, form.images());
@@ -166,7 +167,7 @@ async fn the_functions_response_reaches_the_client(
     } else {
         small_image()
     };
-    let put = put_form(&serve(&app, default_rate()).await, key, &image);
+    let put = put_form(&serve(&app).await, key, &image);
     let answer = send(put).await;
     assert_eq!(answer.row(), expected);
     assert_eq!(answer.detail.as_deref(), Some(detail));
@@ -196,7 +197,7 @@ async fn the_request_of_a_client_that_goes_away_is_carried_out_and_cleaned_up() 
 #[tokio::test]
 async fn both_keys_of_a_rotation_pass() {
     let app = TestApp::start().await;
-    let url = serve(&app, default_rate()).await;
+    let url = serve(&app).await;
     let records = app.stack.endpoints.records(app.stack.config.clone());
     let new = NewKey::generate().unwrap();
     let later = SystemTime::now() + Duration::from_hours(1);
@@ -239,7 +240,7 @@ async fn only_the_api_key_that_was_checked_opens_a_project(
     #[case] row: Row,
 ) {
     let app = TestApp::start().await;
-    let url = serve(&app, default_rate()).await;
+    let url = serve(&app).await;
     let before = app.stored().await;
     let mut put = Client::new().put(&url).multipart(form(&small_image()));
     for key in keys {

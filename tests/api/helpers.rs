@@ -8,13 +8,10 @@ use std::time::Duration;
 use admin::table::plain_item;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use local::clients::Endpoints;
-pub use local::faults::soon;
-use local::faults::{Faults, Operation};
 use local::function::{self, context};
-use local::images;
 use local::records::Records;
 use local::stack::Stack;
-use local::{lambda, schema, server};
+use local::{schema, server};
 use put_image::config::Config;
 use put_image::deadline::TIMEOUT;
 use put_image::domain::ImageField;
@@ -25,10 +22,12 @@ use put_image::telemetry::logging::LevelFilter;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
-use tokio::process::Command;
+pub use testkit::faults::soon;
+use testkit::faults::{Faults, Operation};
+use testkit::images;
+pub use testkit::repository;
 use uuid::Uuid;
 
-use crate::binary::BINARY;
 use crate::definition::assert_declared;
 use crate::log::LOG;
 
@@ -48,8 +47,6 @@ pub struct TestApp {
     pub faults: Faults,
     /// Where the function finds the stack: at the faults' proxies.
     pub behind_faults: Endpoints,
-    /// Whether S3 keeps versions, which the embedded one doesn't.
-    pub keeps_versions: bool,
     /// Whether DynamoDB checks a condition and writes in one step, which moto, one server for both, doesn't.
     pub is_atomic: bool,
     _folder: TempDir,
@@ -86,7 +83,6 @@ impl TestApp {
         let folder = TempDir::new().unwrap();
         let given = |name: &str| std::env::var(name).ok();
         let (dynamodb, s3) = (given("TEST_DYNAMODB_ENDPOINT"), given("TEST_S3_ENDPOINT"));
-        let keeps_versions = s3.is_some();
         let is_atomic = dynamodb.is_none() || dynamodb != s3;
         let servers = server::embedded(folder.path()).await.unwrap();
         let endpoints = Endpoints {
@@ -106,7 +102,6 @@ impl TestApp {
             function,
             faults,
             behind_faults,
-            keeps_versions,
             is_atomic,
             _folder: folder,
         }
@@ -191,13 +186,6 @@ impl TestApp {
         }
     }
 
-    /// The bytes of the image that a submission has.
-    pub async fn image(&self, submission: &str, field: &str) -> Option<Vec<u8>> {
-        let record = self.record(submission).await;
-        let image = self.objects().await.remove(record[field]["key"].as_str()?);
-        Some(image.expect("the record names an object that is there"))
-    }
-
     /// The images that the submission has, to compare with [`Form::images`].
     pub async fn images(&self) -> Images {
         let (record, objects) = (self.record(SUBMISSION).await, self.objects().await);
@@ -252,23 +240,6 @@ impl TestApp {
             assert_eq!(after, before, "{caller}: stored or changed something");
         }
     }
-
-    /// Asserts that a form succeeds and that the submission then has exactly this image.
-    #[track_caller]
-    pub fn assert_stores(
-        &self,
-        form: &Form,
-        field: &str,
-        image: &[u8],
-    ) -> impl Future<Output = ()> {
-        let caller = Location::caller();
-        async move {
-            let answer = self.put(form).await;
-            assert_eq!(answer.row(), SUCCESS, "{caller}: {answer:?}");
-            let stored = self.image(SUBMISSION, field).await;
-            assert!(stored.as_deref() == Some(image), "{caller}");
-        }
-    }
 }
 
 /// A function over a storage, with its lines in the log of all tests.
@@ -288,16 +259,25 @@ pub async fn invoke(function: &App, event: &Value, timeout: Duration) -> Answer 
     Answer::from_response(&invoked.unwrap().response)
 }
 
-/// The function's binary over a Runtime API and a storage; nothing needs to listen there.
-pub fn binary(runtime_api: &str, storage: &str) -> Command {
-    let endpoints = Endpoints {
-        dynamodb: storage.to_owned(),
-        s3: storage.to_owned(),
-    };
-    let mut command = lambda::command(BINARY, &endpoints, &schema::config(""));
-    let runtime_api = runtime_api.trim_start_matches("http://");
-    command.env("AWS_LAMBDA_RUNTIME_API", runtime_api);
-    command
+/// Makes a call to DynamoDB as JSON. Returns the status and the body of its response.
+pub async fn call_dynamodb(
+    client: &reqwest::Client,
+    endpoint: &str,
+    operation: &str,
+    request: &Value,
+) -> (u16, Value) {
+    // The server checks no signature, but asks for one.
+    let authorization = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
+                         SignedHeaders=host, Signature=0";
+    let request = client
+        .post(endpoint)
+        .header("authorization", authorization)
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-date", "20260101T000000Z")
+        .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+        .body(request.to_string());
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
 }
 
 /// A URL at which nothing listens.

@@ -1,11 +1,11 @@
-//! Where callers differ: each of these forms is accepted, and stores the image byte for byte.
+//! Where callers differ: each of these values is accepted, and an image is stored byte for byte. Forms are in `form.rs`.
 
 use base64::alphabet::STANDARD;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine as _};
 use rstest::rstest;
 
 use crate::helpers::*;
-use local::images;
+use testkit::images;
 
 /// The image's Base64, with a line break after each 76 characters.
 fn wrapped(image: &[u8], line_break: &str) -> String {
@@ -62,7 +62,8 @@ async fn base64_as_encoders_write_it(
     let app = TestApp::start().await;
     let image = images::png(size, 7);
     let form = Form::selfie(&[]).with("selfieImage", encode(&image));
-    app.assert_stores(&form, "selfieImage", &image).await;
+    assert_eq!(app.put(&form).await.row(), SUCCESS);
+    assert_eq!(app.images().await, Form::selfie(&image).images());
 }
 
 #[tokio::test]
@@ -80,59 +81,6 @@ async fn texts_with_blanks_around_and_other_case() {
     );
 }
 
-/// A form with the boundary `x y`, as a client writes it that names its headers and quotes its names in this way.
-fn client_form(disposition: &str, quote: &str, image: &[u8]) -> String {
-    let part = |name: &str, extra: &str, value: &str| {
-        format!(
-            "--x y\r\n{disposition}: form-data; name={quote}{name}{quote}{extra}\r\n\r\n{value}\r\n"
-        )
-    };
-    let file = "; filename=\"a.b64\"\r\nContent-Type: application/octet-stream; charset=utf-8";
-    let text = "\r\nContent-Type: text/plain; charset=UTF-8";
-    part("submissionId", "", SUBMISSION)
-        + &part("admin", text, ADMIN)
-        + &part("selfieImage", file, &BASE64_STANDARD.encode(image))
-        + "--x y--"
-}
-
-#[rstest]
-#[case::line_end_after_the_end("multipart/form-data; boundary=\"x y\"", |form: String| form + "\r\n")]
-#[case::no_line_end_after_the_end("multipart/form-data; boundary=\"x y\"", |form| form)]
-#[case::preamble_and_epilogue("multipart/form-data; boundary=\"x y\"", |form| format!("preamble\r\n{form}\r\nepilogue"))]
-#[case::unquoted_boundary("Multipart/Form-Data;boundary=x-y", |form: String| form.replace("x y", "x-y"))]
-#[case::odd_boundary("multipart/form-data; boundary=----=_x/y:z?", |form: String| form.replace("x y", "----=_x/y:z?"))]
-#[tokio::test]
-async fn multipart_as_clients_write_it(
-    #[case] content_type: &str,
-    #[case] change: fn(String) -> String,
-    #[values(("Content-Disposition", "\""), ("content-disposition", ""))] style: (&str, &str),
-) {
-    let app = TestApp::start().await;
-    let image = images::jpeg(640, 9);
-    let body = change(client_form(style.0, style.1, &image));
-    let answer = app
-        .invoke(&event(Some(KEY), content_type, body.as_bytes()))
-        .await;
-    assert_eq!(answer.row(), SUCCESS, "{answer:?}");
-    assert_eq!(app.image(SUBMISSION, "selfieImage").await, Some(image));
-}
-
-#[tokio::test]
-async fn unknown_fields_are_ignored_and_never_decoded() {
-    let app = TestApp::start().await;
-    let image = images::png(300, 1);
-    let form = Form::selfie(&image)
-        .and("comment", b"\xFF not UTF-8".to_vec())
-        .and("otherImage", "not Base64")
-        .and("otherImage", "x".repeat(1000))
-        .and(
-            "odd\"\r\nContent-Transfer-Encoding: base64\r\nX-Header: \"",
-            "encoded in its own way",
-        );
-    app.assert_stores(&form, "selfieImage", &image).await;
-    assert_eq!(app.objects().await.len(), 1);
-}
-
 #[tokio::test]
 async fn jpegs_with_trailing_bytes_keep_them() {
     let app = TestApp::start().await;
@@ -142,6 +90,7 @@ async fn jpegs_with_trailing_bytes_keep_them() {
         images::jpeg(200, 2),
     ]
     .concat();
-    app.assert_stores(&Form::selfie(&image), "selfieImage", &image)
-        .await;
+    let form = Form::selfie(&image);
+    assert_eq!(app.put(&form).await.row(), SUCCESS);
+    assert_eq!(app.images().await, form.images());
 }

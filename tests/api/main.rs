@@ -18,7 +18,6 @@
 
 mod binary;
 mod clean_up;
-mod clients;
 mod commit;
 mod concurrent;
 mod deadline;
@@ -28,7 +27,6 @@ mod faults;
 mod form;
 mod gateway;
 mod helpers;
-mod jpeg;
 mod lenient;
 mod load;
 mod log;
@@ -37,12 +35,10 @@ mod mistakes;
 mod order;
 mod overwrite;
 mod places;
-mod png;
 mod property;
 mod races;
 mod samples;
 mod simulation;
-mod smuggling;
 mod strict;
 mod table;
 mod template;

@@ -1,11 +1,11 @@
 //! Rows are checked in the contract's order: of two that apply, the earlier is the response, and nothing is called for
 //! the later.
 
-use local::faults::End::Error;
-use local::faults::Operation::{self, GetItem, Query};
-use local::faults::When;
 use put_image::domain::ImageField;
 use rstest::rstest;
+use testkit::faults::End::Error;
+use testkit::faults::Operation::{self, GetItem, Query};
+use testkit::faults::When;
 
 use crate::helpers::*;
 

@@ -1,35 +1,14 @@
-//! What is no whole image is never stored, and an image comes back as it was: properties over many generated inputs.
+//! What is no Base64 is never read, and an image comes back as it was: properties over many generated inputs.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::sample::Index;
 use put_image::domain::ImageField;
-use put_image::form::Form as Parsed;
+use put_image::form::{Form as Parsed, FormError};
 
 use crate::helpers::*;
-use local::images;
-
-/// Runs a property over one app, whose bucket must be empty in the end.
-fn never_stored<S: Strategy>(strategy: &S, form: impl Fn(S::Value) -> Form) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let app = runtime.block_on(TestApp::start());
-    let mut runner = TestRunner::new(Config {
-        cases: 512,
-        failure_persistence: None,
-        ..Config::default()
-    });
-    let run = runner.run(strategy, |value| {
-        let answer = runtime.block_on(app.put(&form(value)));
-        prop_assert_eq!(answer.row(), INVALID_PAYLOAD);
-        Ok(())
-    });
-    run.unwrap();
-    assert!(runtime.block_on(app.objects()).is_empty());
-}
+use testkit::images;
 
 fn image() -> impl Strategy<Value = Vec<u8>> {
     (any::<bool>(), 200usize..3000, any::<u64>()).prop_map(|(jpeg, size, seed)| {
@@ -41,87 +20,51 @@ fn image() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-#[test]
-fn base64_with_whitespace_or_a_foreign_character_inside_is_never_stored() {
-    let foreign = prop_oneof![
-        Just(" ".to_owned()),
-        Just("\t".to_owned()),
-        any::<char>()
-            .prop_filter("foreign", |c| !c.is_ascii_alphanumeric()
-                && !"+/=\r\n".contains(*c))
-            .prop_map(String::from),
-    ];
-    never_stored(
-        &(
-            image(),
-            any::<prop::sample::Index>(),
-            foreign,
-            any::<bool>(),
-        ),
-        |(image, at, foreign, replace)| {
-            let text = BASE64_STANDARD.encode(image);
-            // Whitespace before the first or after the last character is not inside.
-            let at = 1 + at.index(text.len() - 2);
-            let rest = &text[at + usize::from(replace)..];
-            Form::selfie(&[]).with("selfieImage", format!("{}{foreign}{rest}", &text[..at]))
-        },
-    );
+/// A character that Base64 has nowhere; line breaks may be anywhere.
+fn foreign() -> impl Strategy<Value = char> {
+    let is_foreign = |c: &char| !c.is_ascii_alphanumeric() && !"+/=\r\n".contains(*c);
+    prop_oneof![
+        Just(' '),
+        Just('\t'),
+        any::<char>().prop_filter("foreign", is_foreign)
+    ]
 }
 
-#[test]
-fn a_truncated_image_is_never_stored() {
-    never_stored(&(image(), any::<prop::sample::Index>()), |(image, at)| {
-        Form::selfie(&image[..=at.index(image.len() - 1)])
-    });
-}
-
-#[test]
-fn truncated_base64_is_never_stored() {
-    never_stored(&(image(), any::<prop::sample::Index>()), |(image, at)| {
-        // What is cut off encodes at least one byte.
-        let text = BASE64_STANDARD
-            .encode(&image)
-            .trim_end_matches('=')
-            .to_owned();
-        Form::selfie(&[]).with("selfieImage", &text[..=at.index(text.len() - 1)])
-    });
+fn read(body: Vec<u8>) -> Result<Parsed, FormError> {
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    let form = Parsed::read(&content_type, body.into());
+    form.now_or_never()
+        .expect("a body in memory is read at once")
 }
 
 proptest! {
-    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// An image comes back as it was, whatever other fields hold.
     #[test]
-    fn images_come_back_as_they_were(
+    fn base64_with_whitespace_or_a_foreign_character_inside_is_never_read(
+        image in image(),
+        at in any::<Index>(),
+        foreign in foreign(),
+        replace in any::<bool>(),
+    ) {
+        let text = BASE64_STANDARD.encode(image);
+        // Whitespace before the first or after the last character is not inside.
+        let at = 1 + at.index(text.len() - 2);
+        let rest = &text[at + usize::from(replace)..];
+        let text = format!("{}{foreign}{rest}", &text[..at]);
+        let read = read(Form::texts().with("selfieImage", text).body());
+        prop_assert!(matches!(read, Err(FormError::Field { .. })), "{read:?}");
+    }
+
+    #[test]
+    fn an_image_comes_back_as_it_was_whatever_unknown_fields_hold(
         image in image(),
         contents in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..10),
         preamble in "[a-z\n]{0,20}",
     ) {
-        let boundary = "5f1c7a9e";
-        let mut body = preamble.into_bytes();
-        if !body.is_empty() {
-            body.extend(b"\r\n");
-        }
-        let mut part = |name: &str, content: &[u8]| {
-            let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
-            body.extend(head.bytes());
-            body.extend(content);
-            body.extend(b"\r\n");
-        };
-        for (i, content) in contents.iter().enumerate() {
-            part(&format!("f{i}"), content);
-        }
-        part("selfieImage", BASE64_STANDARD.encode(&image).as_bytes());
-        body.extend(format!("--{boundary}--\r\n").bytes());
-        let content_type = format!("multipart/form-data; boundary={boundary}");
-        let form = Parsed::read(&content_type, body.into()).now_or_never().unwrap().unwrap();
-        prop_assert_eq!(form.images[&ImageField::SelfieImage].bytes(), &image);
-    }
-
-    /// Whatever the body, reading it ends at once.
-    #[test]
-    fn any_body_is_read_or_refused(body in "(--b|--b--|\r\n|\n|Content-Disposition: form-data; name=a|:|;|\"|x| ){0,40}") {
-        let form = Parsed::read("multipart/form-data; boundary=b", body.into());
-        prop_assert!(form.now_or_never().is_some());
+        let others = contents.into_iter().fold(Form::texts(), |form, content| form.and("note", content));
+        let form = others.with_image("selfieImage", &image);
+        let read = read([format!("{preamble}\r\n").into_bytes(), form.body()].concat()).unwrap();
+        prop_assert_eq!(read.images[&ImageField::SelfieImage].bytes(), &image);
     }
 }

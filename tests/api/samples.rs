@@ -2,13 +2,18 @@
 
 use put_image::domain::ImageField;
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::helpers::*;
 
 fn sample(name: &str) -> Value {
-    let event = std::fs::read(format!("events/{name}.json")).unwrap();
+    let event = std::fs::read(repository(format!("events/{name}.json"))).unwrap();
     serde_json::from_slice(&event).unwrap()
+}
+
+/// The SHA-256 of an image that the samples send.
+fn drawing(file: &str) -> String {
+    sha256(&std::fs::read(repository(format!("events/images/{file}"))).unwrap())
 }
 
 #[rstest]
@@ -20,25 +25,34 @@ fn sample(name: &str) -> Value {
 async fn a_whole_request_stores_a_drawing_in_each_field(#[case] name: &str) {
     let app = TestApp::start().await;
     assert_eq!(app.invoke(&sample(name)).await.row(), SUCCESS);
-    let drawings = std::fs::read_dir("events/images").unwrap();
-    let drawings = drawings.map(|file| sha256(&std::fs::read(file.unwrap().path()).unwrap()));
-    let mut drawings: Vec<_> = drawings.collect();
-    let mut images: Vec<_> = app.images().await.into_values().collect();
-    drawings.sort();
-    images.sort();
-    assert_eq!(images.len(), ImageField::ALL.len());
-    assert_eq!(images, drawings);
+    let drawings = [
+        ("idImage", "front.jpg", 428, 270, "image/jpeg"),
+        ("idBackImage", "back.png", 428, 270, "image/png"),
+        ("selfieImage", "selfie.jpg", 240, 300, "image/jpeg"),
+        ("addressImage", "address.png", 300, 424, "image/png"),
+    ];
+    assert_eq!(
+        ImageField::ALL.map(ImageField::name),
+        drawings.map(|it| it.0)
+    );
+    let (record, images) = (app.record(SUBMISSION).await, app.images().await);
+    for (field, file, width, height, content_type) in drawings {
+        assert_eq!(images[field], drawing(file));
+        let stored = &record[field];
+        assert_eq!(
+            (&stored["width"], &stored["height"]),
+            (&json!(width), &json!(height))
+        );
+        assert_eq!(stored["contentType"], content_type);
+    }
 }
 
 #[tokio::test]
 async fn the_request_with_one_image_stores_the_selfie() {
     let app = TestApp::start().await;
     assert_eq!(app.invoke(&sample("put-image-one")).await.row(), SUCCESS);
-    let selfie = sha256(&std::fs::read("events/images/selfie.jpg").unwrap());
-    assert_eq!(
-        app.images().await,
-        [("selfieImage".to_owned(), selfie)].into()
-    );
+    let selfie = ("selfieImage".to_owned(), drawing("selfie.jpg"));
+    assert_eq!(app.images().await, [selfie].into());
 }
 
 #[rstest]
@@ -91,7 +105,7 @@ async fn an_error_is_its_row(#[case] name: &str, #[case] row: Row, #[case] detai
 #[case::successes("put-image", 5)]
 #[case::errors("error-", 10)]
 fn each_sample_is_tried(#[case] prefix: &str, #[case] count: usize) {
-    let names = std::fs::read_dir("events")
+    let names = std::fs::read_dir(repository("events"))
         .unwrap()
         .map(|file| file.unwrap().file_name());
     let named = names.filter(|name| name.to_str().unwrap().starts_with(prefix));

@@ -1,11 +1,10 @@
-//! Where data would be lost: each of these is `invalid_payload`, and stores nothing. What callers send by mistake is in
-//! `mistakes`.
+//! What is no whole JPEG or PNG is `invalid_payload`, and stores nothing. What callers send by mistake is in `mistakes`.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use rstest::rstest;
 
 use crate::helpers::*;
-use local::images;
+use testkit::images;
 
 fn jpeg() -> Vec<u8> {
     images::jpeg(400, 1)
@@ -53,80 +52,5 @@ async fn images_that_are_none(
     let form = Form::full().with("addressImage", value);
     let detail = format!("addressImage: {detail}");
     app.assert_refused_because(&form, INVALID_PAYLOAD, &detail)
-        .await;
-}
-
-#[rstest]
-#[tokio::test]
-async fn one_bad_image_of_four_stores_none(
-    #[values("idImage", "idBackImage", "selfieImage", "addressImage")] field: &str,
-) {
-    let app = TestApp::start().await;
-    let form = Form::full().with(field, "aGVsbG8=");
-    let detail = format!("{field}: neither a JPEG nor a PNG");
-    app.assert_refused_because(&form, INVALID_PAYLOAD, &detail)
-        .await;
-    assert!(app.objects().await.is_empty());
-}
-
-/// A good image beside it would be stored, and this one lost.
-#[rstest]
-#[case::list("selfieImage[]")]
-#[case::index("selfieImage[0]")]
-#[case::index_after_a_dot("selfieImage.0")]
-#[case::blank_at_the_end("selfieImage ")]
-#[case::blank_inside("selfie Image")]
-#[case::wrapped("image[selfieImage]")]
-#[case::in_single_quotes("'selfieImage'")]
-#[case::byte_order_mark("\u{FEFF}selfieImage")]
-#[case::zero_width_space("\u{200B}selfieImage")]
-#[case::lower_case("selfieimage")]
-#[tokio::test]
-async fn a_selfie_with_a_misspelled_name(#[case] name: &str) {
-    let app = TestApp::start().await;
-    let form = Form::texts().with_image("idImage", &png());
-    let form = form.with_image(name, &jpeg());
-    let detail = "selfieImage: misspelled field name";
-    app.assert_refused_because(&form, INVALID_PAYLOAD, detail)
-        .await;
-}
-
-/// A name that only resembles a documented one is unknown, whatever its value is.
-#[rstest]
-#[case::another_word("selfieConsent")]
-#[case::a_count("idImageCount")]
-#[case::a_count_in_snake_case("id_image_count")]
-#[case::a_suffix("idImage_file")]
-#[case::a_text_fields_member("admin[note]")]
-#[tokio::test]
-async fn an_image_in_an_unknown_field_is_ignored(#[case] name: &str) {
-    let app = TestApp::start().await;
-    let form = Form::selfie(&png()).with(name, BASE64_STANDARD.encode(jpeg()));
-    assert_eq!(app.put(&form).await.row(), SUCCESS);
-    assert_eq!(app.objects().await.len(), 1);
-}
-
-const MULTIPART: &str = "multipart/form-data; boundary=test-boundary";
-const NOT_MULTIPART: &str = "Content-Type isn't multipart/form-data";
-
-#[rstest]
-#[case::no_content_type("", NOT_MULTIPART, |form| form)]
-#[case::another_form("application/x-www-form-urlencoded", NOT_MULTIPART, |_| b"submissionId=1".into())]
-#[case::json("application/json", NOT_MULTIPART, |_| b"{}".into())]
-#[case::another_multipart("multipart/mixed; boundary=test-boundary", NOT_MULTIPART, |form| form)]
-#[case::no_boundary("multipart/form-data", "Content-Type needs one boundary, of 1 to 70 printable characters", |form| form)]
-#[case::another_boundary("multipart/form-data; boundary=other", "the boundary isn't in the body: let the client set Content-Type", |form| form)]
-#[case::empty(MULTIPART, "the request has no body", |_| Vec::new())]
-#[case::no_closing_boundary(MULTIPART, "the form has no closing boundary", |form: Vec<u8>| form[..form.len() - 4].into())]
-#[case::half_a_form(MULTIPART, "the form has no closing boundary", |form: Vec<u8>| form[..form.len() / 2].into())]
-#[tokio::test]
-async fn bodies_that_are_no_form(
-    #[case] content_type: &str,
-    #[case] detail: &str,
-    #[case] change: fn(Vec<u8>) -> Vec<u8>,
-) {
-    let app = TestApp::start().await;
-    let event = event(Some(KEY), content_type, &change(Form::full().body()));
-    app.assert_event_refused_because(&event, INVALID_PAYLOAD, detail)
         .await;
 }

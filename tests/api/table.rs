@@ -1,8 +1,8 @@
 //! The error table: each row's exact status, JSON and reason, with nothing stored and nothing changed.
 
-use local::images;
 use put_image::domain::IdType;
 use rstest::rstest;
+use testkit::images;
 
 use crate::helpers::*;
 
@@ -13,11 +13,10 @@ fn full() -> Form {
 }
 
 #[rstest]
-#[case::neither_jpeg_nor_png(full().with("idImage", "YQ=="), "idImage: neither a JPEG nor a PNG")]
-#[case::gif(full().with_image("idImage", b"GIF89a"), "idImage: a GIF; send a JPEG or PNG")]
-#[case::half_a_jpeg(full().with_image("idImage", &images::jpeg(300, 1)[..150]), "idImage: the JPEG is cut off")]
-#[case::half_a_png(full().with_image("idImage", &images::png(300, 1)[..150]), "idImage: the PNG is cut off")]
-#[case::no_base64(full().with("selfieImage", "s3cret!".repeat(20)), "selfieImage: not standard Base64")]
+#[case::bad_front(full().with("idImage", "YQ=="), "idImage: neither a JPEG nor a PNG")]
+#[case::bad_back(full().with("idBackImage", "YQ=="), "idBackImage: neither a JPEG nor a PNG")]
+#[case::bad_selfie(full().with("selfieImage", "s3cret!".repeat(20)), "selfieImage: not standard Base64")]
+#[case::bad_address(full().with("addressImage", "YQ=="), "addressImage: neither a JPEG nor a PNG")]
 #[case::repeated_text(full().and("admin", ADMIN), "admin: sent more than once")]
 #[case::repeated_empty_image(full().and("idImage", ""), "idImage: sent more than once")]
 #[case::no_utf_8(full().with("admin", b"\xFF".to_vec()), "admin: not UTF-8")]

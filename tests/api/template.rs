@@ -2,21 +2,23 @@
 //! template has beyond that is compared by `.ci/stack.py`.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use local::clients::Endpoints;
-use local::faults::{End, Operation, When};
 use local::gateway::MAX_EVENT;
 use put_image::config::Config;
 use rstest::rstest;
 use serde_json::{Value, json};
+use testkit::faults::{End, Operation, When};
 
 use crate::helpers::*;
 
-pub fn template() -> Value {
-    // Without tags such as `!Sub`: what follows them is compared.
-    serde_saphyr::from_str(&std::fs::read_to_string("template.yaml").unwrap()).unwrap()
-}
+/// Without tags such as `!Sub`: what follows them is compared.
+pub static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
+    let text = std::fs::read_to_string(repository("template.yaml")).unwrap();
+    serde_saphyr::from_str(&text).unwrap()
+});
 
 #[rstest]
 #[case::projects("ProjectsTable", |config: &Config| config.projects_table.clone())]
@@ -27,66 +29,46 @@ async fn a_table_has_the_declared_keys_and_indexes(
     #[case] table: fn(&Config) -> String,
 ) {
     let app = TestApp::start().await;
-    let template = template();
-    let table = table(&app.stack.config);
-    let declared = &template["Resources"][resource]["Properties"];
-    let made = app
-        .stack
-        .endpoints
-        .dynamodb()
-        .describe_table()
-        .table_name(table);
-    let made = made.send().await.unwrap().table.unwrap();
-    let keys = |keys: &[aws_sdk_dynamodb::types::KeySchemaElement]| -> Value {
-        keys.iter()
-                .map(|key| json!({ "AttributeName": key.attribute_name, "KeyType": key.key_type.as_str() }))
-                .collect()
-    };
-    assert_eq!(keys(made.key_schema()), declared["KeySchema"]);
-    let attributes = made.attribute_definitions().iter();
-    let attributes = attributes
-            .map(|a| json!({ "AttributeName": a.attribute_name, "AttributeType": a.attribute_type.as_str() }));
-    assert_eq!(
-        attributes.collect::<Value>(),
-        declared["AttributeDefinitions"]
+    let request = json!({ "TableName": table(&app.stack.config) });
+    let (client, endpoint) = (reqwest::Client::new(), &app.stack.endpoints.dynamodb);
+    let (status, made) = call_dynamodb(&client, endpoint, "DescribeTable", &request).await;
+    assert_eq!(status, 200, "{made}");
+    let (made, declared) = (
+        &made["Table"],
+        &TEMPLATE["Resources"][resource]["Properties"],
     );
-    let indexes = made.global_secondary_indexes().iter().map(|index| {
-        let projection = index
-            .projection()
-            .unwrap()
-            .projection_type()
-            .unwrap()
-            .as_str();
-        json!({
-            "IndexName": index.index_name,
-            "KeySchema": keys(index.key_schema()),
-            "Projection": { "ProjectionType": projection },
-        })
-    });
-    let declared_indexes = declared
-        .get("GlobalSecondaryIndexes")
-        .cloned()
-        .unwrap_or_else(|| json!([]));
-    assert_eq!(indexes.collect::<Value>(), declared_indexes);
+    for member in ["KeySchema", "AttributeDefinitions"] {
+        assert_eq!(made[member], declared[member]);
+    }
     assert_eq!(
-        made.billing_mode_summary()
-            .unwrap()
-            .billing_mode()
-            .unwrap()
-            .as_str(),
+        made["BillingModeSummary"]["BillingMode"],
         declared["BillingMode"]
     );
+    let indexes = |table: &Value| {
+        let indexes = table["GlobalSecondaryIndexes"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let index = |it: &Value| {
+            json!([
+                it["IndexName"],
+                it["KeySchema"],
+                it["Projection"]["ProjectionType"]
+            ])
+        };
+        indexes.iter().map(index).collect::<Value>()
+    };
+    assert_eq!(indexes(made), indexes(declared));
 }
 
 #[test]
 fn the_gateway_and_the_function_have_the_declared_numbers() {
-    let template = template();
-    let default = |name: &str| template["Parameters"][name]["Default"].as_u64().unwrap();
+    let default = |name: &str| TEMPLATE["Parameters"][name]["Default"].as_u64().unwrap();
     assert_eq!(
         u64::from(local::gateway::default_rate().burst_size().get()),
         default("RequestsPerSecond")
     );
-    let function = &template["Resources"]["PutImageFunction"]["Properties"];
+    let function = &TEMPLATE["Resources"]["PutImageFunction"]["Properties"];
     assert_eq!(put_image::deadline::TIMEOUT.as_secs(), function["Timeout"]);
 }
 
@@ -95,7 +77,9 @@ fn the_gateway_and_the_function_have_the_declared_numbers() {
 #[case::definition("openapi.yaml", 3)]
 #[case::documentation("docs/api.md", 2)]
 fn each_copy_of_the_largest_events_size_is_the_codes(#[case] file: &str, #[case] copies: usize) {
-    let text = std::fs::read_to_string(file).unwrap().replace(',', "");
+    let text = std::fs::read_to_string(repository(file))
+        .unwrap()
+        .replace(',', "");
     let numbers = text.split(|c: char| !c.is_ascii_digit());
     let sizes: Vec<_> = numbers
         .filter(|number| number.starts_with("6291"))
@@ -105,9 +89,8 @@ fn each_copy_of_the_largest_events_size_is_the_codes(#[case] file: &str, #[case]
 
 #[test]
 fn every_alarm_leads_to_its_line_of_the_runbook() {
-    let runbook = std::fs::read_to_string("docs/runbook.md").unwrap();
-    let template = template();
-    let resources = template["Resources"].as_object().unwrap();
+    let runbook = std::fs::read_to_string(repository("docs/runbook.md")).unwrap();
+    let resources = TEMPLATE["Resources"].as_object().unwrap();
     let alarms = resources
         .iter()
         .filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
@@ -125,7 +108,7 @@ fn every_alarm_leads_to_its_line_of_the_runbook() {
 #[test]
 fn the_stack_tells_the_crates_version() {
     assert_eq!(
-        template()["Outputs"]["Version"]["Value"],
+        TEMPLATE["Outputs"]["Version"]["Value"],
         concat!(env!("CARGO_PKG_VERSION"), " (${Commit})")
     );
 }
@@ -134,7 +117,7 @@ fn the_stack_tells_the_crates_version() {
 #[test]
 fn the_local_settings_name_what_the_local_stack_makes() {
     let config = local::schema::config("");
-    let env = std::fs::read_to_string("events/local.env").unwrap();
+    let env = std::fs::read_to_string(repository("events/local.env")).unwrap();
     let endpoints = |host: &str| Endpoints {
         dynamodb: format!("http://{host}:8000"),
         s3: format!("http://{host}:8014"),
@@ -157,19 +140,18 @@ fn the_local_settings_name_what_the_local_stack_makes() {
 }
 
 fn local_json() -> Value {
-    serde_json::from_slice(&std::fs::read("events/local.json").unwrap()).unwrap()
+    serde_json::from_slice(&std::fs::read(repository("events/local.json")).unwrap()).unwrap()
 }
 
 /// SAM drops variables that the template doesn't declare.
 #[test]
 fn every_variable_of_sam_local_is_declared_and_no_endpoint_is_deployed() {
-    let template = template();
     let declared =
-        &template["Resources"]["PutImageFunction"]["Properties"]["Environment"]["Variables"];
+        &TEMPLATE["Resources"]["PutImageFunction"]["Properties"]["Environment"]["Variables"];
     for name in local_json()["Parameters"].as_object().unwrap().keys() {
         assert!(declared.get(name).is_some(), "{name}");
     }
-    let text = std::fs::read_to_string("template.yaml").unwrap();
+    let text = std::fs::read_to_string(repository("template.yaml")).unwrap();
     let endpoints = text.lines().filter(|line| line.contains("AWS_ENDPOINT"));
     let endpoints: Vec<&str> = endpoints.map(str::trim).collect();
     assert_eq!(
@@ -234,8 +216,7 @@ async fn the_role_may_access_the_attributes_that_the_function_names(
     let mut named = attributes(&calls.collect::<Vec<_>>());
     named.extend(LEAVING.map(str::to_owned));
 
-    let template = template();
-    let policy = &template["Resources"]["PutImagePolicy"]["Properties"]["PolicyDocument"];
+    let policy = &TEMPLATE["Resources"]["PutImagePolicy"]["Properties"]["PolicyDocument"];
     let mut statements = policy["Statement"].as_array().unwrap().iter();
     let statement = statements.find(|it| it["Sid"] == statement).unwrap();
     let allowed = &statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"];

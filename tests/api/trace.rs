@@ -1,15 +1,17 @@
 //! The trace that an invocation belongs to is in the log and at the storage.
 
-use local::faults::End::Error;
-use local::faults::Operation::DeleteObject;
-use local::faults::When;
-use local::lambda::{Lambda, trace};
+use std::collections::BTreeSet;
+
 use local::server;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use testkit::faults::End::Error;
+use testkit::faults::Operation::DeleteObject;
+use testkit::faults::When;
+use testkit::lambda::{Lambda, trace};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpListener;
 
-use crate::binary::{answer, logged};
+use crate::binary::{answer, at, logged};
 use crate::helpers::*;
 
 #[tokio::test]
@@ -55,62 +57,43 @@ async fn its_id_is_in_every_line_of_the_request() {
     }
 }
 
-/// Accepts a connection and reads a request. Returns its head in lower case; `None` if the connection is closed without
-/// one.
-async fn accept(listener: &TcpListener) -> (BufReader<TcpStream>, Option<String>) {
-    let (client, _) = listener.accept().await.unwrap();
-    let (mut client, mut head) = (BufReader::new(client), String::new());
-    while !head.ends_with("\r\n\r\n") {
-        if client.read_line(&mut head).await.unwrap() == 0 {
-            return (client, None);
+/// Accepts a call to storage, reads its head and closes the connection. Returns the trace that it carries.
+async fn cut_off(storage: &TcpListener) -> Option<String> {
+    let (client, _) = storage.accept().await.unwrap();
+    let mut lines = BufReader::new(client).lines();
+    while let Ok(Some(line)) = lines.next_line().await
+        && !line.is_empty()
+    {
+        let header = line.to_lowercase();
+        if header.starts_with("x-amzn-trace-id: ") {
+            return line.split_once(": ").map(|(_, trace)| trace.to_owned());
         }
     }
-    let head = head.to_lowercase();
-    let length = header(&head, "content-length");
-    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
-    client.read_exact(&mut body).await.unwrap();
-    (client, Some(head))
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
-    lines.find_map(|(it, value)| (it == name).then_some(value))
+    None
 }
 
 #[tokio::test]
 async fn calls_to_storage_carry_it() {
-    let runtime_api = server::bind(0, "the Runtime API", "").await.unwrap();
     let storage = server::bind(0, "storage", "").await.unwrap();
-    let mut command = binary(
-        &server::url(&runtime_api).unwrap(),
-        &server::url(&storage).unwrap(),
-    );
-    let _function = command.env("AWS_LAMBDA_LOG_LEVEL", "OFF").spawn().unwrap();
-    let event = Form::full().event().to_string();
-    let invocation = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
-    let sent = trace(invocation);
-    let serve_event = async {
-        let (mut client, _) = accept(&runtime_api).await;
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: {invocation}\r\nLambda-Runtime-Trace-Id: {sent}\r\n\
-             Lambda-Runtime-Deadline-Ms: 4000000000000\r\n\
-             Lambda-Runtime-Invoked-Function-Arn: arn\r\n\
-             Content-Length: {}\r\n\r\n",
-            event.len()
-        );
-        client.write_all((head + &event).as_bytes()).await.unwrap();
-        client
-    };
-    // Every connection is closed without a response. Those of warming up belong to no trace.
-    let find_trace = async {
+    let mut command = at(&server::url(&storage).unwrap());
+    command.env("AWS_LAMBDA_LOG_FORMAT", "JSON");
+    let lambda = Lambda::start(command).await.unwrap();
+    // Those of warming up belong to no trace.
+    let mut traces = BTreeSet::new();
+    let cut_all_off = async {
         loop {
-            let head = accept(&storage).await.1.unwrap_or_default();
-            if let Some(trace) = header(&head, "x-amzn-trace-id") {
-                return trace.to_owned();
-            }
+            traces.extend(cut_off(&storage).await);
         }
     };
-    let calls = async { tokio::join!(serve_event, find_trace) };
-    let (_connection, trace) = soon("a call of the trace", calls).await;
-    assert_eq!(trace, sent.to_lowercase());
+    let event = Form::full().event();
+    tokio::select! {
+        () = cut_all_off => {}
+        answer = answer(&lambda, &event) => assert_eq!(answer.row(), PROCESSING_ERROR),
+    }
+    let log = lambda.end().await.unwrap();
+    let mut lines = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let line = lines.find(|line| line["message"] == "put image").unwrap();
+    assert_eq!(traces, [trace(line["requestId"].as_str().unwrap())].into());
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use local::clients::Endpoints;
 use local::server;
 use put_image::config::Config;
-use put_image::storage::{Limits, Storage};
+use put_image::storage::Limits;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 
@@ -32,17 +32,6 @@ async fn counted(url: &str, connections: &Arc<AtomicUsize>) -> String {
     front
 }
 
-/// Warms up over a bucket that doesn't exist.
-async fn warm_up_without(app: &TestApp, bucket: &str) -> Storage {
-    let config = Config {
-        images_bucket: bucket.to_owned(),
-        ..app.stack.config.clone()
-    };
-    let storage = app.stack.endpoints.storage(config, Limits::default());
-    storage.warm_up().await;
-    storage
-}
-
 #[tokio::test]
 async fn the_first_request_needs_no_new_connection() {
     let app = TestApp::start().await;
@@ -63,28 +52,17 @@ async fn the_first_request_needs_no_new_connection() {
 }
 
 #[tokio::test]
-async fn a_failed_warm_up_leaves_the_storage_usable() {
+async fn a_failed_warm_up_is_logged_and_the_next_request_is_served() {
     let app = TestApp::start().await;
-    let function = function_over(warm_up_without(&app, "no-such-bucket").await);
-    // Both records were read.
-    let form = Form::full().with("submissionId", "x");
-    assert_eq!(put(&function, &form).await.row(), INVALID_SUBMISSION);
-}
-
-#[tokio::test]
-async fn a_failed_warm_up_is_logged() {
-    let app = TestApp::start().await;
-    warm_up_without(&app, "no-such-bucket-of-a-warm-up").await;
+    let config = Config {
+        images_bucket: "no-such-bucket".to_owned(),
+        ..app.stack.config.clone()
+    };
+    let storage = app.stack.endpoints.storage(config, Limits::default());
+    storage.warm_up().await;
     assert!(!LOG.lines_with("GetBucketLocation: 404").is_empty());
-}
-
-#[tokio::test]
-async fn the_binary_asks_for_an_event_after_a_failed_warm_up() {
-    let mut command = binary(&nowhere().await, &nowhere().await);
-    let output = soon("the binary to end", command.output()).await.unwrap();
-    let log = String::from_utf8(output.stderr).unwrap();
-    assert!(log.contains("not warmed up"), "{log}");
-    // There is no Runtime API to ask.
-    assert!(log.lines().last().unwrap().starts_with("Error"), "{log}");
-    assert!(!output.status.success());
+    // Both records are read.
+    let form = Form::full().with("submissionId", "x");
+    let answer = put(&function_over(storage), &form).await;
+    assert_eq!(answer.row(), INVALID_SUBMISSION);
 }

@@ -11,13 +11,13 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use local::clients::Endpoints;
-use local::images::jpeg;
 use local::server;
 use put_image::domain::ImageField::{AddressImage, IdImage, SelfieImage};
 use put_image::records::ACTIVE;
 use put_image::records::attribute::PROJECT_ID;
 use rstest::rstest;
 use serde_json::Value;
+use testkit::images::jpeg;
 
 use crate::helpers::{DEMO, DEMO_KEY, Ran, TestStack, demo_key, key, text};
 

@@ -8,7 +8,6 @@ use admin::table::plain_item;
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::clients::Endpoints;
 use local::event;
-use local::faults::Faults;
 use local::function::{context, invoke};
 use local::stack::Stack;
 use local::{schema, server};
@@ -19,6 +18,7 @@ use put_image::records::attribute::image::KEY;
 use put_image::records::attribute::{PROJECT_ID, SUBMISSION_ID};
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::faults::Faults;
 
 pub const DEMO: &str = "demo-submission";
 pub const DEMO_KEY: &str = "demo-key-for-the-local-stack";
@@ -74,7 +74,7 @@ impl Ran {
 
 /// The binary without an environment.
 pub fn bare(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_admin"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_admin-under-test"));
     command.args(arguments).env_clear().stdin(Stdio::null());
     command
 }
@@ -134,7 +134,7 @@ impl TestStack {
     /// Puts images of noise to the demo submission, and returns them.
     pub async fn put_demo(&self, images: usize, seed: u64) -> Vec<Vec<u8>> {
         let images: Vec<_> = (0..images)
-            .map(|_| local::images::jpeg(2000, seed))
+            .map(|_| testkit::images::jpeg(2000, seed))
             .collect();
         assert_eq!(self.put(DEMO_KEY, DEMO, &images).await, 200);
         images

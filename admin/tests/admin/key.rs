@@ -3,10 +3,10 @@
 use std::time::SystemTime;
 
 use admin::project::{KeyError, NewKey};
-use local::faults::{End, Fault, Operation, When};
-use local::images::jpeg;
 use put_image::records::attribute::{API_KEY_HASH, PREVIOUS_API_KEY_HASH, PREVIOUS_API_KEY_UNTIL};
 use rstest::rstest;
+use testkit::faults::{End, Fault, Operation, When};
+use testkit::images::jpeg;
 
 use crate::helpers::{DEMO, DEMO_KEY, Ran, TestStack, bare, hash};
 

@@ -2,11 +2,11 @@
 
 use admin::project::{NewKey, NewProject};
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::faults::{End, Fault, Operation, When};
 use put_image::records::attribute::{ADMINS, API_KEY_HASH, PROJECT_ID, STATUS};
 use put_image::records::{ACTIVE, Item};
 use rstest::rstest;
 use serde_json::{Value, json};
+use testkit::faults::{End, Fault, Operation, When};
 
 use crate::helpers::{Ran, TestStack, bare, hash, text};
 

@@ -5,13 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::images::{jpeg, png};
 use put_image::domain::ImageField::{self, IdBackImage, IdImage, SelfieImage};
 use put_image::image::Format;
 use put_image::records::attribute::image::{CONTENT_TYPE, KEY, SHA256};
 use put_image::records::attribute::{PROJECT_ID, SUBMISSION_ID};
 use rstest::rstest;
 use serde_json::{Value, json};
+use testkit::images::{jpeg, png};
 
 use crate::helpers::{DEMO, DEMO_KEY, Ran, TestStack, demo_key, key, text};
 

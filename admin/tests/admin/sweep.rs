@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 use admin::bucket::ListedObject;
 use admin::sweep::Progress;
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::faults::{End, Fault, Operation, When};
 use put_image::domain::ImageField::{IdImage, SelfieImage};
 use put_image::image::Format;
 use put_image::records::attribute::SUBMISSION_ID;
 use rstest::rstest;
+use testkit::faults::{End, Fault, Operation, When};
 
 use crate::helpers::{DEMO, TestStack, demo_key, text};
 

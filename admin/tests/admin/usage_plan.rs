@@ -9,10 +9,10 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use local::faults::{Faults, Operation};
 use local::server;
 use put_image::records::attribute::API_KEY_HASH;
 use serde_json::{Value, json};
+use testkit::faults::{Faults, Operation};
 
 use crate::helpers::{Ran, TestStack, hash};
 

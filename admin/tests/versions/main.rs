@@ -17,7 +17,6 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use local::clients::Endpoints;
 use local::event;
-use local::faults::{Faults, Operation};
 use local::function::{context, invoke};
 use put_image::deadline::TIMEOUT;
 use put_image::domain::ImageField::{IdImage, SelfieImage};
@@ -28,6 +27,7 @@ use put_image::telemetry::Telemetry;
 use put_image::telemetry::logging::LevelFilter;
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::faults::{Faults, Operation};
 use uuid::Uuid;
 
 use crate::helpers::{DEMO, DEMO_KEY, TestStack, demo_key, key, text};

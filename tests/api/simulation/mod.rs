@@ -23,13 +23,12 @@ use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition};
 use futures_util::future::join_all;
 use lambda_http::Context;
 use local::clients::Endpoints;
-use local::faults::Operation;
-use local::images;
 use put_image::deadline::{RESERVE, TIMEOUT};
 use put_image::domain::{ApiKey, ImageField};
 use put_image::handler::App;
 use put_image::storage::{Limits, Storage};
-use serde_json::json;
+use testkit::faults::Operation;
+use testkit::images;
 use tokio::time::{advance, sleep};
 
 use self::tables::Tables;
@@ -92,7 +91,9 @@ fn model_requests_are_neither_lost_nor_mixed() {
         total.requests, total.calls, total.left_over
     );
     println!("{:?}", total.outcomes);
-    print_coverage(&total.coverage);
+    for ((operation, fate), count) in &total.coverage {
+        println!("{operation:?} {fate:?} {count}");
+    }
     let pairs = OPERATIONS
         .iter()
         .flat_map(|call| Fate::FAULTS.map(|fate| (*call, fate)));
@@ -143,25 +144,6 @@ fn run_all(runs: u64) -> Report {
     total.into_inner().unwrap()
 }
 
-/// Prints how often each fault struck each step.
-fn print_coverage(coverage: &BTreeMap<(Operation, Fate), u64>) {
-    let row = |name: String, cells: [String; 5]| {
-        let cells = cells.map(|cell| format!("{cell:>13}")).concat();
-        println!("{name:14}{cells}");
-    };
-    row(
-        String::new(),
-        OPERATIONS.map(|operation| format!("{operation:?}")),
-    );
-    for fate in [Fate::Fine].into_iter().chain(Fate::FAULTS) {
-        let count = |operation| coverage.get(&(operation, fate)).map_or(0, |count| *count);
-        row(
-            format!("{fate:?}"),
-            OPERATIONS.map(|operation| count(operation).to_string()),
-        );
-    }
-}
-
 fn run(seed: u64) -> Report {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -171,20 +153,9 @@ fn run(seed: u64) -> Report {
 }
 
 async fn simulate(seed: u64) -> Report {
-    let tables = Tables::create();
+    let world = World::new(seed, Tables::create());
     let first_key = format!("key-{seed}");
-    let project = json!({
-        "TableName": tables.config.projects_table,
-        "Item": {
-            "projectId": { "S": "project" },
-            "apiKeyHash": { "S": ApiKey::parse(&first_key).unwrap().hash().to_string() },
-            "status": { "S": "active" },
-            "admins": { "SS": [ADMIN] },
-        },
-    });
-    tables.must("PutItem", &project);
-
-    let world = World::new(seed, tables);
+    world.create_project(&first_key);
     for submission in SUBMISSIONS {
         world.create_submission(submission, "project");
     }
@@ -193,8 +164,7 @@ async fn simulate(seed: u64) -> Report {
         world,
         key: Mutex::new(first_key),
         requests: Mutex::default(),
-        away: Mutex::default(),
-        rotations: Mutex::default(),
+        changes: Mutex::default(),
     };
     let processes = join_all((0..PROCESSES).map(|process| simulation.process(process)));
     tokio::select! {
@@ -214,10 +184,8 @@ struct Simulation {
     /// The project's API key.
     key: Mutex<String>,
     requests: Mutex<BTreeMap<usize, Sent>>,
-    /// When a submission was gone, or another project's.
-    away: Mutex<Vec<(&'static str, Duration, Option<Duration>)>>,
-    /// When the key was being changed.
-    rotations: Mutex<Vec<(Duration, Option<Duration>)>>,
+    /// When a submission was gone or another project's, or [`KEY`] was being changed.
+    changes: Mutex<Vec<(&'static str, Duration, Option<Duration>)>>,
 }
 
 impl Simulation {
@@ -320,18 +288,18 @@ impl Simulation {
             let submission = SUBMISSIONS[usize::try_from(world.below(2)).unwrap()];
             match world.below(8) {
                 0 | 1 => {
-                    let away = self.leave(submission);
+                    let change = self.begin_change(submission);
                     world.delete_submission(submission);
                     sleep(Duration::from_millis(world.below(600))).await;
                     world.create_submission(submission, "project");
-                    self.come_back(away);
+                    self.end_change(change);
                 }
                 2 => {
-                    let away = self.leave(submission);
+                    let change = self.begin_change(submission);
                     world.move_submission(submission, "other");
                     sleep(Duration::from_millis(world.below(600))).await;
                     world.move_submission(submission, "project");
-                    self.come_back(away);
+                    self.end_change(change);
                 }
                 3 => self.rotate().await,
                 4 => advance(Duration::from_millis(world.below(30_000))).await,
@@ -340,20 +308,19 @@ impl Simulation {
         }
     }
 
-    fn leave(&self, submission: &'static str) -> usize {
-        let mut away = self.away.lock().unwrap();
-        away.push((submission, self.world.now(), None));
-        away.len() - 1
+    fn begin_change(&self, of: &'static str) -> usize {
+        let mut changes = self.changes.lock().unwrap();
+        changes.push((of, self.world.now(), None));
+        changes.len() - 1
     }
 
-    fn come_back(&self, away: usize) {
-        self.away.lock().unwrap()[away].2 = Some(self.world.now());
+    fn end_change(&self, change: usize) {
+        self.changes.lock().unwrap()[change].2 = Some(self.world.now());
     }
 
     /// Rotates the project's key twice at once.
     async fn rotate(&self) {
-        let start = self.world.now();
-        self.rotations.lock().unwrap().push((start, None));
+        let change = self.begin_change(KEY);
         let records = records(&self.wire());
         let keys = [0, 1].map(|n| format!("key-{}-{}-{n}", self.seed, self.world.below(u64::MAX)));
         let new = keys.each_ref().map(|key| NewKey::known(key));
@@ -366,7 +333,7 @@ impl Simulation {
             // It may still arrive.
             sleep(Duration::from_mins(1)).await;
         }
-        let hash = self.world.api_key_hash("project");
+        let hash = self.world.api_key_hash();
         let is_current = |key: &String| ApiKey::parse(key).unwrap().hash().to_string() == hash;
         if let Some(key) = keys.into_iter().find(is_current) {
             *self.key.lock().unwrap() = key;
@@ -381,8 +348,7 @@ impl Simulation {
                 "seed {seed}: a foreign key"
             );
         }
-        let end = Some(self.world.now());
-        self.rotations.lock().unwrap().last_mut().unwrap().1 = end;
+        self.end_change(change);
     }
 
     /// Compares what happened with what may happen.
@@ -450,11 +416,11 @@ impl Simulation {
         let Some(answer) = &sent.answer else {
             return "died";
         };
-        let overlaps = |from: Duration, to: Option<Duration>| {
-            from <= sent.end && to.is_none_or(|to| to >= sent.start)
+        let changes = self.changes.lock().unwrap();
+        let meets_change = |of: &str| {
+            let mut changes = changes.iter().filter(|change| change.0 == of);
+            changes.any(|(_, from, to)| *from <= sent.end && to.is_none_or(|to| to >= sent.start))
         };
-        let rotations = self.rotations.lock().unwrap();
-        let away = self.away.lock().unwrap();
         match answer.row() {
             SUCCESS => {
                 let in_time = |commit: &&&Commit| (sent.start..=sent.end).contains(&commit.at);
@@ -468,25 +434,18 @@ impl Simulation {
                 let committed = commits.iter().any(|commit| commit.at < sent.end);
                 let too_late = sent.end + RESERVE >= sent.start + TIMEOUT;
                 if committed && !too_late {
-                    let found = state.read_back.get(&id) == Some(&true);
-                    assert!(!found, "{at}: its images were there");
-                    assert!(
-                        state.looked.contains(&id),
-                        "{at}: nobody looked for its images"
+                    let found = state.read_back.get(&id);
+                    assert_eq!(
+                        found,
+                        Some(&false),
+                        "{at}: its images are there, or nobody looked"
                     );
                 }
                 return "processing_error";
             }
             INVALID_PAYLOAD => assert!(sent.is_bad, "{at}: {answer:?}"),
-            UNKNOWN_PROJECT => {
-                let rotated = rotations.iter().any(|(from, to)| overlaps(*from, *to));
-                assert!(rotated, "{at}: {answer:?}");
-            }
-            INVALID_SUBMISSION => {
-                let mut away = away.iter().filter(|(id, ..)| *id == sent.submission);
-                let was_away = away.any(|(_, from, to)| overlaps(*from, *to));
-                assert!(was_away, "{at}: {answer:?}");
-            }
+            UNKNOWN_PROJECT => assert!(meets_change(KEY), "{at}: {answer:?}"),
+            INVALID_SUBMISSION => assert!(meets_change(sent.submission), "{at}: {answer:?}"),
             _ => panic!("{at}: {answer:?}"),
         }
         assert!(commits.is_empty(), "{at}: refused, and took effect");
@@ -510,23 +469,20 @@ fn explains(key: &str, state: &State, requests: &BTreeMap<usize, Sent>) -> bool 
 
 /// The function's storage over a wire.
 fn storage(wire: &Wire) -> Storage {
-    // Without a wait, a retry has no jitter.
     let limits = Limits {
         initial_backoff: Duration::ZERO,
         ..Limits::default()
     };
     let (dynamodb, s3) = builders(wire);
-    Storage::new(wire.world.config(), limits, dynamodb, s3)
+    Storage::new(wire.world.config().clone(), limits, dynamodb, s3)
 }
 
 fn records(wire: &Wire) -> admin::Records {
     let (dynamodb, s3) = builders(wire);
-    let retries = RetryConfig::standard().with_initial_backoff(Duration::ZERO);
-    let dynamodb = dynamodb.retry_config(retries.clone()).build();
     admin::Records {
-        dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
-        s3: aws_sdk_s3::Client::from_conf(s3.retry_config(retries).build()),
-        config: wire.world.config(),
+        dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+        s3: aws_sdk_s3::Client::from_conf(s3.build()),
+        config: wire.world.config().clone(),
     }
 }
 
@@ -542,15 +498,20 @@ fn builders(
     };
     // Otherwise all clients of the test's process share one budget of retries.
     let partition = RetryPartition::custom("simulation").build();
+    // Without a wait, a retry has no jitter.
+    let retries = RetryConfig::standard().with_initial_backoff(Duration::ZERO);
+    let stalled = StalledStreamProtectionConfig::disabled();
     let dynamodb = endpoints.dynamodb().config().to_builder();
-    let s3 = endpoints.s3().config().to_builder();
     let dynamodb = dynamodb
         .retry_partition(partition.clone())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .retry_config(retries.clone())
+        .stalled_stream_protection(stalled.clone())
         .http_client(wire.clone());
+    let s3 = endpoints.s3().config().to_builder();
     let s3 = s3
         .retry_partition(partition)
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .retry_config(retries)
+        .stalled_stream_protection(stalled)
         .http_client(wire.clone());
     (dynamodb, s3)
 }

@@ -1,6 +1,7 @@
 //! The tables of a simulation: dynoxide in this process, or those of the server that `TEST_DYNAMODB_ENDPOINT` names.
 //! Either way a call blocks, so simulated time stops meanwhile.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use dynoxide::{Database, DynoxideError};
@@ -11,20 +12,18 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-/// Tables of one run's own.
+use crate::helpers::call_dynamodb;
+use crate::template::TEMPLATE;
+
+/// Tables of one run's own, as the template declares them.
 pub struct Tables {
     pub config: Config,
-    database: Engine,
+    engine: Engine,
 }
 
 enum Engine {
     InProcess(Database),
-    Server(Server),
-}
-
-struct Server {
-    endpoint: String,
-    client: reqwest::Client,
+    Server(reqwest::Client, String),
 }
 
 /// Runs the calls to servers, on a clock that is not paused.
@@ -32,49 +31,49 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 impl Tables {
     pub fn create() -> Self {
-        let tables = match std::env::var("TEST_DYNAMODB_ENDPOINT") {
-            Err(_) => Self {
-                config: local::schema::config(""),
-                database: Engine::InProcess(Database::memory().unwrap()),
-            },
-            Ok(endpoint) => Self {
-                config: local::schema::config(&format!("simulation-{}-", Uuid::new_v4())),
-                database: Engine::Server(Server {
-                    endpoint,
-                    client: reqwest::Client::new(),
-                }),
-            },
+        let (prefix, engine) = match std::env::var("TEST_DYNAMODB_ENDPOINT") {
+            Err(_) => (
+                String::new(),
+                Engine::InProcess(Database::memory().unwrap()),
+            ),
+            Ok(endpoint) => (
+                format!("simulation-{}-", Uuid::new_v4()),
+                Engine::Server(reqwest::Client::new(), endpoint),
+            ),
         };
-        let attribute = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
-        let key = |name: &str| json!([{ "AttributeName": name, "KeyType": "HASH" }]);
-        let index = |name: &str| {
-            let projection = json!({ "ProjectionType": "ALL" });
-            json!({ "IndexName": format!("{name}-index"), "KeySchema": key(name), "Projection": projection })
-        };
-        let hashes = ["apiKeyHash", "previousApiKeyHash"];
-        let projects = json!({
-            "TableName": tables.config.projects_table,
-            "KeySchema": key("projectId"),
-            "AttributeDefinitions": [attribute("projectId"), attribute(hashes[0]), attribute(hashes[1])],
-            "GlobalSecondaryIndexes": hashes.map(index),
-            "BillingMode": "PAY_PER_REQUEST",
-        });
-        let submissions = json!({
-            "TableName": tables.config.submissions_table,
-            "KeySchema": key("submissionId"),
-            "AttributeDefinitions": [attribute("submissionId")],
-            "BillingMode": "PAY_PER_REQUEST",
-        });
-        tables.must("CreateTable", &projects);
-        tables.must("CreateTable", &submissions);
+        let config = local::schema::config(&prefix);
+        let tables = Self { config, engine };
+        for (resource, name) in [
+            ("ProjectsTable", &tables.config.projects_table),
+            ("SubmissionsTable", &tables.config.submissions_table),
+        ] {
+            let declared = TEMPLATE["Resources"][resource]["Properties"]
+                .as_object()
+                .unwrap();
+            let mut request = declared.clone();
+            request.retain(|member, _| {
+                let is_schema = [
+                    "KeySchema",
+                    "AttributeDefinitions",
+                    "GlobalSecondaryIndexes",
+                ];
+                is_schema.contains(&member.as_str()) || member == "BillingMode"
+            });
+            request.insert("TableName".to_owned(), json!(name));
+            tables.must("CreateTable", &request.into());
+        }
         tables
     }
 
     /// Makes a call. Returns the status and the body of its response.
     pub fn call(&self, operation: &str, request: &Value) -> (u16, Value) {
-        match &self.database {
+        match &self.engine {
             Engine::InProcess(database) => dynoxide(database, operation, request),
-            Engine::Server(server) => server.call(operation, request),
+            Engine::Server(client, endpoint) => {
+                let call = call_dynamodb(client, endpoint, operation, request);
+                // A runtime can't be entered from within another one, and the simulation's thread is in one.
+                std::thread::scope(|scope| scope.spawn(|| RUNTIME.block_on(call)).join().unwrap())
+            }
         }
     }
 
@@ -86,39 +85,20 @@ impl Tables {
     }
 }
 
-impl Drop for Tables {
-    fn drop(&mut self) {
-        // A test that has failed must not abort because the server is gone.
-        if let Engine::Server(server) = &self.database
-            && !std::thread::panicking()
-        {
-            for table in [&self.config.projects_table, &self.config.submissions_table] {
-                server.call("DeleteTable", &json!({ "TableName": table }));
-            }
-        }
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(f)
     }
 }
 
-impl Server {
-    fn call(&self, operation: &str, request: &Value) -> (u16, Value) {
-        let call = async {
-            // The server checks no signature, but asks for one.
-            let authorization = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
-                                 SignedHeaders=host, Signature=0";
-            let response = self
-                .client
-                .post(&self.endpoint)
-                .header("authorization", authorization)
-                .header("content-type", "application/x-amz-json-1.0")
-                .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
-                .body(request.to_string())
-                .send()
-                .await
-                .unwrap();
-            (response.status().as_u16(), response.json().await.unwrap())
-        };
-        // A runtime can't be entered from within another one, and the simulation's thread is in one.
-        std::thread::scope(|scope| scope.spawn(|| RUNTIME.block_on(call)).join().unwrap())
+impl Drop for Tables {
+    fn drop(&mut self) {
+        // A test that has failed must not abort because the server is gone.
+        if matches!(self.engine, Engine::Server(..)) && !std::thread::panicking() {
+            for table in [&self.config.projects_table, &self.config.submissions_table] {
+                self.call("DeleteTable", &json!({ "TableName": table }));
+            }
+        }
     }
 }
 

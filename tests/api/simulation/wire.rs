@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use local::faults::Operation;
+use testkit::faults::Operation;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 

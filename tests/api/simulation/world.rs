@@ -1,24 +1,25 @@
 //! The world of a simulation: the storage, which applies one call at a time, and the history of what happened.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::{self, Write as _};
-use std::ops::{Deref, DerefMut};
+use std::fmt::Write as _;
+use std::ops::BitOr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use local::faults::Operation;
-use local::images::random;
 use put_image::config::Config;
-use put_image::domain::ImageField;
+use put_image::domain::{ApiKey, ImageField};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use testkit::faults::Operation;
+use testkit::images::random;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::tables::Tables;
 use super::wire::Fate;
+use crate::helpers::{ADMIN, sha256};
 
 /// How many of the calls are hit by a fault.
 const FAULTS: f64 = 0.06;
@@ -79,6 +80,10 @@ impl Call {
             body: call.body().bytes().expect("a body in memory").to_vec(),
         }
     }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
 }
 
 /// The next number from 0 to 1 of a sequence: the upper 32 bits of [`random`].
@@ -112,6 +117,14 @@ impl Reply {
         }
     }
 
+    fn empty(operation: Operation, status: u16) -> Self {
+        Self {
+            operation,
+            status,
+            body: Vec::new(),
+        }
+    }
+
     pub fn fault(operation: Operation) -> Self {
         Self::error(operation, 500, "InternalServerError")
     }
@@ -133,30 +146,28 @@ pub struct Commit {
 
 /// A handle to the world.
 #[derive(Clone, Debug)]
-pub struct World(Arc<Mutex<State>>);
-
-pub struct State {
-    random: u64,
+pub struct World {
     started: Instant,
-    tables: Tables,
-    has_faults: bool,
+    tables: Arc<Tables>,
     commit_sent: Arc<Notify>,
-    history: History,
+    state: Arc<Mutex<State>>,
 }
 
 /// What has happened so far.
-#[derive(Default)]
-pub struct History {
+#[derive(Debug, Default)]
+pub struct State {
+    random: u64,
+    /// Whether faults have ended.
+    has_ended: bool,
     pub objects: BTreeMap<String, Vec<u8>>,
     /// What each submission's record names: field and key.
     pub named: BTreeMap<String, BTreeMap<String, String>>,
     epochs: BTreeMap<String, usize>,
     pub commits: Vec<Commit>,
-    /// The requests whose commit was looked for, and whether that showed one of their images.
-    pub read_back: BTreeMap<usize, bool>,
-    /// Requests that have sent a commit, and those that have read the record after it.
+    /// The requests that have sent a commit.
     committing: BTreeSet<usize>,
-    pub looked: BTreeSet<usize>,
+    /// Those that have read the record after it, and whether that showed one of their images.
+    pub read_back: BTreeMap<usize, bool>,
     /// For some requests, an operation whose calls are mostly hit.
     storms: BTreeMap<usize, Operation>,
     /// The request that uploaded each object.
@@ -172,45 +183,27 @@ pub struct History {
     pub trace: Vec<String>,
 }
 
-impl Deref for State {
-    type Target = History;
-
-    fn deref(&self) -> &History {
-        &self.history
-    }
-}
-
-impl DerefMut for State {
-    fn deref_mut(&mut self) -> &mut History {
-        &mut self.history
-    }
-}
-
-impl fmt::Debug for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("State")
-    }
-}
-
 impl World {
     pub fn new(seed: u64, tables: Tables) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        let state = State {
             random: seed.wrapping_mul(1_000_003),
+            ..State::default()
+        };
+        Self {
             started: Instant::now(),
-            tables,
-            has_faults: true,
+            tables: Arc::new(tables),
             commit_sent: Arc::default(),
-            history: History::default(),
-        })))
+            state: Arc::new(state.into()),
+        }
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.state.lock().unwrap()
     }
 
     /// The names of tables and bucket.
-    pub fn config(&self) -> Config {
-        self.state().tables.config.clone()
+    pub fn config(&self) -> &Config {
+        &self.tables.config
     }
 
     /// A number from 0 to 1.
@@ -223,17 +216,16 @@ impl World {
     }
 
     pub fn now(&self) -> Duration {
-        self.state().started.elapsed()
+        self.started.elapsed()
     }
 
     /// Waits until a commit is on its way.
     pub async fn commit_sent(&self) {
-        let sent = Arc::clone(&self.state().commit_sent);
-        sent.notified().await;
+        self.commit_sent.notified().await;
     }
 
     pub fn end_faults(&self) {
-        self.state().has_faults = false;
+        self.state().has_ended = true;
     }
 
     /// Notes that a request begins. Some of them have a storm of faults on one operation.
@@ -260,6 +252,7 @@ impl World {
             Fate::Late | Fate::LateTwice => (5_000 + self.below(30_000), self.below(10_000)),
             _ => (1 + self.below(10), 1 + self.below(10)),
         };
+        self.note(call, &format!("{fate:?}"));
         let mut state = self.state();
         state.calls += 1;
         *state.coverage.entry((call.operation, fate)).or_default() += 1;
@@ -269,14 +262,13 @@ impl World {
         match call.operation {
             Operation::UpdateItem => {
                 state.committing.insert(call.request);
-                state.commit_sent.notify_waiters();
+                self.commit_sent.notify_waiters();
             }
             Operation::GetItem if state.committing.contains(&call.request) => {
-                state.looked.insert(call.request);
+                state.read_back.entry(call.request).or_default();
             }
             _ => {}
         }
-        state.note(call, &format!("{fate:?}"));
         (
             fate,
             Duration::from_millis(there),
@@ -287,20 +279,13 @@ impl World {
     /// Notes that a request has got a response: whether a read after its commit showed one of its images.
     pub fn hear(&self, call: &Call, body: &[u8]) {
         let mut state = self.state();
-        if call.operation != Operation::GetItem {
-            return;
-        }
-        let commits = state
-            .commits
-            .iter()
-            .filter(|commit| commit.request == call.request);
-        let keys: Vec<String> = commits
-            .flat_map(|commit| commit.images.values().cloned())
-            .collect();
-        if !keys.is_empty() {
-            let text = String::from_utf8_lossy(body);
-            let shown = keys.iter().any(|key| text.contains(key.as_str()));
-            state.read_back.insert(call.request, shown);
+        let text = String::from_utf8_lossy(body);
+        let own = state.commits.iter();
+        let own = own.filter(|commit| commit.request == call.request);
+        let is_shown = own.map(|commit| commit.images.values().any(|key| text.contains(key)));
+        let is_shown = is_shown.reduce(BitOr::bitor);
+        if let (Operation::GetItem, Some(is_shown)) = (call.operation, is_shown) {
+            state.read_back.insert(call.request, is_shown);
         }
     }
 
@@ -319,42 +304,58 @@ impl World {
             ],
         };
         let (status, code) = errors[usize::try_from(self.below(errors.len() as u64)).unwrap()];
-        self.state().note(call, code);
+        self.note(call, code);
         Reply::error(call.operation, status, code)
     }
 
     /// Applies a call.
     pub fn apply(&self, call: &Call) -> Reply {
-        let mut state = self.state();
         let reply = match call.operation {
-            Operation::Query | Operation::GetItem | Operation::PutItem => state.dynamodb(call),
-            Operation::UpdateItem => state.update_item(call),
-            Operation::PutObject => state.put_object(call),
-            Operation::DeleteObject => state.delete_object(call),
+            Operation::Query | Operation::GetItem | Operation::PutItem => self.dynamodb(call),
+            Operation::UpdateItem => self.update_item(call),
+            Operation::PutObject => self.put_object(call),
+            Operation::DeleteObject => self.delete_object(call),
         };
-        let code = error_code(&reply.body);
-        state.note(call, &format!("{} {code}", reply.status));
+        self.note(call, &reply.status.to_string());
         reply
     }
 
-    /// The hash of a project's API key.
-    pub fn api_key_hash(&self, project: &str) -> String {
-        let state = self.state();
-        let key = json!({ "projectId": { "S": project } });
-        let request = json!({ "TableName": state.tables.config.projects_table, "Key": key });
-        let found = state.tables.must("GetItem", &request);
-        found["Item"]["apiKeyHash"]["S"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+    /// A submission's table and key.
+    fn submission(&self, id: &str) -> Value {
+        let table = &self.config().submissions_table;
+        json!({ "TableName": table, "Key": { "submissionId": { "S": id } } })
+    }
+
+    /// The hash of the project's API key.
+    pub fn api_key_hash(&self) -> String {
+        let table = &self.config().projects_table;
+        let project = json!({ "TableName": table, "Key": { "projectId": { "S": "project" } } });
+        self.text(&project, "apiKeyHash")
+    }
+
+    /// Creates the project.
+    pub fn create_project(&self, api_key: &str) {
+        let hash = ApiKey::parse(api_key).unwrap().hash().to_string();
+        let item = json!({
+            "projectId": { "S": "project" },
+            "apiKeyHash": { "S": hash },
+            "status": { "S": "active" },
+            "admins": { "SS": [ADMIN] },
+        });
+        let request = json!({ "TableName": self.config().projects_table, "Item": item });
+        self.tables.must("PutItem", &request);
+    }
+
+    /// An attribute of the record with a table and key.
+    fn text(&self, record: &Value, attribute: &str) -> String {
+        let found = self.tables.must("GetItem", record);
+        found["Item"][attribute]["S"].as_str().unwrap().to_owned()
     }
 
     /// Deletes a submission's record, as another system may. Its objects stay.
     pub fn delete_submission(&self, id: &str) {
+        self.tables.must("DeleteItem", &self.submission(id));
         let mut state = self.state();
-        let table = state.tables.config.submissions_table.clone();
-        let request = json!({ "TableName": table, "Key": { "submissionId": { "S": id } } });
-        state.tables.must("DeleteItem", &request);
         let named = state.named.remove(id).unwrap_or_default();
         state.explained.extend(named.into_values());
         state.trace.push(format!("delete {id}"));
@@ -362,30 +363,123 @@ impl World {
 
     /// Creates a submission, perhaps again.
     pub fn create_submission(&self, id: &str, project: &str) {
-        let mut state = self.state();
-        let table = state.tables.config.submissions_table.clone();
         let item = json!({ "submissionId": { "S": id }, "projectId": { "S": project } });
-        let request = json!({ "TableName": table, "Item": item });
-        state.tables.must("PutItem", &request);
+        let request = json!({ "TableName": self.config().submissions_table, "Item": item });
+        self.tables.must("PutItem", &request);
+        let mut state = self.state();
         *state.epochs.entry(id.to_owned()).or_default() += 1;
         state.trace.push(format!("create {id} of {project}"));
     }
 
     /// Gives a submission to another project.
     pub fn move_submission(&self, id: &str, project: &str) {
-        let mut state = self.state();
-        let request = json!({
-            "TableName": state.tables.config.submissions_table,
-            "Key": { "submissionId": { "S": id } },
-            "ConditionExpression": "attribute_exists(submissionId)",
-            "UpdateExpression": "SET projectId = :p",
-            "ExpressionAttributeValues": { ":p": { "S": project } },
-        });
+        let mut request = self.submission(id);
+        request["ConditionExpression"] = json!("attribute_exists(submissionId)");
+        request["UpdateExpression"] = json!("SET projectId = :p");
+        request["ExpressionAttributeValues"] = json!({ ":p": { "S": project } });
         // It may be gone just now.
-        let (status, _) = state.tables.call("UpdateItem", &request);
-        state
-            .trace
-            .push(format!("move {id} to {project}: {status}"));
+        let (status, _) = self.tables.call("UpdateItem", &request);
+        let line = format!("move {id} to {project}: {status}");
+        self.state().trace.push(line);
+    }
+
+    /// Adds a line to the trace, with keys by the order of their appearance.
+    fn note(&self, call: &Call, what: &str) {
+        let (at, mut state) = (self.now().as_millis(), self.state());
+        let next = state.names.len();
+        let mut line = format!("{at} {:?} {}", call.operation, call.request);
+        if !call.key.is_empty() {
+            let name = state.names.entry(call.key.clone()).or_insert(next);
+            write!(line, " #{name}").unwrap();
+        }
+        state.trace.push(format!("{line} {what}"));
+    }
+
+    fn dynamodb(&self, call: &Call) -> Reply {
+        let operation = format!("{:?}", call.operation);
+        let (status, body) = self.tables.call(&operation, &call.json());
+        Reply {
+            operation: call.operation,
+            status,
+            body: body.to_string().into(),
+        }
+    }
+
+    fn update_item(&self, call: &Call) -> Reply {
+        let (request, reply) = (call.json(), self.dynamodb(call));
+        let Some(submission) = request["Key"]["submissionId"]["S"].as_str() else {
+            return reply;
+        };
+        if reply.status != 200 {
+            return reply;
+        }
+        let owner = self.text(&self.submission(submission), "projectId");
+        let mut state = self.state();
+        if owner != "project" {
+            state.violation(call, &format!("commits to a foreign {submission}"));
+        }
+        let mut images = BTreeMap::new();
+        for field in ImageField::ALL.map(ImageField::name) {
+            let image = &request["ExpressionAttributeValues"][format!(":{field}")]["M"];
+            let Some(key) = image["key"]["S"].as_str() else {
+                continue;
+            };
+            let stored = state.objects.get(key).map(|object| sha256(object));
+            if stored.as_deref() != image["sha256"]["S"].as_str() {
+                let what = format!("commits {key}, which is not there, or is another image");
+                state.violation(call, &what);
+            }
+            images.insert(field.to_owned(), key.to_owned());
+        }
+        let named = state.named.entry(submission.to_owned()).or_default();
+        let replaced = images
+            .iter()
+            .filter_map(|(field, key)| named.insert(field.clone(), key.clone()));
+        let commit = Commit {
+            request: call.request,
+            at: self.now(),
+            submission: submission.to_owned(),
+            replaced: replaced.collect(),
+            epoch: state.epochs[submission],
+            images,
+        };
+        state.commits.push(commit);
+        reply
+    }
+
+    fn put_object(&self, call: &Call) -> Reply {
+        let mut state = self.state();
+        if state.objects.contains_key(&call.key) {
+            return Reply::error(call.operation, 412, "PreconditionFailed");
+        }
+        let sha256 = BASE64_STANDARD.encode(Sha256::digest(&call.body));
+        assert_eq!(
+            call.checksum.as_ref(),
+            Some(&sha256),
+            "an upload without its checksum"
+        );
+        state.objects.insert(call.key.clone(), call.body.clone());
+        state.uploads.insert(call.key.clone(), call.request);
+        Reply::empty(call.operation, 200)
+    }
+
+    fn delete_object(&self, call: &Call) -> Reply {
+        let (key, mut state) = (&call.key, self.state());
+        let mut named = state.named.values();
+        if named.any(|images| images.values().any(|named| named == key)) {
+            state.violation(call, &format!("deletes {key}, which a record names"));
+        }
+        // An upload that hasn't arrived yet is nobody's.
+        let uploaded_by = state.uploads.get(key);
+        let is_own = uploaded_by.is_none_or(|request| *request == call.request);
+        let mut commits = state.commits.iter();
+        let replaces =
+            commits.any(|commit| commit.request == call.request && commit.replaced.contains(key));
+        if !is_own && !replaces {
+            state.violation(call, &format!("deletes {key}, which isn't its to delete"));
+        }
+        state.objects.remove(key);
+        Reply::empty(call.operation, 204)
     }
 }
 
@@ -397,7 +491,7 @@ impl State {
             Operation::GetItem if self.committing.contains(&call.request) => Operation::UpdateItem,
             operation => operation,
         };
-        if !self.has_faults {
+        if self.has_ended {
             0.0
         } else if self.storms.get(&call.request) == Some(&operation) {
             STORM
@@ -406,172 +500,21 @@ impl State {
         }
     }
 
-    /// Adds a line to the trace, with keys by the order of their appearance.
-    fn note(&mut self, call: &Call, what: &str) {
-        let next = self.names.len();
-        let mut line = format!(
-            "{} {:?} {}",
-            self.started.elapsed().as_millis(),
-            call.operation,
-            call.request
-        );
-        if !call.key.is_empty() {
-            let name = self.names.entry(call.key.clone()).or_insert(next);
-            write!(line, " #{name}").unwrap();
-        }
-        self.trace.push(format!("{line} {what}"));
-    }
-
     /// Notes that a fault accounts for what may be left over of a call.
     fn explain(&mut self, call: &Call) {
         if !call.key.is_empty() {
             self.explained.insert(call.key.clone());
         }
         if call.operation == Operation::UpdateItem {
-            let values =
-                &serde_json::from_slice::<Value>(&call.body).unwrap()["ExpressionAttributeValues"];
-            for value in values.as_object().unwrap().values() {
-                if let Some(key) = value["M"]["key"]["S"].as_str() {
-                    self.explained.insert(key.to_owned());
-                }
-            }
+            let values = &call.json()["ExpressionAttributeValues"];
+            let keys = values.as_object().unwrap().values();
+            let keys = keys.filter_map(|value| value["M"]["key"]["S"].as_str());
+            self.explained.extend(keys.map(str::to_owned));
         }
     }
 
-    fn dynamodb(&mut self, call: &Call) -> Reply {
-        let request = serde_json::from_slice(&call.body).unwrap();
-        let operation = format!("{:?}", call.operation);
-        let (status, body) = self.tables.call(&operation, &request);
-        Reply {
-            operation: call.operation,
-            status,
-            body: body.to_string().into(),
-        }
+    fn violation(&mut self, call: &Call, what: &str) {
+        let violation = format!("request {} {what}", call.request);
+        self.violations.push(violation);
     }
-
-    fn update_item(&mut self, call: &Call) -> Reply {
-        let reply = self.dynamodb(call);
-        if reply.status != 200 {
-            return reply;
-        }
-        let request: Value = serde_json::from_slice(&call.body).unwrap();
-        if request["TableName"] == self.tables.config.projects_table.as_str() {
-            return reply;
-        }
-        let submission = request["Key"]["submissionId"]["S"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        if self.owner(&submission) != "project" {
-            let violation = format!("request {} commits to a foreign {submission}", call.request);
-            self.violations.push(violation);
-        }
-        let mut images = BTreeMap::new();
-        for field in ImageField::ALL.map(ImageField::name) {
-            let image = &request["ExpressionAttributeValues"][format!(":{field}")]["M"];
-            let Some(key) = image["key"]["S"].as_str() else {
-                continue;
-            };
-            let sha256 = self
-                .objects
-                .get(key)
-                .map(|object| hex::encode(Sha256::digest(object)));
-            if sha256.as_deref() != image["sha256"]["S"].as_str() {
-                let request = call.request;
-                let what = "which is not there, or is another image";
-                let violation = format!("request {request} commits {key}, {what}");
-                self.violations.push(violation);
-            }
-            images.insert(field.to_owned(), key.to_owned());
-        }
-        let named = self.named.entry(submission.clone()).or_default();
-        let replaced = images
-            .iter()
-            .filter_map(|(field, key)| named.insert(field.clone(), key.clone()));
-        let replaced = replaced.collect();
-        let commit = Commit {
-            request: call.request,
-            at: self.started.elapsed(),
-            epoch: self.epochs[&submission],
-            submission,
-            images,
-            replaced,
-        };
-        self.commits.push(commit);
-        reply
-    }
-
-    /// The project that a submission belongs to.
-    fn owner(&self, submission: &str) -> String {
-        let table = &self.tables.config.submissions_table;
-        let key = json!({ "submissionId": { "S": submission } });
-        let found = self
-            .tables
-            .must("GetItem", &json!({ "TableName": table, "Key": key }));
-        found["Item"]["projectId"]["S"].as_str().unwrap().to_owned()
-    }
-
-    fn put_object(&mut self, call: &Call) -> Reply {
-        if self.objects.contains_key(&call.key) {
-            return Reply::error(call.operation, 412, "PreconditionFailed");
-        }
-        let sha256 = BASE64_STANDARD.encode(Sha256::digest(&call.body));
-        assert_eq!(
-            call.checksum.as_ref(),
-            Some(&sha256),
-            "an upload without its checksum"
-        );
-        self.objects.insert(call.key.clone(), call.body.clone());
-        self.uploads.insert(call.key.clone(), call.request);
-        Reply {
-            operation: call.operation,
-            status: 200,
-            body: Vec::new(),
-        }
-    }
-
-    fn delete_object(&mut self, call: &Call) -> Reply {
-        if self
-            .named
-            .values()
-            .any(|images| images.values().any(|key| *key == call.key))
-        {
-            let (request, key) = (call.request, &call.key);
-            let violation = format!("request {request} deletes {key}, which a record names");
-            self.violations.push(violation);
-        }
-        // An upload that hasn't arrived yet is nobody's.
-        let uploaded_by = self.uploads.get(&call.key);
-        let is_own = uploaded_by.is_none_or(|request| *request == call.request);
-        let mut commits = self.commits.iter();
-        let replaces = commits
-            .any(|commit| commit.request == call.request && commit.replaced.contains(&call.key));
-        if !is_own && !replaces {
-            let (request, key) = (call.request, &call.key);
-            let violation = format!("request {request} deletes {key}, which isn't its to delete");
-            self.violations.push(violation);
-        }
-        self.objects.remove(&call.key);
-        Reply {
-            operation: call.operation,
-            status: 204,
-            body: Vec::new(),
-        }
-    }
-}
-
-/// The error code of a response, for the trace: what else is in it may come in any order.
-fn error_code(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let code = text
-        .split_once("<Code>")
-        .and_then(|(_, rest)| rest.split_once("</Code>"));
-    if let Some((code, _)) = code {
-        return code.to_owned();
-    }
-    let json: Value = serde_json::from_str(&text).unwrap_or_default();
-    let code = json["__type"]
-        .as_str()
-        .and_then(|code| code.rsplit('#').next());
-    code.unwrap_or_default().to_owned()
 }

@@ -3,7 +3,7 @@
 
 use super::base64::{self, without_prefix};
 use super::foreign;
-use crate::domain::{QUOTES, is_invisible};
+use super::text::{QUOTES, is_invisible};
 
 /// How many line ends are no coincidence. A JPEG of 8 KB has about as many.
 const MIN_LINE_ENDS: usize = 32;
@@ -247,8 +247,8 @@ fn is_utf16(text: &[u8]) -> bool {
 /// Returns whether a JPEG or PNG was treated as text, which replaced or encoded its first bytes or changed its line
 /// endings.
 fn is_mangled(file: &[u8]) -> bool {
-    let text = file[..file.len().min(32)].utf8_chunks().next();
-    let text = text.map_or("", |chunk| chunk.valid());
+    let first_chunk = file[..file.len().min(32)].utf8_chunks().next();
+    let text = first_chunk.map_or("", |chunk| chunk.valid());
     let is_inside = |mark: &str| text.find(mark).is_some_and(|at| at > 0);
     text.starts_with('\u{FFFD}')
         || text.starts_with("\u{FF}\u{D8}")
@@ -267,10 +267,8 @@ pub(super) fn has_windows_line_ends(file: &[u8]) -> bool {
 
 /// Returns whether a text has the hexadecimal digits of a JPEG or PNG, as one word or byte by byte.
 fn is_hex(text: &str) -> bool {
-    let digits = text
-        .chars()
-        .filter(|&char| char.is_ascii_alphanumeric() && char != 'x');
-    let digits = digits.collect::<String>().to_ascii_lowercase();
+    let is_digit = |char: &char| char.is_ascii_alphanumeric() && *char != 'x';
+    let digits: String = text.to_ascii_lowercase().chars().filter(is_digit).collect();
     holds(&digits, &["ffd8ff", "89504e47"])
 }
 

@@ -101,16 +101,12 @@ pub enum JpegError {
     /// It is coded by a process that readers don't support: the process's name with its article.
     #[error("{0}; send a baseline or progressive one")]
     Process(&'static str),
-    /// It has more or fewer than 8 bits per sample.
     #[error("the JPEG doesn't have 8 bits per sample")]
     Precision,
-    /// It has none, two, or more than four components.
     #[error("the JPEG doesn't have 1, 3 or 4 components")]
     Components,
-    /// A sampling factor is out of range.
     #[error("the JPEG has a sampling factor outside 1 to 4")]
     Sampling,
-    /// A sampling factor doesn't divide the largest one.
     #[error("the JPEG has a sampling factor that doesn't divide the largest one")]
     UnevenSampling,
     /// A reader must buffer the whole image, which takes too much memory or time.
@@ -118,16 +114,13 @@ pub enum JpegError {
         "the JPEG has too many pixels or scans to buffer; send a baseline JPEG with a single scan"
     )]
     TooCostly,
-    /// A scan uses a table that is not defined.
     #[error("the JPEG lacks a table that it uses")]
     MissingTable,
     /// Pillow can't read its resolution.
     #[error("the JPEG's EXIF data has an incomplete XResolution")]
     Resolution,
-    /// It has more scans than [`MAX_SCANS`].
     #[error("the JPEG has more than {MAX_SCANS} scans")]
     TooManyScans,
-    /// Its dimensions are out of range.
     #[error(transparent)]
     Dimensions(#[from] DimensionsError),
 }

@@ -1,5 +1,10 @@
 //! An image that readers can open, to the extent that the contract's section on images promises. Nothing else can
 //! become an [`Image`], so nothing else can be stored.
+//!
+//! [`base64`] decodes a field's text; [`jpeg`] and [`png`] check the file. If a text holds no image, `hint` and `foreign`
+//! say what it is instead.
+
+#![forbid(unsafe_code)]
 
 pub mod base64;
 mod dimensions;
@@ -7,6 +12,7 @@ mod foreign;
 mod hint;
 pub mod jpeg;
 pub mod png;
+pub mod text;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -103,7 +109,8 @@ impl Image {
     }
 
     /// Returns the SHA-256 of the content.
-    pub(crate) const fn sha256(&self) -> [u8; 32] {
+    #[must_use]
+    pub const fn sha256(&self) -> [u8; 32] {
         self.sha256
     }
 }

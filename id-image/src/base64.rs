@@ -27,7 +27,7 @@ const MAX_PREFIX: usize = 1024;
 /// [`NotBase64`] for any character outside the standard alphabet except line breaks.
 ///
 /// ```
-/// use put_image::image::base64::{NotBase64, decode};
+/// use id_image::base64::{NotBase64, decode};
 ///
 /// assert_eq!(decode(b"data:image/png;base64,+/8\r\nA").unwrap(), [0xFB, 0xFF, 0x00]);
 /// assert_eq!(decode(b"+/ A"), Err(NotBase64));
@@ -38,8 +38,8 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, NotBase64> {
     if let Ok(bytes) = ENGINE.decode(text) {
         return Ok(bytes);
     }
-    let text = without_line_breaks(text);
-    ENGINE.decode(&text).map_err(|_| NotBase64)
+    let joined = without_line_breaks(text);
+    ENGINE.decode(&joined).map_err(|_| NotBase64)
 }
 
 /// Takes off a `data:...;base64,` prefix (RFC 2397). The media type that it declares is ignored.

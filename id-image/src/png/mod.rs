@@ -171,16 +171,12 @@ pub enum PngError {
     /// It is a PNG as Xcode packages it in apps, which only Apple's software opens.
     #[error("an Apple CgBI file; convert it with pngcrush -revert-iphone-optimizations")]
     Apple,
-    /// A text or color-profile chunk inflates too far.
     #[error("a text or color-profile chunk of the PNG inflates beyond 1 MiB")]
     LargeChunk,
-    /// Its text chunks inflate too far together.
     #[error("the PNG's text chunks inflate beyond 64 MiB in total")]
     TooMuchText,
-    /// The PNGs of the request inflate too far.
     #[error("the request's PNGs inflate beyond {} MiB in total", MAX_INFLATED >> 20)]
     InflatesTooFar,
-    /// The PNGs of the request are compressed in too many blocks.
     #[error(
         "the request's PNGs have more than {MAX_STEPS} compressed blocks, each text or profile counting as {START_STEPS}"
     )]
@@ -190,7 +186,6 @@ pub enum PngError {
         "the PNG declares too small a compression window for its size; save it with a larger one"
     )]
     SmallWindow,
-    /// Its dimensions are out of range.
     #[error(transparent)]
     Dimensions(#[from] DimensionsError),
 }

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use local::clients::Endpoints;
-use local::images::jpeg;
-use local::lambda::{self, Lambda};
 use local::{Error, event, schema};
 use put_image::config::Config;
 use put_image::deadline::TIMEOUT;
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::images::jpeg;
+use testkit::lambda::{self, Lambda};
 
 use crate::peers::Peer;
 use crate::quota::{ENTER, Quota};

@@ -1,7 +1,7 @@
 //! Which JPEGs are accepted (the contract's section on images).
 
-use put_image::image::DimensionsError;
-use put_image::image::jpeg::{JpegError, check};
+use id_image::DimensionsError;
+use id_image::jpeg::{JpegError, check};
 use rstest::rstest;
 
 const START: &[u8] = b"\xFF\xD8";

@@ -15,13 +15,12 @@ use hyper::{Method, Request, Response, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use local::clients::Endpoints;
+use local::stack::Stack;
+use local::{Error, server};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-
-use crate::clients::Endpoints;
-use crate::stack::Stack;
-use crate::{Error, server};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {

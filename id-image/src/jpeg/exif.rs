@@ -34,8 +34,9 @@ impl Exif {
     pub(super) fn check(&self) -> Result<(), JpegError> {
         // Some writers repeat the prefix.
         let data = self.data.strip_prefix(PREFIX).unwrap_or(&self.data);
-        let directory = Tiff::new(data).map(|tiff| tiff.directory());
-        let directory = directory.unwrap_or_default();
+        let Some(directory) = Tiff::new(data).map(|tiff| tiff.directory()) else {
+            return Ok(());
+        };
         if self.has_jfif_density || !directory.contains_key(&RESOLUTION_UNIT) {
             return Ok(());
         }

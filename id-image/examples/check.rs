@@ -4,8 +4,8 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use put_image::image::Image;
-use put_image::image::png::Budget;
+use id_image::Image;
+use id_image::png::Budget;
 
 fn main() {
     let folder = std::env::args().nth(1).expect("a folder");

@@ -1,7 +1,7 @@
 //! A PNG's header (PNG specification, section 11.2.1).
 
 use super::PngError;
-use crate::image::Dimensions;
+use crate::Dimensions;
 
 /// The longest side that libpng opens (`PNG_USER_WIDTH_MAX`).
 const MAX_SIDE: u32 = 1_000_000;

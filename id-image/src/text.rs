@@ -1,4 +1,7 @@
-//! Characters that nobody sees in text: callers paste or prepend them without noticing.
+//! What a reader of a text overlooks: callers paste or prepend it without noticing.
+
+/// Quotation marks, as programs and word processors write them.
+pub const QUOTES: [char; 12] = ['"', '\'', '`', '´', '“', '”', '„', '‘', '’', '‚', '«', '»'];
 
 /// Returns whether a character is invisible: a control character, whitespace other than ASCII's space, a byte order
 /// mark, a zero-width or direction mark, a noncharacter, or another that Unicode tells readers to ignore

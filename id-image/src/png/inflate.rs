@@ -25,7 +25,7 @@ pub(super) const START_STEPS: u32 = 16;
 /// How many steps one into a small window counts for at least, and how many bytes of a larger one count for a step: it takes
 /// much longer per byte. So 97 MiB go through a window of 4 KiB to 16 KiB.
 const MIN_WINDOW_STEPS: u32 = 4;
-const WINDOW_STEP_BYTES: usize = 1 << 10;
+const WINDOW_STEP_BYTES: u32 = 1 << 10;
 
 /// Room for what a step inflates.
 const BUFFER: usize = 128 << 10;
@@ -71,6 +71,8 @@ impl Budget {
 pub(super) struct Stream {
     inflater: Inflater,
     buffer: Vec<u8>,
+    /// How many steps one into the buffer counts for.
+    steps: u32,
     is_complete: bool,
 }
 
@@ -104,19 +106,22 @@ impl Stream {
     pub(super) fn new(start: &[u8], length: u64) -> Self {
         let window = start.first().map_or(15, |method| 8 + (method >> 4));
         let is_small = window < 15 && length > 1 << window;
-        let (inflater, buffer) = if is_small {
-            let window = Inflater::Window {
-                state: Box::default(),
-                at: 0,
-                is_full: false,
+        if is_small {
+            return Self {
+                inflater: Inflater::Window {
+                    state: Box::default(),
+                    at: 0,
+                    is_full: false,
+                },
+                buffer: vec![0; 1 << window],
+                steps: MIN_WINDOW_STEPS.max((1 << window) / WINDOW_STEP_BYTES),
+                is_complete: false,
             };
-            (window, vec![0; 1 << (8 + (start[0] >> 4))])
-        } else {
-            (Inflater::Zlib(Inflate::new(true, 15)), vec![0; BUFFER])
-        };
+        }
         Self {
-            inflater,
-            buffer,
+            inflater: Inflater::Zlib(Inflate::new(true, 15)),
+            buffer: vec![0; BUFFER],
+            steps: 1,
             is_complete: false,
         }
     }
@@ -129,15 +134,11 @@ impl Stream {
         mut sink: impl FnMut(&[u8]) -> Result<(), PngError>,
     ) -> Result<(), PngError> {
         while !self.is_complete {
-            let (steps, error) = match self.inflater {
-                Inflater::Zlib(_) => (1, PngError::TooManyBlocks),
-                Inflater::Window { .. } => {
-                    let steps = self.buffer.len() / WINDOW_STEP_BYTES;
-                    let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-                    (steps.max(MIN_WINDOW_STEPS), PngError::SmallWindow)
-                }
+            let exceeded = match self.inflater {
+                Inflater::Zlib(_) => PngError::TooManyBlocks,
+                Inflater::Window { .. } => PngError::SmallWindow,
             };
-            budget.spend_steps(steps).ok_or(error)?;
+            budget.spend_steps(self.steps).ok_or(exceeded)?;
             let step = self.inflater.step(piece, &mut self.buffer)?;
             piece = &piece[step.read..];
             sink(&self.buffer[step.start..step.end])?;

@@ -1,10 +1,11 @@
 //! Which PNGs are accepted (the contract's section on images).
 
-use local::images::png_chunk;
+use id_image::png::{Budget, MAX_STEPS, PngError, check};
+use id_image::{Dimensions, DimensionsError};
 use miniz_oxide::deflate::compress_to_vec_zlib;
-use put_image::image::png::{Budget, MAX_STEPS, PngError, check};
-use put_image::image::{Dimensions, DimensionsError};
 use rstest::rstest;
+
+use crate::images::png_chunk;
 
 type Result = std::result::Result<Dimensions, PngError>;
 
@@ -241,7 +242,7 @@ fn a_stream_with_something_else_is_refused(#[case] change: fn(&mut Vec<u8>)) {
 /// other chunks.
 fn with_window(rows: usize, bits: u8, before: &[u8]) -> Result {
     let mut seed = 1;
-    let random = |_| [0, local::images::random(&mut seed).to_le_bytes()[0]];
+    let random = |_| [0, crate::images::random(&mut seed).to_le_bytes()[0]];
     let block: Vec<u8> = (0..rows).flat_map(random).collect();
     let mut stream = compress_to_vec_zlib(&block.repeat(3), 9);
     stream[0] = (bits - 8) << 4 | 8;

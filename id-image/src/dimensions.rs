@@ -39,13 +39,11 @@ impl Dimensions {
 /// Why an image can't have these dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DimensionsError {
-    /// Width or height is zero.
     #[error("the image has no pixels")]
     Empty,
     /// A side is longer than readers open, which is this many pixels.
     #[error("the image is more than {0} pixels wide or high")]
     TooLong(u32),
-    /// There are more pixels than [`MAX_PIXELS`].
     #[error("the image has more than {MAX_PIXELS} pixels")]
     TooLarge,
 }

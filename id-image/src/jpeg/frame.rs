@@ -2,7 +2,7 @@
 
 use super::JpegError;
 use super::tables::Tables;
-use crate::image::Dimensions;
+use crate::Dimensions;
 
 /// The longest side that libjpeg opens (`JPEG_MAX_DIMENSION`).
 const MAX_SIDE: u32 = 65_500;
@@ -115,13 +115,14 @@ impl Frame {
         for (at, selector) in selectors.chunks_exact(2).enumerate() {
             let (id, dc, ac) = (selector[0], selector[1] >> 4, selector[1] & 0x0F);
             // Searches as libjpeg does, which matters if the order differs or two components share an ID.
-            let found = (at..self.components.len()).find(|&at| self.components[at].id == id);
-            let found = found.ok_or(JpegError::Damaged)?;
-            if used.contains(&found) {
+            let mut later = at..self.components.len();
+            let found = later.find(|&at| self.components[at].id == id);
+            let component = found.ok_or(JpegError::Damaged)?;
+            if used.contains(&component) {
                 return Err(JpegError::Damaged);
             }
-            used.push(found);
-            tables.check_quantization(self.components[found].quantization)?;
+            used.push(component);
+            tables.check_quantization(self.components[component].quantization)?;
             if codes_dc {
                 tables.check_dc(dc)?;
             }
@@ -183,15 +184,18 @@ fn components(
     if factors().any(|(h, v)| largest_h % h != 0 || largest_v % v != 0) {
         return Err(JpegError::UnevenSampling);
     }
-    let components = specifications.iter().zip(factors());
-    let components = components.map(|(&[id, _, quantization], (h, v))| Component {
+    let component = |(&[id, _, quantization], (h, v)): (&[u8; 3], _)| Component {
         id,
         blocks: h * v,
         samples: u64::from(dimensions.width().div_ceil(largest_h / h))
             * u64::from(dimensions.height().div_ceil(largest_v / v)),
         quantization,
-    });
-    Ok(components.collect())
+    };
+    Ok(specifications
+        .iter()
+        .zip(factors())
+        .map(component)
+        .collect())
 }
 
 /// Returns whether a progressive JPEG may have such a scan (T.81, G.1.1.1): DC coefficients alone, or AC coefficients

@@ -15,14 +15,13 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
+use local::clients::Endpoints;
+use local::{Error, server};
 use put_image::config::Config;
 use put_image::deadline::TIMEOUT;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
-
-use crate::clients::Endpoints;
-use crate::{Error, server};
 
 /// Returns the trace that the invocation with this ID belongs to; it is sampled. After the example of AWS, "Tracing
 /// header".

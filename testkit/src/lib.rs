@@ -1,0 +1,21 @@
+//! What the tests and benchmarks of `PUT /Image` share: [`faults`] breaks the wire, [`lambda`] runs a binary of the
+//! function as Lambda does, and [`images`] draws noise.
+
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    reason = "not published, and a test says what it expects"
+)]
+
+use std::path::{Path, PathBuf};
+
+pub mod faults;
+#[path = "../../id-image/tests/check/images.rs"]
+pub mod images;
+pub mod lambda;
+
+/// Returns the path of a file in the repository, whichever folder the test runs in.
+pub fn repository(file: impl AsRef<Path>) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)
+}
