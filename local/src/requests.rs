@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use admin::printable::printable;
+use admin::terminal::printable;
 use anstyle::{AnsiColor, Style};
 use axum::response::sse::Event;
 use futures_util::{Stream, stream};

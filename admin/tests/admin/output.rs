@@ -108,7 +108,7 @@ async fn no_id_forges_a_line() {
     assert!(app.records.create_project(&project).await.unwrap());
     let list = app.run("project list").printed();
     assert!(
-        list.contains("active  odd\\u{a}active    forged\n"),
+        list.contains("active  odd\\u{a}active    forged  -\n"),
         "{list}"
     );
     let forged = [
