@@ -156,20 +156,10 @@ impl Records {
         id: &str,
         record: Option<&Submission>,
     ) -> Result<BTreeSet<String>, Error> {
-        let mut places = BTreeSet::new();
-        if let Some(record) = record {
-            if let Some(project) = record.project()
-                && !is_usable_id(project)
-            {
-                bail!(
-                    "the record has the {PROJECT_ID} {project:?}, and {UNUSABLE_ID}. {CORRECT_IT}"
-                );
-            }
-            places = prefixes(record);
-            for field in ImageField::ALL {
-                places.extend(self.key_elsewhere(record, field).await?);
-            }
-        }
+        let mut places = match record {
+            Some(record) => self.named_places(record).await?,
+            None => BTreeSet::new(),
+        };
         let table = self.projects();
         for project in table.read_all(table.scan()).await? {
             let project = cell(&project, PROJECT_ID);
@@ -181,66 +171,53 @@ impl Records {
         Ok(places)
     }
 
-    /// Returns the key that a record names for an image, if it isn't under one of the submission's prefixes. It is an
-    /// error if something else may use the object.
-    async fn key_elsewhere(
-        &self,
-        record: &Submission,
-        field: ImageField,
-    ) -> Result<Option<String>, Error> {
-        let name = field.name();
-        let Some(key) = record.named_key(field) else {
-            if record.image(field).is_some() {
-                bail!("the record's {name} doesn't say which object it is. {CORRECT_IT}");
-            }
-            return Ok(None);
-        };
-        if prefixes(record)
-            .iter()
-            .any(|prefix| key.starts_with(prefix))
+    /// Returns the places that a record names. It is an error if something else may use an object there.
+    async fn named_places(&self, record: &Submission) -> Result<BTreeSet<String>, Error> {
+        if let Some(project) = record.project()
+            && !is_usable_id(project)
         {
-            return Ok(None);
+            bail!("the record has the {PROJECT_ID} {project:?}, and {UNUSABLE_ID}. {CORRECT_IT}");
         }
-        let Some(parsed) = ObjectKey::parse(key) else {
-            let is_gone = self.versions_at([key]).await?.is_empty();
-            if is_gone {
-                return Ok(None);
+        let mut places = prefixes(record);
+        for field in ImageField::ALL {
+            let name = field.name();
+            let key = match record.named_key(field) {
+                Some(key) => key,
+                None if record.image(field).is_none() => continue,
+                None => bail!("the record's {name} doesn't say which object it is. {CORRECT_IT}"),
+            };
+            if places.iter().any(|place| key.starts_with(place)) {
+                continue;
             }
-            bail!(
-                "the record's {name} names {key:?}, which the function didn't write: another may use it. {CORRECT_IT}"
-            );
-        };
-        let other = parsed.submission();
-        if let Some(record) = self.read_submission(other).await?
-            && named_keys(&record).any(|named| named == key)
-        {
-            bail!(
-                "the record's {name} names {key:?}, and so does the submission {other:?}. {CORRECT_IT}"
-            );
+            let named = format!("the record's {name} names {key:?}");
+            let place = BTreeSet::from([key.to_owned()]);
+            if let Some(parsed) = ObjectKey::parse(key) {
+                let other = parsed.submission();
+                if let Some(record) = self.read_submission(other).await?
+                    && named_keys(&record).any(|named| named == key)
+                {
+                    bail!("{named}, and so does the submission {other:?}. {CORRECT_IT}");
+                }
+            } else if self.versions_at(&place).await?.is_empty() {
+                continue;
+            } else {
+                bail!("{named}, which the function didn't write: another may use it. {CORRECT_IT}");
+            }
+            places.extend(place);
         }
-        Ok(Some(key.to_owned()))
+        Ok(places)
     }
 
-    /// Deletes versions and delete markers until a list of them is empty. Returns their number.
+    /// Deletes versions and delete markers. Returns their number.
     async fn erase_versions(&self, places: &BTreeSet<String>) -> Result<usize, Error> {
-        let mut erased = 0;
-        loop {
-            let versions = self.versions_at(places).await?;
-            if versions.is_empty() {
-                return Ok(erased);
-            }
-            self.delete_versions(&versions).await?;
-            erased += versions.len();
-        }
+        let versions = self.versions_at(places).await?;
+        self.delete_versions(&versions).await?;
+        Ok(versions.len())
     }
 
-    async fn versions_at(
-        &self,
-        places: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> Result<Vec<ObjectIdentifier>, Error> {
+    async fn versions_at(&self, places: &BTreeSet<String>) -> Result<Vec<ObjectIdentifier>, Error> {
         let mut found = Vec::new();
         for place in places {
-            let place = place.as_ref();
             let versions = self.versions(place).await?.into_iter();
             found.extend(versions.filter(|it| place.ends_with('/') || it.key() == place));
         }

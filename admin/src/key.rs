@@ -37,7 +37,7 @@ pub(crate) async fn create(
             rotation(id, Some(plan))
         );
     }
-    hand_over(api_key, plan.as_ref())
+    hand_over(api_key)
 }
 
 /// Puts the new key on the plan before the project gets it, and removes the old one afterward: the gateway never
@@ -68,7 +68,7 @@ pub(crate) async fn rotate(
         format!("{error}. It is unknown which key the project has: run {rotation}")
     })?;
     if replaced {
-        hand_over(&api_key, plan.as_ref())?;
+        hand_over(&api_key)?;
     }
     match on_plan {
         None => {}
@@ -92,10 +92,7 @@ fn rotation(project: &str, plan: Option<&UsagePlan>) -> String {
     format!("project key rotate {project:?}{}", plan.unwrap_or_default())
 }
 
-fn hand_over(api_key: &NewKey, plan: Option<&UsagePlan>) -> Result<(), Error> {
-    if plan.is_some() {
-        tell!("API Gateway stores the key: whoever may read its API keys has it.");
-    }
+fn hand_over(api_key: &NewKey) -> Result<(), Error> {
     tell!("The API key, shown this once; the project's record has only its hash:");
     writeln!(stdout(), "{}", api_key.reveal())
         .map_err(|error| format!("the key could not be shown ({error}): rotate it again").into())

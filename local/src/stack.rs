@@ -19,7 +19,6 @@ use crate::cli::command;
 use crate::clients::Endpoints;
 use crate::gateway::{Gateway, Keys, default_rate};
 use crate::records::Records;
-use crate::server::Listeners;
 use crate::{Error, schema, server};
 
 /// The file in the data folder in which `serve` tells other commands its endpoints.
@@ -175,8 +174,8 @@ impl Stack {
     ) -> Result<Self, Error> {
         let bridge = ports.bridge;
         let dynamodb =
-            Listeners::bind(ports.dynamodb, bridge, "DynamoDB", "--dynamodb-port").await?;
-        let s3 = Listeners::bind(ports.s3, bridge, "S3", "--s3-port").await?;
+            server::bind_all(ports.dynamodb, bridge, "DynamoDB", "--dynamodb-port").await?;
+        let s3 = server::bind_all(ports.s3, bridge, "S3", "--s3-port").await?;
         // Only once the ports are bound, so that a failed start deletes nothing.
         let started = async {
             if fresh {
