@@ -5,7 +5,7 @@ use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier};
 use percent_encoding::percent_decode_str;
 
-use crate::{Error, Records, failed};
+use crate::{Context as _, Error, Records};
 
 /// How many versions S3 deletes at once.
 const MAX_DELETIONS: usize = 1000;
@@ -36,8 +36,7 @@ impl Records {
             .encoding_type(EncodingType::Url);
         let mut pages = list.into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page =
-                page.map_err(|error| failed(format!("can't list the bucket {bucket}"), &error))?;
+            let page = page.context(format!("can't list the bucket {bucket}"))?;
             for object in page.contents() {
                 found(ListedObject {
                     key: decode(object.key(), page.encoding_type()),
@@ -62,16 +61,14 @@ impl Records {
             .encoding_type(EncodingType::Url);
         loop {
             let listed = match list.clone().send().await {
-                Ok(listed) => listed,
                 // The local stack's S3 keeps no versions.
                 Err(error) if error.code() == Some("NotImplemented") => {
                     self.each_object(prefix, |it| found.push((it.key, None)))
                         .await?;
                     break;
                 }
-                Err(error) => {
-                    let what = format!("can't list the versions in the bucket {bucket}");
-                    return Err(failed(what, &error));
+                listed => {
+                    listed.context(format!("can't list the versions in the bucket {bucket}"))?
                 }
             };
             let encoding = listed.encoding_type();
@@ -104,12 +101,9 @@ impl Records {
                 .quiet(true)
                 .build()?;
             let delete = self.s3.delete_objects().bucket(bucket).delete(delete);
-            let deleted = delete.send().await.map_err(|error| {
-                failed(
-                    format!("can't delete versions in the bucket {bucket}"),
-                    &error,
-                )
-            })?;
+            let deleted = delete.send().await;
+            let deleted =
+                deleted.context(format!("can't delete versions in the bucket {bucket}"))?;
             if let Some(refused) = deleted.errors().first() {
                 let why = refused.message().or(refused.code()).unwrap_or_default();
                 bail!(

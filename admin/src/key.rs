@@ -8,8 +8,8 @@ use aws_sdk_apigateway::Client;
 use aws_sdk_apigateway::error::ProvideErrorMetadata as _;
 use put_image::records::ACTIVE;
 
-use crate::project::{NewKey, NewProject};
-use crate::{Error, Records, failed};
+use crate::project::{ExposeSecret as _, NewKey, NewProject, generate_key};
+use crate::{Context as _, Error, Records};
 
 /// Registers a project with a new key.
 pub(crate) async fn create(
@@ -20,7 +20,7 @@ pub(crate) async fn create(
 ) -> Result<(), Error> {
     let project = NewProject {
         project_id,
-        api_key: NewKey::generate()?,
+        api_key: generate_key()?,
         status: ACTIVE.to_owned(),
         admins,
     };
@@ -48,7 +48,7 @@ pub(crate) async fn rotate(
     keep_old: Option<Duration>,
     plan: Option<UsagePlan>,
 ) -> Result<(), Error> {
-    let api_key = NewKey::generate()?;
+    let api_key = generate_key()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let until = keep_old.map(|keep_old| now.saturating_add(keep_old).as_secs());
     // Read before the plan's keys are listed: another rotation in between makes this one fail, so its key is kept.
@@ -94,7 +94,7 @@ fn rotation(project: &str, plan: Option<&UsagePlan>) -> String {
 
 fn hand_over(api_key: &NewKey) -> Result<(), Error> {
     tell!("The API key, shown this once; the project's record has only its hash:");
-    writeln!(stdout(), "{}", api_key.reveal())
+    writeln!(stdout(), "{}", api_key.expose_secret())
         .map_err(|error| format!("the key could not be shown ({error}): rotate it again").into())
 }
 
@@ -126,10 +126,9 @@ impl UsagePlan {
             .gateway
             .create_api_key()
             .name(project)
-            .value(api_key.reveal())
+            .value(api_key.expose_secret())
             .enabled(true);
         let id = match create.send().await {
-            Ok(created) => created.id,
             // An attempt whose response was lost created it: nobody else can have this key.
             Err(error) if error.code() == Some("ConflictException") => {
                 let list = self.gateway.get_api_keys().name_query(project);
@@ -137,12 +136,12 @@ impl UsagePlan {
                 let keys: Vec<_> = keys
                     .try_collect()
                     .await
-                    .map_err(|error| failed("can't list API Gateway's keys", &error))?;
+                    .context("can't list API Gateway's keys")?;
                 let mut keys = keys.into_iter();
-                let ours = keys.find(|key| key.value() == Some(api_key.reveal()));
+                let ours = keys.find(|key| key.value() == Some(api_key.expose_secret()));
                 ours.and_then(|key| key.id)
             }
-            Err(error) => return Err(failed("can't make the key at API Gateway", &error)),
+            created => created.context("can't make the key at API Gateway")?.id,
         };
         let id = id.ok_or("API Gateway made a key without an ID")?;
         let add = self
@@ -151,11 +150,11 @@ impl UsagePlan {
             .usage_plan_id(&self.id)
             .key_id(&id)
             .key_type("API_KEY");
-        if let Err(error) = add.send().await {
-            let what = format!("can't put the key on the usage plan {:?}", self.id);
+        let added = add.send().await;
+        if added.is_err() {
             self.remove(&id).await?;
-            return Err(failed(what, &error));
         }
+        added.context(format!("can't put the key on the usage plan {:?}", self.id))?;
         Ok(id)
     }
 
@@ -164,10 +163,8 @@ impl UsagePlan {
         // The service finds names that begin with this one, too.
         let list = self.gateway.get_usage_plan_keys().name_query(project);
         let keys = list.usage_plan_id(&self.id).into_paginator().items();
-        let keys: Vec<_> = keys.send().try_collect().await.map_err(|error| {
-            let what = format!("can't list the usage plan {:?}", self.id);
-            failed(what, &error)
-        })?;
+        let keys: Result<Vec<_>, _> = keys.send().try_collect().await;
+        let keys = keys.context(format!("can't list the usage plan {:?}", self.id))?;
         let keys = keys.into_iter().filter(|key| key.name() == Some(project));
         Ok(keys.filter_map(|key| key.id).collect())
     }
@@ -175,11 +172,11 @@ impl UsagePlan {
     /// Deletes a key, unless another rotation has.
     async fn remove(&self, id: &str) -> Result<(), Error> {
         match self.gateway.delete_api_key().api_key(id).send().await {
-            Err(error) if error.code() != Some("NotFoundException") => {
-                let what = format!("can't delete API Gateway's key {id}");
-                Err(failed(what, &error))
+            Err(error) if error.code() == Some("NotFoundException") => Ok(()),
+            deleted => {
+                deleted.context(format!("can't delete API Gateway's key {id}"))?;
+                Ok(())
             }
-            _ => Ok(()),
         }
     }
 }

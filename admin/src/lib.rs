@@ -93,15 +93,24 @@ impl Records {
     }
 }
 
-/// Returns a call's failure with everything that is known about its cause.
-fn failed(what: impl Into<String>, error: &dyn StdError) -> Error {
-    let mut sentence = what.into();
-    for cause in iter::successors(error.source(), |&cause| cause.source()) {
-        let cause = cause.to_string();
-        // An error often repeats what its cause says.
-        if !sentence.contains(&cause) {
-            sentence = format!("{sentence}: {cause}");
-        }
+/// Says what failed.
+trait Context<T> {
+    /// Turns an error into a sentence: what failed, and everything that is known about the cause.
+    fn context(self, what: impl Into<String>) -> Result<T, Error>;
+}
+
+impl<T, E: StdError> Context<T> for Result<T, E> {
+    fn context(self, what: impl Into<String>) -> Result<T, Error> {
+        self.map_err(|error| {
+            let mut sentence = what.into();
+            for cause in iter::successors(error.source(), |&cause| cause.source()) {
+                let cause = cause.to_string();
+                // An error often repeats what its cause says.
+                if !sentence.contains(&cause) {
+                    sentence = format!("{sentence}: {cause}");
+                }
+            }
+            sentence.into()
+        })
     }
-    sentence.into()
 }

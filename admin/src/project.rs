@@ -1,6 +1,5 @@
 //! Projects: registered, shown and changed. Only an API key's hash is ever stored.
 
-use std::fmt;
 use std::process::ExitCode;
 
 use aws_sdk_apigateway::Client;
@@ -10,6 +9,8 @@ use put_image::records::attribute::{
     ADMINS, API_KEY_HASH, PREVIOUS_API_KEY_HASH, PREVIOUS_API_KEY_UNTIL, PROJECT_ID, STATUS,
 };
 use put_image::records::{ACTIVE, Item, Project};
+pub use secrecy::ExposeSecret;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::cli::{KeyCommand, ProjectCommand};
@@ -17,6 +18,11 @@ use crate::key::{self, UsagePlan};
 use crate::table::{cell, plain_item, text};
 use crate::terminal::{attributes, confirm, json, print, print_list};
 use crate::{Error, Records};
+
+/// Expressions that update an attribute.
+const SET: &str = "SET #attribute = :value";
+const ADD: &str = "ADD #attribute :value";
+const DELETE: &str = "DELETE #attribute :value";
 
 /// A project to register.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,39 +37,19 @@ pub struct NewProject {
 }
 
 /// An API key before it is handed to the customer. Nobody else keeps it.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct NewKey(String);
+pub type NewKey = SecretString;
 
-impl NewKey {
-    /// Generates 160 random bits as 40 hex digits. API Gateway takes keys of 20 to 128 characters.
-    pub fn generate() -> Result<Self, Error> {
-        let mut bytes = [0; 20];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(hex::encode(bytes)))
-    }
-
-    /// Wraps an existing key.
-    pub fn known(key: &str) -> Self {
-        Self(key.to_owned())
-    }
-
-    /// Returns the key itself, for the customer and for API Gateway.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// Returns the hash by which the function finds the project.
-    fn hash(&self) -> Result<AttributeValue, Error> {
-        let key = ApiKey::parse(&self.0).ok_or("an API key can't be empty")?;
-        Ok(text(&key.hash().to_string()))
-    }
+/// Generates 160 random bits as 40 hex digits. API Gateway takes keys of 20 to 128 characters.
+pub fn generate_key() -> Result<NewKey, Error> {
+    let mut bytes = [0; 20];
+    getrandom::fill(&mut bytes)?;
+    Ok(hex::encode(bytes).into())
 }
 
-impl fmt::Debug for NewKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NewKey(…)")
-    }
+/// Returns the hash by which the function finds a key's project.
+fn hash(api_key: &NewKey) -> Result<AttributeValue, Error> {
+    let key = ApiKey::parse(api_key.expose_secret()).ok_or("an API key can't be empty")?;
+    Ok(text(&key.hash().to_string()))
 }
 
 /// Runs a command on projects.
@@ -102,7 +88,7 @@ pub(crate) async fn run(
             } else {
                 let names = new.join(", ");
                 let value = AttributeValue::Ss(new);
-                records.update(&id, "ADD #it :value", ADMINS, value).await?;
+                records.update(&id, ADD, ADMINS, value).await?;
                 tell!("registered on {id}: {names}");
             }
         }
@@ -110,17 +96,11 @@ pub(crate) async fn run(
             remove_admins(records, &id, &admins, yes).await?;
         }
         ProjectCommand::Close { id } => {
-            let closed = text("closed");
-            records
-                .update(&id, "SET #it = :value", STATUS, closed)
-                .await?;
+            records.update(&id, SET, STATUS, text("closed")).await?;
             tell!("closed {id}: its requests get invalid_project until it is reopened");
         }
         ProjectCommand::Reopen { id } => {
-            let active = text(ACTIVE);
-            records
-                .update(&id, "SET #it = :value", STATUS, active)
-                .await?;
+            records.update(&id, SET, STATUS, text(ACTIVE)).await?;
             tell!("reopened {id}");
         }
         ProjectCommand::Key(KeyCommand::Rotate {
@@ -168,9 +148,7 @@ async fn remove_admins(
     }
     let removed = removed.into_iter().map(|it| it.as_str().to_owned());
     let removed = AttributeValue::Ss(removed.collect());
-    records
-        .update(id, "DELETE #it :value", ADMINS, removed)
-        .await?;
+    records.update(id, DELETE, ADMINS, removed).await?;
     let (left, removed) = (remaining.len(), accounts.join(", "));
     tell!("removed from {id}: {removed}; {left} remain");
     if left == 0 {
@@ -194,7 +172,7 @@ impl Records {
     /// Registers a project, unless one with its ID exists. Returns whether it is new.
     pub async fn create_project(&self, project: &NewProject) -> Result<bool, Error> {
         let mut item = vec![
-            (API_KEY_HASH, project.api_key.hash()?),
+            (API_KEY_HASH, hash(&project.api_key)?),
             (STATUS, text(&project.status)),
         ];
         let admins = new_admins(&project.admins, &[]);
@@ -205,7 +183,7 @@ impl Records {
         self.projects().create(&project.project_id, item).await
     }
 
-    /// Updates an attribute of a project that exists. In the expression, it is `#it`.
+    /// Updates an attribute of a project that exists.
     async fn update(
         &self,
         id: &str,
@@ -218,7 +196,7 @@ impl Records {
             .update(id)
             .condition_expression(format!("attribute_exists({PROJECT_ID})"))
             .update_expression(expression)
-            .expression_attribute_names("#it", attribute)
+            .expression_attribute_names("#attribute", attribute)
             .expression_attribute_values(":value", value);
         if !table.write(update.send()).await? {
             return Err(self.no_project(id));
@@ -250,7 +228,7 @@ impl Records {
         let Some(old) = project.get(API_KEY_HASH) else {
             bail!("the project {id:?} has no API key");
         };
-        let hash = api_key.hash()?;
+        let hash = hash(api_key)?;
         let table = self.projects();
         let update = table.update(&id);
         let update = match keep_old {

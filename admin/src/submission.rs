@@ -16,7 +16,7 @@ use crate::cli::{ShowOptions, SubmissionCommand};
 use crate::save::save;
 use crate::table::{cell, plain_item, text};
 use crate::terminal::{attributes, json, print, print_list, table};
-use crate::{Error, Records, erase, failed};
+use crate::{Context as _, Error, Records, erase};
 
 /// A submission with the objects that are stored for it.
 #[derive(Debug)]
@@ -144,11 +144,9 @@ impl Records {
             bail!("{object} is missing, or not this submission's");
         }
         let get = self.s3.get_object().bucket(&self.config.images_bucket);
-        let read =
-            async { Ok::<_, Error>(get.key(key).send().await?.body.collect().await?.to_vec()) };
-        let bytes = read
-            .await
-            .map_err(|error| failed(format!("can't read {object}"), error.as_ref()))?;
+        let unreadable = format!("can't read {object}");
+        let found = get.key(key).send().await.context(&unreadable)?;
+        let bytes = found.body.collect().await.context(&unreadable)?.to_vec();
         let named = &stored.record()[field.name()];
         if named[SHA256] != hex::encode(Sha256::digest(&bytes)) {
             bail!("{object} is not what the record says: its SHA-256 differs");

@@ -21,7 +21,7 @@ use crate::bucket::ListedObject;
 use crate::submission::named_keys;
 use crate::table::cell;
 use crate::terminal::{in_line, print};
-use crate::{Error, Records, failed};
+use crate::{Context as _, Error, Records};
 
 /// A younger object may belong to a request that is not committed yet. A request takes half a minute at most.
 const MIN_AGE: Duration = Duration::from_hours(1);
@@ -109,7 +109,7 @@ impl Records {
             .expression_attribute_names("#key", KEY);
         let mut items = scan.into_paginator().items().send();
         while let Some(item) = items.next().await {
-            let item = item.map_err(|error| table.unreadable(&error))?;
+            let item = item.context(table.unreadable())?;
             let submission = Submission::new(cell(&item, SUBMISSION_ID).into(), item);
             named.extend(named_keys(&submission).map(|key| hasher.hash_one(key)));
             found.records += 1;
@@ -141,9 +141,8 @@ impl Records {
             return Ok(false);
         }
         let delete = self.s3.delete_object().bucket(&self.config.images_bucket);
-        match delete.key(key).send().await {
-            Ok(_) => Ok(true),
-            Err(error) => Err(failed(format!("can't delete {key:?}"), &error)),
-        }
+        let deleted = delete.key(key).send().await;
+        deleted.context(format!("can't delete {key:?}"))?;
+        Ok(true)
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use put_image::records::Item;
 use serde_json::{Number, Value};
 
-use crate::{Error, failed};
+use crate::{Context as _, Error};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table<'a> {
@@ -27,8 +27,7 @@ impl Table<'_> {
             .table_name(self.name)
             .key(self.key, text(id))
             .consistent_read(true);
-        let found = get.send().await.map_err(|error| self.unreadable(&error))?;
-        Ok(found.item)
+        Ok(get.send().await.context(self.unreadable())?.item)
     }
 
     /// Begins a scan that sees every item as it is now.
@@ -40,7 +39,7 @@ impl Table<'_> {
     /// Reads all items of a scan, in the order of their IDs.
     pub(crate) async fn read_all(self, scan: ScanFluentBuilder) -> Result<Vec<Item>, Error> {
         let items = scan.into_paginator().items().send().try_collect().await;
-        let mut items: Vec<Item> = items.map_err(|error| self.unreadable(&error))?;
+        let mut items: Vec<Item> = items.context(self.unreadable())?;
         items.sort_by_cached_key(|item| cell(item, self.key));
         Ok(items)
     }
@@ -93,17 +92,16 @@ impl Table<'_> {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         match call.await {
-            Ok(_) => Ok(true),
             Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
-            Err(error) => Err(failed(
-                format!("can't write to the table {}", self.name),
-                &error,
-            )),
+            written => written
+                .context(format!("can't write to the table {}", self.name))
+                .map(|_| true),
         }
     }
 
-    pub(crate) fn unreadable(self, error: &dyn std::error::Error) -> Error {
-        failed(format!("can't read the table {}", self.name), error)
+    /// Says that a read failed.
+    pub(crate) fn unreadable(self) -> String {
+        format!("can't read the table {}", self.name)
     }
 }
 

@@ -32,7 +32,7 @@ fn erase(app: &TestStack) -> Ran {
 async fn create_project(app: &TestStack, id: &str) {
     let project = NewProject {
         project_id: id.to_owned(),
-        api_key: NewKey::known(&format!("key-of-{id}")),
+        api_key: NewKey::from(format!("key-of-{id}")),
         status: ACTIVE.to_owned(),
         admins: vec!["admin@example.com".to_owned()],
     };

@@ -1,6 +1,6 @@
 //! Projects: created, changed, listed.
 
-use admin::project::{NewKey, NewProject};
+use admin::project::{NewKey, NewProject, generate_key};
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::faults::{End, Fault, Operation, When};
 use put_image::records::attribute::{ADMINS, API_KEY_HASH, PROJECT_ID, STATUS};
@@ -195,19 +195,19 @@ async fn a_lost_response_does_not_hide_what_was_created() {
     });
     let project = NewProject {
         project_id: "acme".to_owned(),
-        api_key: NewKey::generate().unwrap(),
+        api_key: generate_key().unwrap(),
         status: ACTIVE.to_owned(),
         admins: vec!["b@acme.example".to_owned(), "a@acme.example".to_owned()],
     };
     assert!(records.create_project(&project).await.unwrap());
     let again = NewProject {
-        api_key: NewKey::generate().unwrap(),
+        api_key: generate_key().unwrap(),
         ..project
     };
     assert!(!records.create_project(&again).await.unwrap());
     let without_key = NewProject {
         project_id: "x".to_owned(),
-        api_key: NewKey::known(" "),
+        api_key: NewKey::from(" "),
         ..again
     };
     assert!(records.create_project(&without_key).await.is_err());

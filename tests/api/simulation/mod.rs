@@ -356,7 +356,7 @@ impl Simulation {
         self.rotations.lock().unwrap().push((start, None));
         let records = records(&self.wire());
         let keys = [0, 1].map(|n| format!("key-{}-{}-{n}", self.seed, self.world.below(u64::MAX)));
-        let new = keys.each_ref().map(|key| NewKey::known(key));
+        let new = keys.each_ref().map(|key| NewKey::from(key.as_str()));
         let rotations = new.iter().map(|new| records.set_key("project", new, None));
         let outcomes = join_all(rotations).await;
         if outcomes.iter().any(Result::is_err) {
