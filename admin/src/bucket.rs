@@ -1,14 +1,11 @@
 //! The bucket's objects and their versions: listed, and erased for good.
 
-use std::collections::BTreeSet;
-
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier};
-use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use percent_encoding::percent_decode_str;
 
-use crate::{Error, Records, failed};
+use crate::{Context as _, Error, Records};
 
 /// How many versions S3 deletes at once.
 const MAX_DELETIONS: usize = 1000;
@@ -24,11 +21,12 @@ pub struct ListedObject {
 }
 
 impl Records {
-    /// Lists the objects whose keys begin with a prefix, a page at a time.
-    pub(crate) fn objects(
+    /// Lists the objects whose keys begin with a prefix.
+    pub(crate) async fn each_object(
         &self,
         prefix: &str,
-    ) -> impl Stream<Item = Result<Vec<ListedObject>, Error>> {
+        mut found: impl FnMut(ListedObject),
+    ) -> Result<(), Error> {
         let bucket = &self.config.images_bucket;
         let list = self
             .s3
@@ -37,19 +35,17 @@ impl Records {
             .prefix(prefix)
             .encoding_type(EncodingType::Url);
         let mut pages = list.into_paginator().send();
-        stream::poll_fn(move |context| pages.poll_next(context)).map(move |page| {
-            let page =
-                page.map_err(|error| failed(format!("can't list the bucket {bucket}"), &error))?;
-            let encoding = page.encoding_type;
-            let objects = page.contents.into_iter().flatten().filter_map(|object| {
-                Some(ListedObject {
-                    key: decode(&object.key?, encoding.as_ref()),
-                    size: object.size.unwrap_or_default(),
-                    modified: object.last_modified,
-                })
-            });
-            Ok(objects.collect())
-        })
+        while let Some(page) = pages.next().await {
+            let page = page.context(format!("can't list the bucket {bucket}"))?;
+            for object in page.contents() {
+                found(ListedObject {
+                    key: decode(object.key(), page.encoding_type()),
+                    size: object.size().unwrap_or_default(),
+                    modified: object.last_modified().copied(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Lists the versions and delete markers whose keys begin with a prefix. In a bucket without versions, lists its
@@ -57,46 +53,43 @@ impl Records {
     pub(crate) async fn versions(&self, prefix: &str) -> Result<Vec<ObjectIdentifier>, Error> {
         let bucket = &self.config.images_bucket;
         let mut found = Vec::new();
-        let (mut next_key, mut next_version) = (None, None);
+        let mut list = self
+            .s3
+            .list_object_versions()
+            .bucket(bucket)
+            .prefix(prefix)
+            .encoding_type(EncodingType::Url);
         loop {
-            let list = self
-                .s3
-                .list_object_versions()
-                .bucket(bucket)
-                .prefix(prefix)
-                .encoding_type(EncodingType::Url)
-                .set_key_marker(next_key)
-                .set_version_id_marker(next_version);
-            let listed = match list.send().await {
-                Ok(listed) => listed,
+            let listed = match list.clone().send().await {
                 // The local stack's S3 keeps no versions.
                 Err(error) if error.code() == Some("NotImplemented") => {
-                    let objects = self.objects(prefix).try_concat().await?;
-                    return objects
-                        .into_iter()
-                        .map(|object| identifier(object.key, None))
-                        .collect();
+                    self.each_object(prefix, |it| found.push((it.key, None)))
+                        .await?;
+                    break;
                 }
-                Err(error) => {
-                    let what = format!("can't list the versions in the bucket {bucket}");
-                    return Err(failed(what, &error));
+                listed => {
+                    listed.context(format!("can't list the versions in the bucket {bucket}"))?
                 }
             };
-            let decode = |key: Option<String>| {
-                decode(&key.unwrap_or_default(), listed.encoding_type.as_ref())
-            };
-            for version in listed.versions.into_iter().flatten() {
-                found.push(identifier(decode(version.key), version.version_id)?);
+            let encoding = listed.encoding_type();
+            for it in listed.versions() {
+                found.push((decode(it.key(), encoding), it.version_id.clone()));
             }
-            for marker in listed.delete_markers.into_iter().flatten() {
-                found.push(identifier(decode(marker.key), marker.version_id)?);
+            for it in listed.delete_markers() {
+                found.push((decode(it.key(), encoding), it.version_id.clone()));
             }
             if listed.is_truncated != Some(true) {
-                return Ok(found);
+                break;
             }
-            next_key = Some(decode(listed.next_key_marker));
-            next_version = listed.next_version_id_marker;
+            list = list
+                .key_marker(decode(listed.next_key_marker(), encoding))
+                .set_version_id_marker(listed.next_version_id_marker);
         }
+        let found = found.into_iter().map(|(key, version)| {
+            let version = ObjectIdentifier::builder().key(key).set_version_id(version);
+            Ok(version.build()?)
+        });
+        found.collect()
     }
 
     /// Deletes versions and delete markers for good.
@@ -105,39 +98,27 @@ impl Records {
         for batch in versions.chunks(MAX_DELETIONS) {
             let delete = Delete::builder()
                 .set_objects(Some(batch.to_vec()))
-                .quiet(true);
-            let delete = self
-                .s3
-                .delete_objects()
-                .bucket(bucket)
-                .delete(delete.build()?);
-            let deleted = delete.send().await.map_err(|error| {
-                let keys: BTreeSet<_> = batch.iter().map(ObjectIdentifier::key).collect();
-                failed(format!("can't delete {keys:?} from {bucket}"), &error)
-            })?;
-            let errors = deleted.errors().iter();
-            let refused: BTreeSet<_> = errors
-                .map(|error| {
-                    let why = error.message().or(error.code()).unwrap_or_default();
-                    format!("{:?}: {why}", error.key().unwrap_or_default())
-                })
-                .collect();
-            if !refused.is_empty() {
-                let refused: Vec<_> = refused.into_iter().collect();
-                bail!("can't delete {}", refused.join("; "));
+                .quiet(true)
+                .build()?;
+            let delete = self.s3.delete_objects().bucket(bucket).delete(delete);
+            let deleted = delete.send().await;
+            let deleted =
+                deleted.context(format!("can't delete versions in the bucket {bucket}"))?;
+            if let Some(refused) = deleted.errors().first() {
+                let why = refused.message().or(refused.code()).unwrap_or_default();
+                bail!(
+                    "can't delete {:?}: {why}",
+                    refused.key().unwrap_or_default()
+                );
             }
         }
         Ok(())
     }
 }
 
-fn identifier(key: String, version: Option<String>) -> Result<ObjectIdentifier, Error> {
-    let identifier = ObjectIdentifier::builder().key(key);
-    Ok(identifier.set_version_id(version).build()?)
-}
-
 /// Decodes a key in a list. Keys are encoded there so that an odd one can't break the list's XML.
-fn decode(key: &str, encoding: Option<&EncodingType>) -> String {
+fn decode(key: Option<&str>, encoding: Option<&EncodingType>) -> String {
+    let key = key.unwrap_or_default();
     if encoding != Some(&EncodingType::Url) {
         return key.to_owned();
     }

@@ -1,15 +1,15 @@
 //! The command line.
 
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use clap_complete::Shell;
+use email_address::EmailAddress;
 use put_image::domain::{Text, is_usable_id};
 
-use crate::{Error, commands};
+use crate::{Error, terminal};
 
 /// Registers projects, keys and submissions of PUT /Image, shows them, and sweeps what a crash left over.
 ///
@@ -51,20 +51,23 @@ pub enum ProjectCommand {
         /// E-mail account of an administrator; may be given several times
         #[arg(long = "admin", required = true, value_parser = account)]
         admins: Vec<String>,
-        #[command(flatten)]
-        gateway: Gateway,
+        /// Also register the key with API Gateway, which keeps it, on the usage plan of this ID (the stack's output `UsagePlanId`)
+        #[arg(long, value_name = "ID")]
+        usage_plan: Option<String>,
     },
     /// Print a project's record
     Show {
         /// The project's ID
         id: String,
-        #[command(flatten)]
-        output: Output,
+        /// Print JSON, for a program
+        #[arg(long)]
+        json: bool,
     },
     /// Print a line for each project: its status, ID and administrators
     List {
-        #[command(flatten)]
-        output: Output,
+        /// Print JSON, for a program
+        #[arg(long)]
+        json: bool,
     },
     /// Register more administrators on a project
     AddAdmin {
@@ -107,25 +110,12 @@ pub enum KeyCommand {
         /// The project's ID
         id: String,
         /// How long the old key still works, as 90m, 48h or 7d
-        #[arg(long, value_name = "TIME", value_parser = duration)]
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
         keep_old: Option<Duration>,
-        #[command(flatten)]
-        gateway: Gateway,
+        /// Also register the key with API Gateway, which keeps it, on the usage plan of this ID (the stack's output `UsagePlanId`)
+        #[arg(long, value_name = "ID")]
+        usage_plan: Option<String>,
     },
-}
-
-#[derive(Debug, Args)]
-pub struct Gateway {
-    /// Also register the key with API Gateway, which keeps it, on the usage plan of this ID (the stack's output `UsagePlanId`)
-    #[arg(long, value_name = "ID")]
-    pub usage_plan: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Args)]
-pub struct Output {
-    /// Print JSON, for a program
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -151,8 +141,9 @@ pub enum SubmissionCommand {
         /// Only those of this project
         #[arg(long, value_name = "ID")]
         project: Option<String>,
-        #[command(flatten)]
-        output: Output,
+        /// Print JSON, for a program
+        #[arg(long)]
+        json: bool,
     },
     /// Erase a submission for good: all versions of all its images, then its record
     ///
@@ -167,8 +158,9 @@ pub struct ShowOptions {
     /// Also save the images to this folder, which only you can read: a new one, or this submission's from before
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
-    #[command(flatten)]
-    pub output: Output,
+    /// Print JSON, for a program
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -195,58 +187,33 @@ pub struct Erase {
 pub fn complete<C: CommandFactory>(shell: Shell, program: &str) -> Result<ExitCode, Error> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut C::command(), program, &mut script);
-    commands::print(&String::from_utf8(script)?)
+    terminal::print(&String::from_utf8(script)?)
 }
 
 /// Parses a text that a form's field can have.
-fn text(value: &str) -> Result<String, String> {
-    match Text::parse(value.as_bytes()) {
-        Ok(Some(text)) if text.as_str() == value => Ok(value.to_owned()),
-        Ok(_) => Err(
-            "it is empty, or has whitespace around it, which a form's field can't have".to_owned(),
-        ),
-        Err(error) => Err(error.to_string()),
+fn text(value: &str) -> Result<String, Error> {
+    match Text::parse(value.as_bytes())? {
+        Some(text) if text.as_str() == value => Ok(value.to_owned()),
+        _ => bail!("it is empty, or has whitespace around it, which a form's field can't have"),
     }
 }
 
-/// Parses an account that looks like an e-mail address.
-fn account(value: &str) -> Result<String, String> {
-    let is_address = value.rsplit_once('@').is_some_and(|(user, domain)| {
-        let is_label = |label: &str| {
-            !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-')
-        };
-        !user.is_empty()
-            && !user.contains(|c: char| " @<>()[]:;,\\\"".contains(c))
-            && domain.split('.').all(is_label)
-    });
-    if !is_address {
-        return Err("not an e-mail address such as admin@example.com".to_owned());
-    }
+/// Parses an administrator's account.
+fn account(value: &str) -> Result<String, Error> {
+    let options = email_address::Options::default().without_display_text();
+    EmailAddress::parse_with_options(value, options)
+        .map_err(|error| format!("not an e-mail address such as admin@example.com: {error}"))?;
     text(value)
 }
 
 /// Parses the ID of a new project or submission.
-fn new_id(value: &str) -> Result<String, String> {
-    let id = text(value)?;
-    if is_usable_id(&id) {
-        Ok(id)
-    } else {
-        Err(UNUSABLE_ID.to_owned())
+fn new_id(value: &str) -> Result<String, Error> {
+    if !is_usable_id(value) {
+        bail!("{UNUSABLE_ID}");
     }
+    text(value)
 }
 
 /// Why an ID is refused: it becomes part of object keys.
 pub(crate) const UNUSABLE_ID: &str =
     "an ID can't have a slash, a control character, U+FFFE or U+FFFF in it, or be empty, . or ..";
-
-/// Parses a number of minutes, hours or days.
-fn duration(value: &str) -> Result<Duration, String> {
-    let units = [("m", 60), ("h", 60 * 60), ("d", 24 * 60 * 60)];
-    let seconds = units.into_iter().find_map(|(unit, seconds)| {
-        let number: NonZeroU32 = value.strip_suffix(unit)?.parse().ok()?;
-        Some(u64::from(number.get()) * seconds)
-    });
-    seconds
-        .map(Duration::from_secs)
-        .ok_or_else(|| "not a duration such as 90m, 48h or 7d".to_owned())
-}

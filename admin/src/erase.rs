@@ -7,22 +7,23 @@
 //! have ended.
 
 use std::collections::BTreeSet;
-use std::future::ready;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_sdk_s3::types::ObjectIdentifier;
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use put_image::domain::{ImageField, ObjectKey, is_usable_id};
 use put_image::records::Submission;
 use put_image::records::attribute::{PROJECT_ID, SUBMISSION_ID};
+use tokio::time::sleep;
 
-use crate::cli::UNUSABLE_ID;
+use crate::cli::{Erase, UNUSABLE_ID};
 use crate::submission::{named_keys, prefixes};
-use crate::table::{is_refused, text, text_of};
+use crate::table::{cell, text};
+use crate::terminal::{confirm, in_line, print};
 use crate::{Error, Records};
 
-/// How many projects' prefixes are searched concurrently.
-const CONCURRENCY: usize = 16;
+/// The exit status of an erasure that found neither a record nor an object.
+const NOTHING_FOUND: u8 = 3;
 
 const CORRECT_IT: &str = "The record stays: correct it, then erase it again";
 
@@ -30,28 +31,57 @@ const CORRECT_IT: &str = "The record stays: correct it, then erase it again";
 #[derive(Debug)]
 pub struct Erasure {
     id: String,
-    record: Option<Submission>,
-    /// The prefixes of its objects' keys, each ending with a slash.
-    prefixes: BTreeSet<String>,
-    /// Keys that the record names in addition.
-    keys: BTreeSet<String>,
+    pub record: Option<Submission>,
+    /// Where its objects are: prefixes of keys, each ending with a slash, and other keys that the record names.
+    places: BTreeSet<String>,
     /// The number of its objects' versions and delete markers.
     pub versions: usize,
 }
 
 impl Erasure {
-    pub const fn has_record(&self) -> bool {
-        self.record.is_some()
-    }
-
     pub const fn is_empty(&self) -> bool {
         self.record.is_none() && self.versions == 0
     }
+}
 
-    /// Returns the prefixes of its objects' keys.
-    pub fn prefixes(&self) -> impl Iterator<Item = &str> {
-        self.prefixes.iter().map(String::as_str)
+pub(crate) async fn run(options: Erase, records: &Records) -> Result<ExitCode, Error> {
+    let (id, projects) = (&options.id, &options.projects);
+    let pause = Duration::from_secs(options.wait);
+    let waiting = format!("waiting {} s for requests that began earlier", options.wait);
+    let mut erasure = records.erasure(id, projects).await?;
+    if erasure.is_empty() {
+        tell!("no record and no object; {waiting}");
+        sleep(pause).await;
+        erasure = records.erasure(id, projects).await?;
     }
+    let table = &records.config.submissions_table;
+    let bucket = &records.config.images_bucket;
+    let places: Vec<_> = erasure.places.iter().map(String::as_str).collect();
+    let places = format!("{} in the bucket {bucket}", places.join(" and "));
+    if erasure.is_empty() {
+        tell!("nothing found: no record of {id}, and nothing under {places}");
+        return Ok(NOTHING_FOUND.into());
+    }
+    let (record, gone) = match erasure.record {
+        Some(_) => ("its record", "the record and "),
+        None => ("no record any more", ""),
+    };
+    let what = "versions and delete markers";
+    let versions = erasure.versions;
+    tell!(
+        "the submission {id}: {record} in the table {table}, and {versions} {what} under {places}"
+    );
+    confirm(options.yes, "Erase it? This can't be undone.", id)?;
+    tell!("erasing, then {waiting}");
+    let erased = records.erase(erasure, pause).await?;
+    let approved = match options.approved_by {
+        Some(who) => in_line(&format!(", approved by {who}")),
+        None => String::new(),
+    };
+    print(&format!(
+        "erased {gone}{erased} {what} of {}{approved}\n",
+        in_line(id)
+    ))
 }
 
 impl Records {
@@ -74,157 +104,124 @@ impl Records {
             }
             _ => {}
         }
-        let mut erasure = Erasure {
-            id: id.to_owned(),
-            record: None,
-            prefixes: BTreeSet::new(),
-            keys: BTreeSet::new(),
-            versions: 0,
-        };
+        let mut places = self.places(id, record.as_ref()).await?;
         for project in projects {
             // A project that only the command line names may be a typo.
             if owner != Some(project) {
                 self.project(project).await?;
             }
-            erasure.prefixes.insert(ObjectKey::prefix(project, id));
+            places.insert(ObjectKey::prefix(project, id));
         }
-        self.add_record(&mut erasure, record).await?;
-        self.add_earlier_projects(&mut erasure).await?;
-        erasure.versions = self.versions_of(&erasure).await?.len();
-        Ok(erasure)
+        Ok(Erasure {
+            id: id.to_owned(),
+            record,
+            versions: self.versions_at(&places).await?.len(),
+            places,
+        })
     }
 
     /// Erases a submission, and waits `wait` for requests in progress. Returns the number of versions and delete
     /// markers that were deleted. If stopped halfway, it can be run again.
-    pub async fn erase(&self, mut erasure: Erasure, wait: Duration) -> Result<usize, Error> {
+    pub async fn erase(&self, erasure: Erasure, wait: Duration) -> Result<usize, Error> {
+        let Erasure {
+            id,
+            mut record,
+            mut places,
+            ..
+        } = erasure;
         let mut erased = 0;
-        while let Some(record) = erasure.record.take() {
-            erased += self.erase_versions(&erasure).await?;
-            if !self.delete_unchanged(&record).await? {
-                let changed = self.read_submission(&erasure.id).await?;
-                self.add_record(&mut erasure, changed).await?;
+        while let Some(read) = record {
+            erased += self.erase_versions(&places).await?;
+            if self.delete_unchanged(&read).await? {
+                break;
             }
+            record = self.read_submission(&id).await?;
+            places.extend(self.places(&id, record.as_ref()).await?);
         }
         for pause in [Duration::ZERO, wait] {
-            tokio::time::sleep(pause).await;
-            if self.read_submission(&erasure.id).await?.is_some() {
-                bail!("{:?} was created again: erase it again", erasure.id);
+            sleep(pause).await;
+            if self.read_submission(&id).await?.is_some() {
+                bail!("{id:?} was created again: erase it again");
             }
-            self.add_earlier_projects(&mut erasure).await?;
-            erased += self.erase_versions(&erasure).await?;
+            places.extend(self.places(&id, None).await?);
+            erased += self.erase_versions(&places).await?;
         }
         Ok(erased)
     }
 
-    /// Adds what a record names to what will be erased.
-    async fn add_record(
+    /// Finds the places of a submission's objects: those that its record names, and its prefixes in all projects under
+    /// which there is something. It was theirs before, and once its images were replaced, the record doesn't say so.
+    async fn places(
         &self,
-        erasure: &mut Erasure,
-        record: Option<Submission>,
-    ) -> Result<(), Error> {
-        if let Some(record) = &record {
-            if let Some(project) = record.project()
-                && !is_usable_id(project)
-            {
-                bail!(
-                    "the record has the {PROJECT_ID} {project:?}, and {UNUSABLE_ID}. {CORRECT_IT}"
-                );
-            }
-            erasure.prefixes.extend(prefixes(record));
-            for field in ImageField::ALL {
-                if record.image(field).is_some() {
-                    let Some(key) = record.named_key(field) else {
-                        let name = field.name();
-                        bail!("the record's {name} doesn't say which object it is. {CORRECT_IT}");
-                    };
-                    self.add_named(erasure, field, key).await?;
-                }
-            }
-        }
-        erasure.record = record;
-        Ok(())
-    }
-
-    /// Adds the prefixes of all projects under which there is something: the submission was theirs before, and once its
-    /// images were replaced, the record no longer says so.
-    async fn add_earlier_projects(&self, erasure: &mut Erasure) -> Result<(), Error> {
-        let projects = self.list_projects().await?;
-        let prefixes = projects
-            .iter()
-            .map(|project| text_of(project, PROJECT_ID))
-            .filter(|project| is_usable_id(project))
-            .map(|project| ObjectKey::prefix(project, &erasure.id));
-        let found: Vec<_> = stream::iter(prefixes)
-            .map(async |prefix| Ok::<_, Error>((self.versions(&prefix).await?, prefix)))
-            .buffer_unordered(CONCURRENCY)
-            .try_filter(|(versions, prefix)| {
-                ready(
-                    versions
-                        .iter()
-                        .any(|version| version.key().starts_with(prefix)),
-                )
-            })
-            .map_ok(|(_, prefix)| prefix)
-            .try_collect()
-            .await?;
-        erasure.prefixes.extend(found);
-        Ok(())
-    }
-
-    /// Adds an object that the record names, if only this submission uses it.
-    async fn add_named(
-        &self,
-        erasure: &mut Erasure,
-        field: ImageField,
-        key: &str,
-    ) -> Result<(), Error> {
-        if erasure.prefixes().any(|prefix| key.starts_with(prefix)) {
-            return Ok(());
-        }
-        let named = format!("the record's {} names {key:?}", field.name());
-        let Some(parsed) = ObjectKey::parse(key) else {
-            if self.versions_of_key(key).await?.is_empty() {
-                return Ok(());
-            }
-            bail!("{named}, which the function didn't write: another may use it. {CORRECT_IT}");
+        id: &str,
+        record: Option<&Submission>,
+    ) -> Result<BTreeSet<String>, Error> {
+        let mut places = match record {
+            Some(record) => self.named_places(record).await?,
+            None => BTreeSet::new(),
         };
-        let id = parsed.submission();
-        let other = self.read_submission(id).await?;
-        if other.is_some_and(|other| named_keys(&other).any(|named| named == key)) {
-            bail!("{named}, and so does the submission {id:?}. {CORRECT_IT}");
-        }
-        erasure.keys.insert(key.to_owned());
-        Ok(())
-    }
-
-    /// Deletes versions and delete markers until a list of them is empty. Returns their number.
-    async fn erase_versions(&self, erasure: &Erasure) -> Result<usize, Error> {
-        let mut erased = 0;
-        loop {
-            let versions = self.versions_of(erasure).await?;
-            if versions.is_empty() {
-                return Ok(erased);
+        let table = self.projects();
+        for project in table.read_all(table.scan()).await? {
+            let project = cell(&project, PROJECT_ID);
+            let prefix = ObjectKey::prefix(&project, id);
+            if is_usable_id(&project) && !self.versions(&prefix).await?.is_empty() {
+                places.insert(prefix);
             }
-            self.delete_versions(&versions).await?;
-            erased += versions.len();
         }
+        Ok(places)
     }
 
-    async fn versions_of(&self, erasure: &Erasure) -> Result<Vec<ObjectIdentifier>, Error> {
-        let mut found = Vec::new();
-        for prefix in &erasure.prefixes {
-            found.extend(self.versions(prefix).await?);
+    /// Returns the places that a record names. It is an error if something else may use an object there.
+    async fn named_places(&self, record: &Submission) -> Result<BTreeSet<String>, Error> {
+        if let Some(project) = record.project()
+            && !is_usable_id(project)
+        {
+            bail!("the record has the {PROJECT_ID} {project:?}, and {UNUSABLE_ID}. {CORRECT_IT}");
         }
-        for key in &erasure.keys {
-            found.extend(self.versions_of_key(key).await?);
+        let mut places = prefixes(record);
+        for field in ImageField::ALL {
+            let name = field.name();
+            let key = match record.named_key(field) {
+                Some(key) => key,
+                None if record.image(field).is_none() => continue,
+                None => bail!("the record's {name} doesn't say which object it is. {CORRECT_IT}"),
+            };
+            if places.iter().any(|place| key.starts_with(place)) {
+                continue;
+            }
+            let named = format!("the record's {name} names {key:?}");
+            let place = BTreeSet::from([key.to_owned()]);
+            if let Some(parsed) = ObjectKey::parse(key) {
+                let other = parsed.submission();
+                if let Some(record) = self.read_submission(other).await?
+                    && named_keys(&record).any(|named| named == key)
+                {
+                    bail!("{named}, and so does the submission {other:?}. {CORRECT_IT}");
+                }
+            } else if self.versions_at(&place).await?.is_empty() {
+                continue;
+            } else {
+                bail!("{named}, which the function didn't write: another may use it. {CORRECT_IT}");
+            }
+            places.extend(place);
+        }
+        Ok(places)
+    }
+
+    /// Deletes versions and delete markers. Returns their number.
+    async fn erase_versions(&self, places: &BTreeSet<String>) -> Result<usize, Error> {
+        let versions = self.versions_at(places).await?;
+        self.delete_versions(&versions).await?;
+        Ok(versions.len())
+    }
+
+    async fn versions_at(&self, places: &BTreeSet<String>) -> Result<Vec<ObjectIdentifier>, Error> {
+        let mut found = Vec::new();
+        for place in places {
+            let versions = self.versions(place).await?.into_iter();
+            found.extend(versions.filter(|it| place.ends_with('/') || it.key() == place));
         }
         Ok(found)
-    }
-
-    async fn versions_of_key(&self, key: &str) -> Result<Vec<ObjectIdentifier>, Error> {
-        let mut versions = self.versions(key).await?;
-        versions.retain(|version| version.key() == key);
-        Ok(versions)
     }
 
     /// Deletes a record if its project and its images are unchanged since they were read; returns whether it did.
@@ -247,10 +244,6 @@ impl Records {
             }
         }
         let delete = delete.condition_expression(condition.join(" AND "));
-        match delete.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if is_refused(&error) => Ok(false),
-            Err(error) => Err(table.unwritable(&error)),
-        }
+        table.write(delete.send()).await
     }
 }

@@ -1,6 +1,6 @@
-//! What an operator of `PUT /Image` does: [`project`] and [`submission`] register and show records, `usage_plan`
-//! registers a project's key with API Gateway, [`sweep`] removes what a crash left over, and [`erase`] removes
-//! everything about a person. The local stack seeds itself with the same code. None of this is deployed.
+//! What an operator of `PUT /Image` does: [`project`] and [`submission`] register and show records, `key` also keeps a
+//! project's key at API Gateway, [`sweep`] removes what a crash left over, and [`erase`] removes everything about a
+//! person. The local stack seeds itself with the same code. None of this is deployed.
 
 #![allow(
     clippy::missing_errors_doc,
@@ -10,12 +10,14 @@
 
 use std::error::Error as StdError;
 use std::iter;
+use std::process::ExitCode;
 
 use aws_config::SdkConfig;
 use put_image::config::Config;
 use put_image::records::attribute::{PROJECT_ID, SUBMISSION_ID};
 use put_image::storage;
 
+use crate::cli::Command;
 use crate::table::Table;
 
 /// Ends a function with a sentence.
@@ -23,20 +25,37 @@ macro_rules! bail {
     ($($sentence:tt)*) => { return Err(format!($($sentence)*).into()) };
 }
 
+/// Prints a line for a person to standard error. It is not an error if nobody reads it.
+macro_rules! tell {
+    ($($line:tt)*) => { $crate::terminal::tell(&format!($($line)*)) };
+}
+
 pub mod bucket;
 pub mod cli;
-pub mod commands;
 pub mod erase;
-pub mod printable;
+mod key;
 pub mod project;
 mod save;
 pub mod submission;
 pub mod sweep;
 pub mod table;
-mod usage_plan;
+pub mod terminal;
 
 /// What can go wrong: a sentence that says what to do.
 pub type Error = Box<dyn StdError + Send + Sync>;
+
+/// Runs a command. The deployed API Gateway has its own keys; the local stack's doesn't.
+pub async fn run(
+    command: Command,
+    records: &Records,
+    gateway: Option<aws_sdk_apigateway::Client>,
+) -> Result<ExitCode, Error> {
+    match command {
+        Command::Project(command) => project::run(command, records, gateway).await,
+        Command::Submission(command) => submission::run(command, records).await,
+        Command::Sweep { delete } => sweep::run(delete, records).await,
+    }
+}
 
 /// The tables and the bucket, with an operator's rights.
 #[derive(Clone, Debug)]
@@ -74,15 +93,24 @@ impl Records {
     }
 }
 
-/// Returns a call's failure with everything that is known about its cause.
-fn failed(what: impl Into<String>, error: &dyn StdError) -> Error {
-    let mut sentence = what.into();
-    for cause in iter::successors(error.source(), |&cause| cause.source()) {
-        let cause = cause.to_string();
-        // An error often repeats what its cause says.
-        if !sentence.contains(&cause) {
-            sentence = format!("{sentence}: {cause}");
-        }
+/// Says what failed.
+trait Context<T> {
+    /// Turns an error into a sentence: what failed, and everything that is known about the cause.
+    fn context(self, what: impl Into<String>) -> Result<T, Error>;
+}
+
+impl<T, E: StdError> Context<T> for Result<T, E> {
+    fn context(self, what: impl Into<String>) -> Result<T, Error> {
+        self.map_err(|error| {
+            let mut sentence = what.into();
+            for cause in iter::successors(error.source(), |&cause| cause.source()) {
+                let cause = cause.to_string();
+                // An error often repeats what its cause says.
+                if !sentence.contains(&cause) {
+                    sentence = format!("{sentence}: {cause}");
+                }
+            }
+            sentence.into()
+        })
     }
-    sentence.into()
 }

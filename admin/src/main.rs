@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use admin::cli::{Cli, Command, complete};
-use admin::{Error, Records, commands};
+use admin::{Error, Records, terminal};
 use clap::Parser as _;
 use put_image::config::Config;
 use put_image::storage;
@@ -16,12 +16,12 @@ async fn main() -> ExitCode {
         Cli::Completions { shell } => complete::<Cli>(shell, NAME),
         Cli::Records(command) => run(command).await,
     };
-    result.unwrap_or_else(|error| commands::fail(NAME, &error))
+    result.unwrap_or_else(|error| terminal::fail(NAME, &error))
 }
 
 async fn run(command: Command) -> Result<ExitCode, Error> {
     let config = Config::from_env()?;
     let sdk = storage::sdk_config().await;
     let gateway = aws_sdk_apigateway::Client::new(&sdk);
-    commands::run(command, &Records::new(&sdk, config), Some(gateway)).await
+    admin::run(command, &Records::new(&sdk, config), Some(gateway)).await
 }

@@ -1,17 +1,28 @@
-//! Projects: their API keys and their administrators. Only a key's hash is ever stored.
+//! Projects: registered, shown and changed. Only an API key's hash is ever stored.
 
-use std::fmt;
+use std::process::ExitCode;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_apigateway::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use put_image::domain::{Admin, ApiKey};
 use put_image::records::attribute::{
     ADMINS, API_KEY_HASH, PREVIOUS_API_KEY_HASH, PREVIOUS_API_KEY_UNTIL, PROJECT_ID, STATUS,
 };
-use put_image::records::{Item, Project};
+use put_image::records::{ACTIVE, Item, Project};
+pub use secrecy::ExposeSecret;
+use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::table::{is_refused, text};
+use crate::cli::{KeyCommand, ProjectCommand};
+use crate::key::{self, UsagePlan};
+use crate::table::{cell, plain_item, text};
+use crate::terminal::{attributes, confirm, json, print, print_list};
 use crate::{Error, Records};
+
+/// Expressions that update an attribute.
+const SET: &str = "SET #attribute = :value";
+const ADD: &str = "ADD #attribute :value";
+const DELETE: &str = "DELETE #attribute :value";
 
 /// A project to register.
 #[derive(Clone, Debug, Deserialize)]
@@ -19,57 +30,131 @@ use crate::{Error, Records};
 pub struct NewProject {
     pub project_id: String,
     pub api_key: NewKey,
-    /// [`put_image::records::ACTIVE`], or anything else, which is out of service.
+    /// [`ACTIVE`], or anything else, which is out of service.
     pub status: String,
     /// E-mail accounts of its administrators; may be empty.
     pub admins: Vec<String>,
 }
 
 /// An API key before it is handed to the customer. Nobody else keeps it.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct NewKey(String);
+pub type NewKey = SecretString;
 
-impl NewKey {
-    /// Generates 160 random bits as 40 hex digits. API Gateway takes keys of 20 to 128 characters.
-    pub fn generate() -> Result<Self, Error> {
-        let mut bytes = [0; 20];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(hex::encode(bytes)))
-    }
-
-    /// Wraps an existing key.
-    pub fn known(key: &str) -> Self {
-        Self(key.to_owned())
-    }
-
-    /// Returns the key itself, for the customer and for API Gateway.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// Returns the hash by which the function finds the project.
-    fn hash(&self) -> Result<String, Error> {
-        let key = ApiKey::parse(&self.0).ok_or("an API key can't be empty")?;
-        Ok(key.hash().to_string())
-    }
+/// Generates 160 random bits as 40 hex digits. API Gateway takes keys of 20 to 128 characters.
+pub fn generate_key() -> Result<NewKey, Error> {
+    let mut bytes = [0; 20];
+    getrandom::fill(&mut bytes)?;
+    Ok(hex::encode(bytes).into())
 }
 
-impl fmt::Debug for NewKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NewKey(…)")
-    }
+/// Returns the hash by which the function finds a key's project.
+fn hash(api_key: &NewKey) -> Result<AttributeValue, Error> {
+    let key = ApiKey::parse(api_key.expose_secret()).ok_or("an API key can't be empty")?;
+    Ok(text(&key.hash().to_string()))
 }
 
-/// Why a project may not have its new key.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// It has the old one.
-    #[error(transparent)]
-    Refused(#[from] Error),
-    /// It has one or the other.
-    #[error(transparent)]
-    Unknown(Error),
+/// Runs a command on projects.
+pub(crate) async fn run(
+    command: ProjectCommand,
+    records: &Records,
+    gateway: Option<Client>,
+) -> Result<ExitCode, Error> {
+    match command {
+        ProjectCommand::Create {
+            id,
+            admins,
+            usage_plan,
+        } => {
+            let plan = UsagePlan::find(gateway, usage_plan)?;
+            key::create(records, id, admins, plan).await?;
+        }
+        ProjectCommand::Show { id, json: is_json } => {
+            let project = records.project(&id).await?;
+            return print(&if is_json {
+                json(&plain_item(&project))
+            } else {
+                attributes(&project)
+            });
+        }
+        ProjectCommand::List { json } => {
+            let row = |project: &Item| [STATUS, PROJECT_ID, ADMINS].map(|it| cell(project, it));
+            let table = records.projects();
+            return print_list(&table.read_all(table.scan()).await?, json, row);
+        }
+        ProjectCommand::AddAdmin { id, admins } => {
+            let registered = Project::try_from(records.project(&id).await?)?.admins;
+            let new = new_admins(&admins, &registered);
+            if new.is_empty() {
+                tell!("all of them were registered on {id} already");
+            } else {
+                let names = new.join(", ");
+                let value = AttributeValue::Ss(new);
+                records.update(&id, ADD, ADMINS, value).await?;
+                tell!("registered on {id}: {names}");
+            }
+        }
+        ProjectCommand::RemoveAdmin { id, admins, yes } => {
+            remove_admins(records, &id, &admins, yes).await?;
+        }
+        ProjectCommand::Close { id } => {
+            records.update(&id, SET, STATUS, text("closed")).await?;
+            tell!("closed {id}: its requests get invalid_project until it is reopened");
+        }
+        ProjectCommand::Reopen { id } => {
+            records.update(&id, SET, STATUS, text(ACTIVE)).await?;
+            tell!("reopened {id}");
+        }
+        ProjectCommand::Key(KeyCommand::Rotate {
+            id,
+            keep_old,
+            usage_plan,
+        }) => {
+            let plan = UsagePlan::find(gateway, usage_plan)?;
+            key::rotate(records, &id, keep_old, plan).await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the accounts that are not registered yet, each once, ignoring case.
+fn new_admins(accounts: &[String], registered: &[Admin]) -> Vec<String> {
+    let mut known = registered.to_vec();
+    let mut new = Vec::new();
+    for account in accounts {
+        let admin = Admin::from(account.clone());
+        if !known.contains(&admin) {
+            known.push(admin);
+            new.push(account.clone());
+        }
+    }
+    new
+}
+
+async fn remove_admins(
+    records: &Records,
+    id: &str,
+    accounts: &[String],
+    yes: bool,
+) -> Result<(), Error> {
+    let registered = Project::try_from(records.project(id).await?)?.admins;
+    let leaving: Vec<_> = accounts.iter().cloned().map(Admin::from).collect();
+    if let Some(stranger) = leaving.iter().find(|it| !registered.contains(it)) {
+        bail!("{:?} is no administrator of {id:?}", stranger.as_str());
+    }
+    let (removed, remaining): (Vec<_>, Vec<_>) =
+        registered.iter().partition(|it| leaving.contains(it));
+    if remaining.is_empty() {
+        let none = "has no administrator then: its requests get invalid_admin";
+        confirm(yes, &format!("The project {id} {none}."), id)?;
+    }
+    let removed = removed.into_iter().map(|it| it.as_str().to_owned());
+    let removed = AttributeValue::Ss(removed.collect());
+    records.update(id, DELETE, ADMINS, removed).await?;
+    let (left, removed) = (remaining.len(), accounts.join(", "));
+    tell!("removed from {id}: {removed}; {left} remain");
+    if left == 0 {
+        tell!("The project has no administrator now: its requests get invalid_admin.");
+    }
+    Ok(())
 }
 
 impl Records {
@@ -84,134 +169,68 @@ impl Records {
         format!("there is no project {id:?} in the table {table}").into()
     }
 
-    /// Returns the records of all projects.
-    pub(crate) async fn list_projects(&self) -> Result<Vec<Item>, Error> {
-        self.projects().read_all(self.projects().scan()).await
-    }
-
-    /// Registers administrators on a project. Those who are already registered, ignoring case, stay as they are.
-    /// Returns the new ones.
-    pub(crate) async fn add_admins(
-        &self,
-        id: &str,
-        accounts: &[String],
-    ) -> Result<Vec<Admin>, Error> {
-        let registered = Project::try_from(self.project(id).await?)?.admins;
-        let new = new_admins(accounts, &registered);
-        if !new.is_empty() {
-            self.update_project(id, "ADD #name :value", ADMINS, set(&new))
-                .await?;
-        }
-        Ok(new)
-    }
-
-    /// Removes administrators from a project, if all of them are on it and, when none would remain, `before_last`
-    /// agrees. Returns how many remain.
-    pub(crate) async fn remove_admins(
-        &self,
-        id: &str,
-        accounts: &[String],
-        before_last: impl FnOnce() -> Result<(), Error>,
-    ) -> Result<usize, Error> {
-        let registered = Project::try_from(self.project(id).await?)?.admins;
-        let accounts: Vec<_> = accounts.iter().cloned().map(Admin::from).collect();
-        if let Some(stranger) = accounts
-            .iter()
-            .find(|account| !registered.contains(account))
-        {
-            let stranger = stranger.as_str();
-            bail!("{stranger:?} is no administrator of {id:?}");
-        }
-        let (removed, remaining): (Vec<_>, Vec<_>) = registered
-            .into_iter()
-            .partition(|admin| accounts.contains(admin));
-        if remaining.is_empty() {
-            before_last()?;
-        }
-        let project = self
-            .update_project(id, "DELETE #name :value", ADMINS, set(&removed))
-            .await?;
-        Ok(Project::try_from(project)?.admins.len())
-    }
-
-    /// Changes a project's status.
-    pub(crate) async fn set_status(&self, id: &str, status: &str) -> Result<(), Error> {
-        self.update_project(id, "SET #name = :value", STATUS, text(status))
-            .await
-            .map(drop)
-    }
-
-    /// Updates an attribute of a project that exists. In the expression, `#name` is a placeholder for it. Returns the
-    /// updated record.
-    async fn update_project(
-        &self,
-        id: &str,
-        expression: &str,
-        name: &str,
-        value: AttributeValue,
-    ) -> Result<Item, Error> {
-        let table = self.projects();
-        let update = table
-            .update(id)
-            .condition_expression(format!("attribute_exists({PROJECT_ID})"))
-            .update_expression(expression)
-            .expression_attribute_names("#name", name)
-            .expression_attribute_values(":value", value)
-            .return_values(ReturnValue::AllNew);
-        match update.send().await {
-            Ok(updated) => Ok(updated.attributes.unwrap_or_default()),
-            Err(error) if is_refused(&error) => Err(self.no_project(id)),
-            Err(error) => Err(table.unwritable(&error)),
-        }
-    }
-
     /// Registers a project, unless one with its ID exists. Returns whether it is new.
     pub async fn create_project(&self, project: &NewProject) -> Result<bool, Error> {
         let mut item = vec![
-            (API_KEY_HASH, text(&project.api_key.hash()?)),
+            (API_KEY_HASH, hash(&project.api_key)?),
             (STATUS, text(&project.status)),
         ];
         let admins = new_admins(&project.admins, &[]);
         // A set in DynamoDB is never empty.
         if !admins.is_empty() {
-            item.push((ADMINS, set(&admins)));
+            item.push((ADMINS, AttributeValue::Ss(admins)));
         }
         self.projects().create(&project.project_id, item).await
     }
 
-    /// Gives a project another key, whichever it has now. The previous key stays valid until `keep_old`, a Unix time in
-    /// seconds; without it, it is invalid at once.
+    /// Updates an attribute of a project that exists.
+    async fn update(
+        &self,
+        id: &str,
+        expression: &str,
+        attribute: &str,
+        value: AttributeValue,
+    ) -> Result<(), Error> {
+        let table = self.projects();
+        let update = table
+            .update(id)
+            .condition_expression(format!("attribute_exists({PROJECT_ID})"))
+            .update_expression(expression)
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":value", value);
+        if !table.write(update.send()).await? {
+            return Err(self.no_project(id));
+        }
+        Ok(())
+    }
+
+    /// Gives a project another key, whichever it has now, unless it gets one meanwhile: then returns false. The previous
+    /// key stays valid until `keep_old`, a Unix time in seconds; without it, it is invalid at once.
     pub async fn set_key(
         &self,
         project: &str,
         api_key: &NewKey,
         keep_old: Option<u64>,
-    ) -> Result<(), KeyError> {
-        let old = self.key_hash(project).await?;
-        self.replace_key(project, old, api_key, keep_old).await
+    ) -> Result<bool, Error> {
+        let old = self.project(project).await?;
+        self.replace_key(&old, api_key, keep_old).await
     }
 
-    /// Returns the hash of a project's key.
-    pub(crate) async fn key_hash(&self, project: &str) -> Result<AttributeValue, Error> {
-        let hash = self.project(project).await?.remove(API_KEY_HASH);
-        hash.ok_or_else(|| format!("the project {project:?} has no API key").into())
-    }
-
-    /// Gives a project another key in place of the one with this hash, as [`Self::set_key`].
+    /// Does the same in place of the key that a record has. After an error, it is unknown which of the two the project
+    /// has: the update may still arrive.
     pub(crate) async fn replace_key(
         &self,
-        project: &str,
-        old: AttributeValue,
+        project: &Item,
         api_key: &NewKey,
         keep_old: Option<u64>,
-    ) -> Result<(), KeyError> {
+    ) -> Result<bool, Error> {
+        let id = cell(project, PROJECT_ID);
+        let Some(old) = project.get(API_KEY_HASH) else {
+            bail!("the project {id:?} has no API key");
+        };
+        let hash = hash(api_key)?;
         let table = self.projects();
-        let hash = text(&api_key.hash()?);
-        let update = table
-            .update(project)
-            .condition_expression(format!("{API_KEY_HASH} = :old"))
-            .expression_attribute_values(":old", old)
-            .expression_attribute_values(":hash", hash.clone());
+        let update = table.update(&id);
         let update = match keep_old {
             None => update.update_expression(format!(
                 "SET {API_KEY_HASH} = :hash REMOVE {PREVIOUS_API_KEY_HASH}, {PREVIOUS_API_KEY_UNTIL}"
@@ -222,36 +241,19 @@ impl Records {
                 ))
                 .expression_attribute_values(":until", AttributeValue::N(until.to_string())),
         };
-        let Err(error) = update.send().await else {
-            return Ok(());
-        };
+        let update = update
+            .condition_expression(format!("{API_KEY_HASH} = :old"))
+            .expression_attribute_values(":old", old.clone())
+            .expression_attribute_values(":hash", hash.clone());
+        let written = table.write(update.send()).await;
+        if let Ok(true) = written {
+            return Ok(true);
+        }
         // The update may have been applied and its response lost, even if a retry failed its condition: the record
         // shows which.
-        Err(match table.read(project).await {
-            Ok(Some(item)) if item.get(API_KEY_HASH) == Some(&hash) => return Ok(()),
-            Ok(_) if is_refused(&error) => KeyError::Refused(
-                format!("another rotation of {project:?} came first: the project has its key")
-                    .into(),
-            ),
-            Ok(_) if error.as_service_error().is_some() => table.unwritable(&error).into(),
-            // It may still arrive.
-            _ => KeyError::Unknown(table.unwritable(&error)),
-        })
-    }
-}
-
-/// Returns the accounts that are not registered yet, each once, ignoring case.
-fn new_admins(accounts: &[String], registered: &[Admin]) -> Vec<Admin> {
-    let mut new = Vec::new();
-    for account in accounts.iter().cloned().map(Admin::from) {
-        if !registered.contains(&account) && !new.contains(&account) {
-            new.push(account);
+        match table.read(&id).await? {
+            Some(project) if project.get(API_KEY_HASH) == Some(&hash) => Ok(true),
+            _ => written,
         }
     }
-    new
-}
-
-fn set(admins: &[Admin]) -> AttributeValue {
-    let accounts = admins.iter().map(|admin| admin.as_str().to_owned());
-    AttributeValue::Ss(accounts.collect())
 }

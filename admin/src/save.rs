@@ -1,7 +1,8 @@
 //! A submission's images as files in a folder of its own, so that two people's images never mix.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -10,48 +11,49 @@ use put_image::image::Format;
 use put_image::records::attribute::SUBMISSION_ID;
 use serde_json::{Value, json};
 
-use crate::submission::StoredSubmission;
-use crate::{Error, Records};
-
 /// The file that says whose images a folder has.
 const OWNER: &str = "submission.json";
 
-impl Records {
-    /// Saves a submission's images as `{field}.jpg` or `.png`, readable only by the current user: in a new folder, or
-    /// in place of those that were saved to it before. Returns the files' names.
-    pub async fn save(
-        &self,
-        submission: &StoredSubmission,
-        folder: &Path,
-    ) -> Result<Vec<String>, Error> {
-        let mut images = Vec::new();
-        for field in ImageField::ALL {
-            if let Some((format, bytes)) = self.image(submission, field).await? {
-                images.push((file_name(field, format), bytes));
+/// Saves a submission's images as `{field}.jpg` or `.png`, readable only by the current user: in a new folder, or in
+/// place of those that were saved to it before. Returns a list of the files' names.
+pub(crate) fn save(
+    images: &BTreeMap<ImageField, (Format, Vec<u8>)>,
+    submission: &str,
+    folder: &Path,
+) -> io::Result<String> {
+    let owner = json!({ SUBMISSION_ID: submission });
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            if saved_owner(folder) != Some(owner) {
+                let why =
+                    "it exists, and this submission's images weren't saved to it: name a new one";
+                return Err(io::Error::new(ErrorKind::AlreadyExists, why));
             }
-        }
-        let unusable = |error| format!("can't save in the folder {}: {error}", folder.display());
-        let owner = json!({ SUBMISSION_ID: submission.submission.id.as_str() });
-        match DirBuilder::new().mode(0o700).create(folder) {
-            Ok(()) => {
-                write_new(&folder.join(OWNER), owner.to_string().as_bytes()).map_err(unusable)?;
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                if saved_owner(folder) != Some(owner) {
-                    bail!(
-                        "the folder {} exists, and this submission's images weren't saved to it: name a new one",
-                        folder.display()
-                    );
+            // An image may have disappeared since, or changed its format.
+            for field in ImageField::ALL {
+                for format in Format::ALL {
+                    match fs::remove_file(folder.join(file_name(field, format))) {
+                        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                        _ => {}
+                    }
                 }
-                remove_images(folder).map_err(unusable)?;
             }
-            Err(error) => return Err(unusable(error).into()),
         }
-        for (name, bytes) in &images {
-            write_new(&folder.join(name), bytes).map_err(unusable)?;
+        created => {
+            created?;
+            write_new(&folder.join(OWNER), owner.to_string().as_bytes())?;
         }
-        Ok(images.into_iter().map(|(name, _)| name).collect())
     }
+    let mut saved = Vec::new();
+    for (field, (format, bytes)) in images {
+        let name = file_name(*field, *format);
+        write_new(&folder.join(&name), bytes)?;
+        saved.push(name);
+    }
+    if saved.is_empty() {
+        return Ok("no image: it has none".to_owned());
+    }
+    Ok(saved.join(", "))
 }
 
 fn file_name(field: ImageField, format: Format) -> String {
@@ -62,20 +64,7 @@ fn saved_owner(folder: &Path) -> Option<Value> {
     serde_json::from_slice(&fs::read(folder.join(OWNER)).ok()?).ok()
 }
 
-/// Removes what was saved before: an image may have disappeared since, or changed its format.
-fn remove_images(folder: &Path) -> std::io::Result<()> {
-    for field in ImageField::ALL {
-        for format in Format::ALL {
-            match fs::remove_file(folder.join(file_name(field, format))) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-    }
-    Ok(())
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::options()
         .write(true)
         .create_new(true)

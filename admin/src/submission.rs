@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::process::ExitCode;
 
-use futures_util::stream::TryStreamExt as _;
-use put_image::domain::{ImageField, ObjectKey, SubmissionId, is_usable_id};
+use put_image::domain::{ImageField, ObjectKey, is_usable_id};
 use put_image::image::Format;
 use put_image::records::attribute::image::{CONTENT_TYPE, SHA256};
 use put_image::records::attribute::{ID_TYPE, PROJECT_ID, SUBMISSION_ID, UPDATED_AT, UPDATED_BY};
@@ -12,9 +12,11 @@ use put_image::records::{Item, Submission};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::printable::table;
-use crate::table::{plain, plain_item, text};
-use crate::{Error, Records, failed};
+use crate::cli::{ShowOptions, SubmissionCommand};
+use crate::save::save;
+use crate::table::{cell, plain_item, text};
+use crate::terminal::{attributes, json, print, print_list, table};
+use crate::{Context as _, Error, Records, erase};
 
 /// A submission with the objects that are stored for it.
 #[derive(Debug)]
@@ -22,6 +24,58 @@ pub struct StoredSubmission {
     pub(crate) submission: Submission,
     /// Key and size in bytes of each object.
     pub(crate) objects: BTreeMap<String, i64>,
+}
+
+/// Runs a command on submissions.
+pub(crate) async fn run(command: SubmissionCommand, records: &Records) -> Result<ExitCode, Error> {
+    match command {
+        SubmissionCommand::Create { id, project } => {
+            if !records.create_submission(&id, Some(&project)).await? {
+                bail!("there is a submission {id:?} already");
+            }
+            tell!("created the submission {id} of the project {project}");
+            Ok(ExitCode::SUCCESS)
+        }
+        SubmissionCommand::Show { id, show: options } => show(&id, options, records).await,
+        SubmissionCommand::List { project, json } => {
+            let submissions = records.list_submissions(project.as_deref()).await?;
+            print_list(&submissions, json, row)
+        }
+        SubmissionCommand::Erase(options) => erase::run(options, records).await,
+    }
+}
+
+async fn show(id: &str, options: ShowOptions, records: &Records) -> Result<ExitCode, Error> {
+    let table = &records.config.submissions_table;
+    let stored = records.submission(id).await?;
+    let stored =
+        stored.ok_or_else(|| format!("there is no submission {id:?} in the table {table}"))?;
+    print(&if options.json {
+        json(&stored.record())
+    } else {
+        stored.to_string()
+    })?;
+    if let Some(folder) = options.save {
+        let mut images = BTreeMap::new();
+        for field in ImageField::ALL {
+            if let Some(image) = records.image(&stored, field).await? {
+                images.insert(field, image);
+            }
+        }
+        let saved = save(&images, id, &folder)
+            .map_err(|error| format!("can't save to the folder {}: {error}", folder.display()))?;
+        tell!("saved to {}: {saved}", folder.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns a line's cells for a submission.
+fn row(submission: &Item) -> [String; 4] {
+    let mut images = ImageField::ALL.map(ImageField::name).to_vec();
+    images.retain(|name| submission.contains_key(*name));
+    let [id, project, updated] =
+        [SUBMISSION_ID, PROJECT_ID, UPDATED_AT].map(|name| cell(submission, name));
+    [id, project, updated, images.join(", ")]
 }
 
 impl Records {
@@ -48,8 +102,10 @@ impl Records {
         };
         let mut objects = BTreeMap::new();
         for prefix in prefixes(&submission) {
-            let listed = self.objects(&prefix).try_concat().await?;
-            objects.extend(listed.into_iter().map(|object| (object.key, object.size)));
+            self.each_object(&prefix, |object| {
+                objects.insert(object.key, object.size);
+            })
+            .await?;
         }
         Ok(Some(StoredSubmission {
             submission,
@@ -58,7 +114,7 @@ impl Records {
     }
 
     /// Returns the records of all submissions, or of a project's: what the function writes to them.
-    pub(crate) async fn list_submissions(&self, project: Option<&str>) -> Result<Vec<Item>, Error> {
+    async fn list_submissions(&self, project: Option<&str>) -> Result<Vec<Item>, Error> {
         let table = self.submissions();
         let names = [SUBMISSION_ID, PROJECT_ID, ID_TYPE, UPDATED_AT, UPDATED_BY].join(", ");
         let images = ImageField::ALL.map(ImageField::name).join(", ");
@@ -84,15 +140,13 @@ impl Records {
             return Ok(None);
         };
         let object = format!("{}'s object {key:?}", field.name());
-        if !is_own(&stored.submission.id, field, key) || !stored.objects.contains_key(key) {
+        if stored.submission.key(field).is_none() || !stored.objects.contains_key(key) {
             bail!("{object} is missing, or not this submission's");
         }
         let get = self.s3.get_object().bucket(&self.config.images_bucket);
-        let read =
-            async { Ok::<_, Error>(get.key(key).send().await?.body.collect().await?.to_vec()) };
-        let bytes = read
-            .await
-            .map_err(|error| failed(format!("can't read {object}"), error.as_ref()))?;
+        let unreadable = format!("can't read {object}");
+        let found = get.key(key).send().await.context(&unreadable)?;
+        let bytes = found.body.collect().await.context(&unreadable)?.to_vec();
         let named = &stored.record()[field.name()];
         if named[SHA256] != hex::encode(Sha256::digest(&bytes)) {
             bail!("{object} is not what the record says: its SHA-256 differs");
@@ -108,16 +162,11 @@ impl Records {
 /// Returns the prefixes of a submission's objects: in its project, and in the projects that the keys in its record
 /// name, since it may have belonged to another one before.
 pub(crate) fn prefixes(submission: &Submission) -> BTreeSet<String> {
-    let id = submission.id.as_str();
-    let named = named_keys(submission).filter_map(|key| {
-        let (project, rest) = key.split_once('/')?;
-        let is_of_submission = rest.split_once('/').is_some_and(|(of, _)| of == id);
-        let is_prefix = is_of_submission && is_usable_id(project);
-        (is_prefix || ObjectKey::parse(key).is_some()).then_some(project)
-    });
-    named
+    named_keys(submission)
+        .filter_map(|key| Some(key.split_once('/')?.0))
         .chain(submission.project())
-        .map(|project| ObjectKey::prefix(project, id))
+        .filter(|project| is_usable_id(project))
+        .map(|project| ObjectKey::prefix(project, submission.id.as_str()))
         .collect()
 }
 
@@ -128,32 +177,10 @@ pub(crate) fn named_keys(submission: &Submission) -> impl Iterator<Item = &str> 
         .filter_map(|field| submission.named_key(field))
 }
 
-/// Returns whether a key is one that the function writes for this field of this submission, in any project.
-fn is_own(submission: &SubmissionId, field: ImageField, key: &str) -> bool {
-    ObjectKey::parse(key)
-        .is_some_and(|key| key.submission() == submission.as_str() && key.field() == field)
-}
-
 impl StoredSubmission {
     /// Returns the record as plain JSON.
     pub fn record(&self) -> Value {
         plain_item(self.submission.item())
-    }
-
-    /// Returns a line's cells for an image that the record names.
-    fn named(&self, record: &Value, field: ImageField) -> Option<[String; 4]> {
-        let key = self.submission.named_key(field)?;
-        let size = self.objects.get(key);
-        let state = if !is_own(&self.submission.id, field, key) {
-            "NOT ITS OWN"
-        } else if size.is_none() {
-            "MISSING"
-        } else {
-            let content_type = &record[field.name()][CONTENT_TYPE];
-            content_type.as_str().unwrap_or("-")
-        };
-        let size = size.map_or("-".to_owned(), |size| format!("{size} bytes"));
-        Some([field.name(), state, &size, key].map(str::to_owned))
     }
 }
 
@@ -164,30 +191,29 @@ impl fmt::Display for StoredSubmission {
         rest.retain(|name, _| ImageField::parse(name).is_none());
         f.write_str(&attributes(&rest))?;
         let record = self.record();
-        let named = ImageField::ALL.map(|field| self.named(&record, field));
         let mut others = self.objects.clone();
-        others.retain(|key, _| !named_keys(&self.submission).any(|named| named == key));
-        let others = others.iter().map(|(key, size)| {
-            let size = format!("{size} bytes");
-            ["-", "not in the record", &size, key].map(str::to_owned)
-        });
-        f.write_str(&table(named.into_iter().flatten().chain(others)))
-    }
-}
-
-/// Returns a line for each attribute of a record.
-pub(crate) fn attributes(record: &Item) -> String {
-    let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
-    let mut rows: Vec<_> = record
-        .iter()
-        .map(|(name, value)| {
-            let value = match plain(value) {
-                Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(", "),
-                value => text(&value),
+        let mut rows = Vec::new();
+        for field in ImageField::ALL {
+            let Some(key) = self.submission.named_key(field) else {
+                continue;
             };
-            [name.clone(), value]
-        })
-        .collect();
-    rows.sort();
-    table(rows)
+            others.remove(key);
+            let size = self.objects.get(key);
+            let state = if self.submission.key(field).is_none() {
+                "NOT ITS OWN"
+            } else if size.is_none() {
+                "MISSING"
+            } else {
+                let content_type = &record[field.name()][CONTENT_TYPE];
+                content_type.as_str().unwrap_or("-")
+            };
+            let size = size.map_or("-".to_owned(), |size| format!("{size} bytes"));
+            rows.push([field.name(), state, &size, key].map(str::to_owned));
+        }
+        for (key, size) in others {
+            let size = format!("{size} bytes");
+            rows.push(["-", "not in the record", &size, &key].map(str::to_owned));
+        }
+        f.write_str(&table(rows))
+    }
 }

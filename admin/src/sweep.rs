@@ -8,11 +8,10 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
-use std::pin::pin;
+use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::primitives::DateTime;
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use put_image::domain::{ImageField, ObjectKey};
 use put_image::records::Submission;
 use put_image::records::attribute::SUBMISSION_ID;
@@ -20,50 +19,85 @@ use put_image::records::attribute::image::KEY;
 
 use crate::bucket::ListedObject;
 use crate::submission::named_keys;
-use crate::table::text_of;
-use crate::{Error, Records, failed};
+use crate::table::cell;
+use crate::terminal::{in_line, print};
+use crate::{Context as _, Error, Records};
 
 /// A younger object may belong to a request that is not committed yet. A request takes half a minute at most.
 const MIN_AGE: Duration = Duration::from_hours(1);
 
-/// How many objects are looked up and deleted concurrently.
-const CONCURRENCY: usize = 16;
-
-/// Counts of what has been read so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+/// What a sweep found. Each object is counted once.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Found {
     pub records: usize,
-    /// Objects listed. Each is counted once below.
-    pub objects: usize,
-    /// Named by a record.
+    /// Objects that a record names.
     pub named: usize,
-    /// Younger than [`MIN_AGE`].
+    /// Objects younger than [`MIN_AGE`].
     pub young: usize,
-    /// With a key that the function doesn't write: somebody else's.
+    /// Objects with a key that the function doesn't write: somebody else's.
     pub foreign: usize,
-    pub left_over: usize,
+    pub left_over: Vec<ListedObject>,
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (named, young, foreign) = (self.named, self.young, self.foreign);
+        let left_over = self.left_over.len();
         write!(
             f,
-            "{} objects: {} named by {} records, {} younger than an hour, {} not ours, {} left over",
-            self.objects, self.named, self.records, self.young, self.foreign, self.left_over
+            "{} objects: {named} named by {} records, {young} younger than an hour, {foreign} not ours, {left_over} left over",
+            named + young + foreign + left_over,
+            self.records
         )
     }
 }
 
+/// Lists what is left over, and deletes it if it is no more than `delete`.
+pub(crate) async fn run(delete: Option<usize>, records: &Records) -> Result<ExitCode, Error> {
+    let table = &records.config.submissions_table;
+    let bucket = &records.config.images_bucket;
+    tell!("comparing the bucket {bucket} with the table {table}");
+    let found = records.find_left_over(SystemTime::now()).await?;
+    for object in &found.left_over {
+        print_object("left over", object)?;
+    }
+    tell!("{found}");
+    let left_over = found.left_over.len();
+    let Some(expected) = delete else {
+        if left_over > 0 {
+            tell!("Nothing was deleted: that takes --delete {left_over}.");
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    if left_over > expected {
+        bail!("{left_over} are left over, more than the {expected} of --delete: none is deleted");
+    }
+    if left_over > 0 && found.named == 0 {
+        bail!("no record of {table} names any object: is that the right table? None is deleted");
+    }
+    let mut deleted = 0;
+    for object in &found.left_over {
+        if records.delete_left_over(&object.key).await? {
+            print_object("deleted", object)?;
+            deleted += 1;
+        }
+    }
+    tell!("{deleted} deleted. If the bucket keeps versions, they can be brought back for a while.");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_object(what: &str, object: &ListedObject) -> Result<(), Error> {
+    let (size, key) = (object.size, in_line(&object.key));
+    let modified = object.modified.map(|modified| modified.to_string());
+    let modified = modified.unwrap_or_default();
+    print(&format!("{what:9}  {size:>9} bytes  {modified}  {key}\n")).map(drop)
+}
+
 impl Records {
-    /// Lists what is left over. Objects younger than an hour at the time `now` are never listed. Calls `tell` after each
-    /// page of records and of objects.
-    pub async fn find_left_over(
-        &self,
-        now: SystemTime,
-        mut tell: impl FnMut(&Progress),
-    ) -> Result<(Progress, Vec<ListedObject>), Error> {
+    /// Finds what is left over. Objects younger than an hour at the time `now` never are.
+    pub async fn find_left_over(&self, now: SystemTime) -> Result<Found, Error> {
         let young = DateTime::from(now - MIN_AGE);
-        let mut progress = Progress::default();
+        let mut found = Found::default();
         // Hashes, since a bucket may have millions of keys. Two keys with one hash spare an object that could go; nothing
         // that a record names ever goes.
         let (mut named, hasher) = (HashSet::new(), RandomState::new());
@@ -73,79 +107,42 @@ impl Records {
             .scan()
             .projection_expression(format!("{SUBMISSION_ID}, {}", fields.join(", ")))
             .expression_attribute_names("#key", KEY);
-        let mut pages = scan.into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| table.unreadable(&error))?;
-            for item in page.items.unwrap_or_default() {
-                let id = text_of(&item, SUBMISSION_ID).to_owned();
-                let submission = Submission::new(id.into(), item);
-                named.extend(named_keys(&submission).map(|key| hasher.hash_one(key)));
-                progress.records += 1;
-            }
-            tell(&progress);
+        let mut items = scan.into_paginator().items().send();
+        while let Some(item) = items.next().await {
+            let item = item.context(table.unreadable())?;
+            let submission = Submission::new(cell(&item, SUBMISSION_ID).into(), item);
+            named.extend(named_keys(&submission).map(|key| hasher.hash_one(key)));
+            found.records += 1;
         }
-        let mut left_over = Vec::new();
-        let mut pages = pin!(self.objects(""));
-        while let Some(page) = pages.try_next().await? {
-            for object in page {
-                progress.objects += 1;
-                if ObjectKey::parse(&object.key).is_none() {
-                    progress.foreign += 1;
-                } else if named.contains(&hasher.hash_one(&object.key)) {
-                    progress.named += 1;
-                } else if object.modified.is_none_or(|modified| modified >= young) {
-                    progress.young += 1;
-                } else {
-                    progress.left_over += 1;
-                    left_over.push(object);
-                }
+        let sort = |object: ListedObject| {
+            if ObjectKey::parse(&object.key).is_none() {
+                found.foreign += 1;
+            } else if named.contains(&hasher.hash_one(object.key.as_str())) {
+                found.named += 1;
+            } else if object.modified.is_none_or(|modified| modified >= young) {
+                found.young += 1;
+            } else {
+                found.left_over.push(object);
             }
-            tell(&progress);
-        }
-        Ok((progress, left_over))
-    }
-
-    /// Deletes listed objects, except those that a record names by now. Calls `tell` with each that is deleted. Returns
-    /// their number.
-    pub async fn delete_left_over(
-        &self,
-        listed: Vec<ListedObject>,
-        mut tell: impl FnMut(&ListedObject) -> Result<(), Error>,
-    ) -> Result<usize, Error> {
-        let deletions = listed.into_iter().map(async |object| {
-            if self.is_named(&object.key).await? {
-                return Ok(None);
-            }
-            let bucket = &self.config.images_bucket;
-            let delete = self.s3.delete_object().bucket(bucket).key(&object.key);
-            match delete.send().await {
-                Ok(_) => Ok(Some(object)),
-                Err(error) => Err(failed(format!("can't delete {:?}", object.key), &error)),
-            }
-        });
-        let mut deletions = stream::iter(deletions).buffered(CONCURRENCY);
-        let mut deleted = 0;
-        let mut result = Ok(());
-        // Waits for those in progress, so that a failure hides no deletion.
-        while let Some(deletion) = deletions.next().await {
-            let told = deletion.and_then(|object| match object {
-                None => Ok(()),
-                Some(object) => {
-                    deleted += 1;
-                    tell(&object)
-                }
-            });
-            result = result.and(told);
-        }
-        result.map(|()| deleted)
-    }
-
-    /// Returns whether the record that could name an object names it now. A key that isn't understood counts as named.
-    async fn is_named(&self, key: &str) -> Result<bool, Error> {
-        let Some(parsed) = ObjectKey::parse(key) else {
-            return Ok(true);
         };
-        let found = self.read_submission(parsed.submission()).await?;
-        Ok(found.is_some_and(|submission| named_keys(&submission).any(|named| named == key)))
+        self.each_object("", sort).await?;
+        Ok(found)
+    }
+
+    /// Deletes a listed object, unless the record that could name it names it by now, or its key isn't understood.
+    /// Returns whether it did.
+    pub async fn delete_left_over(&self, key: &str) -> Result<bool, Error> {
+        let Some(parsed) = ObjectKey::parse(key) else {
+            return Ok(false);
+        };
+        if let Some(submission) = self.read_submission(parsed.submission()).await?
+            && named_keys(&submission).any(|named| named == key)
+        {
+            return Ok(false);
+        }
+        let delete = self.s3.delete_object().bucket(&self.config.images_bucket);
+        let deleted = delete.key(key).send().await;
+        deleted.context(format!("can't delete {key:?}"))?;
+        Ok(true)
     }
 }

@@ -1,14 +1,14 @@
-//! Items of a table whose key is one text: read, and created where there is none.
+//! A table whose key is one text: its items read, created where there is none, and changed.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use put_image::records::Item;
 use serde_json::{Number, Value};
 
-use crate::{Error, failed};
+use crate::{Context as _, Error};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table<'a> {
@@ -27,8 +27,7 @@ impl Table<'_> {
             .table_name(self.name)
             .key(self.key, text(id))
             .consistent_read(true);
-        let found = get.send().await.map_err(|error| self.unreadable(&error))?;
-        Ok(found.item)
+        Ok(get.send().await.context(self.unreadable())?.item)
     }
 
     /// Begins a scan that sees every item as it is now.
@@ -40,8 +39,8 @@ impl Table<'_> {
     /// Reads all items of a scan, in the order of their IDs.
     pub(crate) async fn read_all(self, scan: ScanFluentBuilder) -> Result<Vec<Item>, Error> {
         let items = scan.into_paginator().items().send().try_collect().await;
-        let mut items: Vec<Item> = items.map_err(|error| self.unreadable(&error))?;
-        items.sort_by(|a, b| text_of(a, self.key).cmp(text_of(b, self.key)));
+        let mut items: Vec<Item> = items.context(self.unreadable())?;
+        items.sort_by_cached_key(|item| cell(item, self.key));
         Ok(items)
     }
 
@@ -75,40 +74,49 @@ impl Table<'_> {
             .table_name(self.name)
             .set_item(Some(item.clone()))
             .condition_expression(format!("attribute_not_exists({})", self.key));
-        match put.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if is_refused(&error) => {
-                // An earlier attempt, whose response was lost, may have created it.
-                let found = self.read(id).await?.unwrap_or_default();
-                let mut texts = item.iter().filter(|(_, value)| value.is_s());
-                Ok(texts.all(|(name, value)| found.get(name) == Some(value)))
-            }
-            Err(error) => Err(self.unwritable(&error)),
+        if self.write(put.send()).await? {
+            return Ok(true);
+        }
+        // An earlier attempt, whose response was lost, may have created it.
+        let found = self.read(id).await?.unwrap_or_default();
+        let mut texts = item.iter().filter(|(_, value)| value.is_s());
+        Ok(texts.all(|(name, value)| found.get(name) == Some(value)))
+    }
+
+    /// Waits for a conditional write. Returns whether its condition was met.
+    pub(crate) async fn write<T, E>(
+        self,
+        call: impl Future<Output = Result<T, SdkError<E>>>,
+    ) -> Result<bool, Error>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        match call.await {
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+            written => written
+                .context(format!("can't write to the table {}", self.name))
+                .map(|_| true),
         }
     }
 
-    pub(crate) fn unreadable(self, error: &dyn std::error::Error) -> Error {
-        failed(format!("can't read the table {}", self.name), error)
+    /// Says that a read failed.
+    pub(crate) fn unreadable(self) -> String {
+        format!("can't read the table {}", self.name)
     }
-
-    pub(crate) fn unwritable(self, error: &dyn std::error::Error) -> Error {
-        failed(format!("can't write to the table {}", self.name), error)
-    }
-}
-
-/// Returns whether a write was refused because its condition doesn't hold.
-pub(crate) fn is_refused(error: &impl ProvideErrorMetadata) -> bool {
-    error.code() == Some("ConditionalCheckFailedException")
 }
 
 pub(crate) fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-/// Returns a text attribute of an item; `-` if it has none.
-pub(crate) fn text_of<'a>(item: &'a Item, name: &str) -> &'a str {
-    let found = item.get(name).and_then(|value| value.as_s().ok());
-    found.map_or("-", String::as_str)
+/// Returns an attribute of an item as a person reads it; `-` if it has none.
+pub(crate) fn cell(item: &Item, name: &str) -> String {
+    let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+    match item.get(name).map(plain) {
+        None => "-".to_owned(),
+        Some(Value::Array(values)) => values.iter().map(text).collect::<Vec<_>>().join(", "),
+        Some(value) => text(&value),
+    }
 }
 
 /// Returns an item as plain JSON.
@@ -119,7 +127,7 @@ pub fn plain_item(item: &Item) -> Value {
 }
 
 /// Returns an attribute as plain JSON; bytes become a placeholder.
-pub fn plain(value: &AttributeValue) -> Value {
+fn plain(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => text.as_str().into(),
         // DynamoDB's numbers have up to 38 digits: one that JSON's can't hold stays a text.

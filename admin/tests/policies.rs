@@ -7,8 +7,8 @@ use std::fs::{self, File};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use admin::Records;
 use admin::cli::Cli;
-use admin::{Records, commands};
 use aws_sdk_apigateway::config::{Credentials, Region};
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents, SharedHttpClient};
@@ -158,7 +158,7 @@ async fn run(command: &str, records: &Records, gateway: Option<aws_sdk_apigatewa
     let Cli::Records(command) = Cli::try_parse_from(arguments).unwrap() else {
         panic!("{command} is on no record");
     };
-    let _ = commands::run(command, records, gateway).await;
+    let _ = admin::run(command, records, gateway).await;
 }
 
 #[rstest]

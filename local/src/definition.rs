@@ -1,21 +1,14 @@
 //! The API's definition, `openapi.yaml`: the route, where the key is, and the gateway's own responses.
 
 use bytes::Bytes;
-use hyper::Method;
-use hyper::header::HeaderName;
+use hyper::header::{CONTENT_TYPE, HeaderName};
+use hyper::{Method, Response, StatusCode};
 use serde_json::Value;
 
 use crate::Error;
 
 /// `openapi.yaml` of this repository.
 pub const OPENAPI: &str = include_str!("../../openapi.yaml");
-
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Bytes,
-}
 
 /// What the gateway needs from the definition.
 #[derive(Debug)]
@@ -24,12 +17,14 @@ pub struct Definition {
     /// With the stage.
     pub path: String,
     pub key_header: HeaderName,
-    pub(crate) missing_authentication_token: Answer,
-    pub(crate) forbidden: Answer,
-    pub(crate) too_many_requests: Answer,
-    pub(crate) too_large: Answer,
-    pub(crate) failed: Answer,
-    pub(crate) timed_out: Answer,
+    /// For a request that HTTP doesn't allow. It isn't in the definition.
+    pub(crate) bad_request: Response<Bytes>,
+    pub(crate) missing_authentication_token: Response<Bytes>,
+    pub(crate) forbidden: Response<Bytes>,
+    pub(crate) too_many_requests: Response<Bytes>,
+    pub(crate) too_large: Response<Bytes>,
+    pub(crate) failed: Response<Bytes>,
+    pub(crate) timed_out: Response<Bytes>,
 }
 
 impl Definition {
@@ -51,6 +46,10 @@ impl Definition {
             method: method.to_uppercase().parse()?,
             path: format!("/{stage}{path}"),
             key_header: key_header.ok_or("openapi.yaml has no apiKey")?.parse()?,
+            bad_request: Response::builder()
+                .status(StatusCode::BAD_REQUEST)
+                .header(CONTENT_TYPE, "application/json")
+                .body(Bytes::from_static(br#"{"message":"Bad Request"}"#))?,
             missing_authentication_token: answer(403, "missing-authentication-token")?,
             forbidden: answer(403, "forbidden")?,
             too_many_requests: answer(429, "too-many-requests")?,
@@ -66,25 +65,24 @@ fn first(object: &Value) -> Option<(&String, &Value)> {
 }
 
 /// The response that an example shows, with the headers that are always the same.
-fn answer(openapi: &Value, operation: &Value, status: u16, example: &str) -> Option<Answer> {
+fn answer(
+    openapi: &Value,
+    operation: &Value,
+    status: u16,
+    example: &str,
+) -> Option<Response<Bytes>> {
     let response = resolve(openapi, operation["responses"].get(status.to_string())?)?;
     let (content_type, content) = first(&response["content"])?;
     let example = resolve(openapi, content["examples"].get(example)?)?;
-    let headers = response["headers"].as_object().into_iter().flatten();
-    let headers = headers.map(|(name, header)| {
+    let mut answer = Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, content_type);
+    for (name, header) in response["headers"].as_object().into_iter().flatten() {
         let schema = &resolve(openapi, header)?["schema"];
-        let text = schema["const"].as_str().or(schema["enum"][0].as_str())?;
-        Some((name.clone(), text.to_owned()))
-    });
-    let content_type = Some(("content-type".to_owned(), content_type.clone()));
-    Some(Answer {
-        status,
-        headers: [content_type]
-            .into_iter()
-            .chain(headers)
-            .collect::<Option<_>>()?,
-        body: example["value"].to_string().into(),
-    })
+        let value = schema["const"].as_str().or(schema["enum"][0].as_str())?;
+        answer = answer.header(name, value);
+    }
+    answer.body(example["value"].to_string().into()).ok()
 }
 
 /// Follows a `$ref` within the document, if the value is one.

@@ -11,25 +11,26 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use axum::body::Body;
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
+use http_body_util::{BodyExt as _, Collected, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use put_image::domain::ApiKey;
 use put_image::handler::App;
 use put_image::records::attribute::{API_KEY_HASH, PREVIOUS_API_KEY_HASH};
 use put_image::records::{API_KEY_INDEX, PREVIOUS_API_KEY_INDEX};
+use put_image::telemetry::Steps;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinError;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::definition::{Answer, Definition};
+use crate::definition::Definition;
 use crate::event;
 use crate::function::{self, Invoked};
-use crate::requests::{Answered, Exchange, Requests};
+use crate::requests::{Answered, Requests};
 use crate::{Error, curl, server};
 
 /// The largest body that API Gateway accepts (its quota "Payload size").
@@ -41,8 +42,8 @@ pub const MAX_EVENT: usize = 6_291_456;
 /// How long API Gateway waits for the function.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// How much of a body that is too large is read and dropped, so that the client can read the response.
-const MAX_DRAINED: usize = 10 * MAX_BODY;
+/// How much of a body that is too large is read, so that the client can read the response.
+const MAX_READ: usize = 10 * MAX_BODY;
 
 /// The usage plan's rate that the template has by default.
 pub const fn default_rate() -> Quota {
@@ -131,84 +132,85 @@ impl Gateway {
     ) -> Response<Full<Bytes>> {
         let started = Instant::now();
         let id = Uuid::new_v4().to_string();
-        let route = format!("{} {}", request.method(), request.uri().path());
         let (parts, body) = request.into_parts();
+        let read = Limited::new(body, MAX_READ).collect().await;
+        let body = read.map(Collected::to_bytes);
+        let read = body.as_deref().unwrap_or_default();
         let mut curl = curl::head(&parts, self.definition.key_header.as_str());
-        let mut exchange = match self.refuse(&parts).await {
-            Some(answer) => answer.into(),
-            None => self.forward(&id, &parts, body, client).await,
+        curl.extend(curl::body(&parts, read));
+        let bytes_in = read.len();
+        let invoked = match self.check(&parts).await {
+            Ok(()) => self.invoke(&id, &parts, body, client).await,
+            Err(refusal) => Err(refusal),
         };
-        curl.append(&mut exchange.form);
-        let answered = Answered::new(id.clone(), route, curl, &exchange, started.elapsed());
+        let (mut response, steps) = match invoked {
+            Ok(Invoked { response, steps }) => {
+                let response = from_function(&response);
+                (
+                    response.unwrap_or_else(|| self.definition.failed.clone()),
+                    steps,
+                )
+            }
+            Err(response) => (response.clone(), Steps::default()),
+        };
+        let elapsed = started.elapsed();
+        let answered = Answered::new(&id, &parts, curl, bytes_in, &response, steps, elapsed);
         if self.log {
             anstream::println!("{answered}");
         }
         self.requests.push(answered);
-        let failed = &self.definition.failed;
-        exchange.answer.into_response(&id, failed)
+        if let Ok(id) = id.parse() {
+            response.headers_mut().insert("x-amzn-requestid", id);
+        }
+        response.map(Full::new)
     }
 
-    /// Returns the response to a request that the gateway, judging by its head, doesn't pass on.
-    async fn refuse(&self, parts: &Parts) -> Option<Answer> {
+    /// Refuses a request that the gateway, judging by its head, doesn't pass on. Its response is the error.
+    async fn check(&self, parts: &Parts) -> Result<(), &Response<Bytes>> {
         let definition = &self.definition;
         if parts.method != definition.method || parts.uri.path() != definition.path {
-            return Some(definition.missing_authentication_token.clone());
+            return Err(&definition.missing_authentication_token);
         }
-        let key = parts
-            .headers
-            .get(&definition.key_header)
-            .and_then(|key| key.to_str().ok())
-            .unwrap_or_default();
+        let key = parts.headers.get(&definition.key_header);
+        let key = key.and_then(|key| key.to_str().ok()).unwrap_or_default();
         if !self.keys.contains(key).await {
-            return Some(definition.forbidden.clone());
+            return Err(&definition.forbidden);
         }
-        let is_throttled = self.rate.check().is_err();
-        is_throttled.then(|| definition.too_many_requests.clone())
+        self.rate
+            .check()
+            .map_err(|_throttled| &definition.too_many_requests)
     }
 
-    /// Passes a request on to the function, unless its body can't be.
-    async fn forward(&self, id: &str, parts: &Parts, body: Body, client: SocketAddr) -> Exchange {
+    /// Passes a request on to the function, unless its body can't be. The gateway's own response is the error.
+    async fn invoke(
+        &self,
+        id: &str,
+        parts: &Parts,
+        body: Result<Bytes, Error>,
+        client: SocketAddr,
+    ) -> Result<Invoked, &Response<Bytes>> {
         let definition = &self.definition;
-        let body = Received::read(body).await;
-        let bytes_in = body.size;
-        let form = curl::body(parts, &body.bytes);
-        let refused = |answer: &Answer| Exchange {
-            bytes_in,
-            form: form.clone(),
-            ..answer.clone().into()
+        let body = match body {
+            Ok(body) if body.len() <= MAX_BODY => body,
+            Err(error) if !error.is::<LengthLimitError>() => return Err(&definition.bad_request),
+            _ => return Err(&definition.too_large),
         };
-        if !body.is_complete {
-            return refused(&Answer::bad_request());
-        }
-        if body.size > MAX_BODY {
-            return refused(&definition.too_large);
-        }
-        let event = event::rest(parts, client.ip(), &body.bytes).to_string();
+        let event = event::rest(parts, client.ip(), &body).to_string();
         drop(body);
         if event.len() > MAX_EVENT {
-            return refused(&definition.too_large);
+            return Err(&definition.too_large);
         }
         let app = Arc::clone(&self.function);
         let mut context = function::context(self.function_timeout);
         // One ID here, so that a response leads to the function's line in the log.
         id.clone_into(&mut context.request_id);
         // In its own task: like Lambda, it goes on when time is up.
-        let invocation = tokio::spawn(async move {
-            let invoked = function::invoke(&app, event.as_bytes(), context).await;
-            invoked.map_err(|error| error.to_string())
-        });
-        let Ok(invoked) = timeout(INTEGRATION_TIMEOUT, invocation).await else {
-            return refused(&definition.timed_out);
-        };
-        let Ok(Ok(Invoked { response, steps })) = invoked else {
-            return refused(&definition.failed);
-        };
-        let answer = Answer::from_function(&response);
-        Exchange {
-            answer: answer.unwrap_or_else(|| definition.failed.clone()),
-            bytes_in,
-            form,
-            steps,
+        let invocation =
+            tokio::spawn(async move { function::invoke(&app, event.as_bytes(), context).await });
+        match timeout(INTEGRATION_TIMEOUT, invocation).await {
+            Ok(Ok(Ok(invoked))) => Ok(invoked),
+            Ok(_) => Err(&definition.failed),
+            Err(_elapsed) => Err(&definition.timed_out),
         }
     }
 }
@@ -243,86 +245,18 @@ impl Keys {
     }
 }
 
-/// A body as it was received.
-struct Received {
-    /// All of it, or a little more than [`MAX_BODY`].
-    bytes: Vec<u8>,
-    /// Its length, whatever was kept of it.
-    size: usize,
-    /// Whether it ended where it should.
-    is_complete: bool,
-}
-
-impl Received {
-    async fn read(mut body: Body) -> Self {
-        let expected = usize::try_from(body.size_hint().lower()).unwrap_or(MAX_BODY);
-        let mut received = Self {
-            bytes: Vec::with_capacity(expected.min(MAX_BODY)),
-            size: 0,
-            is_complete: false,
-        };
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else { return received };
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            received.size += data.len();
-            if received.bytes.len() <= MAX_BODY {
-                received.bytes.extend_from_slice(&data);
-            } else if received.size > MAX_DRAINED {
-                break;
-            }
-        }
-        received.is_complete = true;
-        received
+/// What the gateway makes of a function's response of payload 1.0: AWS, "Lambda proxy integrations in API Gateway",
+/// output format. The headers under both names are merged.
+fn from_function(response: &Value) -> Option<Response<Bytes>> {
+    let status = u16::try_from(response["statusCode"].as_u64()?).ok()?;
+    let mut made = Response::builder().status(status);
+    for (name, value) in response["headers"].as_object()? {
+        made = made.header(name, value.as_str()?);
     }
-}
-
-impl Answer {
-    /// API Gateway's response to a request that HTTP doesn't allow.
-    fn bad_request() -> Self {
-        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        Self {
-            status: 400,
-            headers,
-            body: Bytes::from_static(br#"{"message":"Bad Request"}"#),
+    for (name, values) in response["multiValueHeaders"].as_object()? {
+        for value in values.as_array()? {
+            made = made.header(name, value.as_str()?);
         }
     }
-
-    /// What the gateway makes of a function's response of payload 1.0: AWS, "Lambda proxy integrations in API Gateway",
-    /// output format. The headers under both names are merged.
-    fn from_function(response: &Value) -> Option<Self> {
-        let mut headers = Vec::new();
-        for (name, value) in response["headers"].as_object()? {
-            headers.push((name.clone(), value.as_str()?.to_owned()));
-        }
-        for (name, values) in response["multiValueHeaders"].as_object()? {
-            for value in values.as_array()? {
-                headers.push((name.clone(), value.as_str()?.to_owned()));
-            }
-        }
-        let status = response["statusCode"].as_u64()?.try_into().ok()?;
-        let body = response["body"].as_str()?.to_owned().into();
-        Some(Self {
-            status,
-            headers,
-            body,
-        })
-    }
-
-    fn into_response(self, id: &str, otherwise: &Self) -> Response<Full<Bytes>> {
-        let mut response = Response::builder()
-            .status(self.status)
-            .header("x-amzn-requestid", id);
-        for (name, value) in self.headers {
-            response = response.header(name, value);
-        }
-        // All of it is ours and legal; if a change breaks that, the response is the gateway's for a function that
-        // fails.
-        response.body(Full::new(self.body)).unwrap_or_else(|_| {
-            let mut response = Response::new(Full::new(otherwise.body.clone()));
-            *response.status_mut() = StatusCode::BAD_GATEWAY;
-            response
-        })
-    }
+    made.body(response["body"].as_str()?.to_owned().into()).ok()
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use admin::{cli, commands};
+use admin::{cli, terminal};
 use local::cli::{Cli, Command};
 use local::stack::Stack;
 use local::{Error, invoke, serve};
@@ -39,14 +39,14 @@ async fn main() -> ExitCode {
         Command::Admin(command) => administer(&data, command).await,
         Command::Completions { shell } => cli::complete::<Cli>(shell, "local"),
     };
-    result.unwrap_or_else(|error| commands::fail("local", &error))
+    result.unwrap_or_else(|error| terminal::fail("local", &error))
 }
 
 /// Runs a command of `admin` on the stack.
 async fn administer(data: &Path, command: cli::Command) -> Result<ExitCode, Error> {
     let stack = Stack::open(data, false).await?;
     let records = stack.endpoints.records(stack.config.clone());
-    let result = commands::run(command, &records, None).await;
+    let result = admin::run(command, &records, None).await;
     // In the wrong folder there are other records, so the error names the folder. A closed pipe is not reported.
     result.map_err(|error| {
         if error.is::<io::Error>() {

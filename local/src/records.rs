@@ -50,10 +50,13 @@ impl Records {
 
     /// Gives the projects the keys that they were registered with.
     pub async fn restore_keys(&self, tables: &admin::Records) -> Result<(), Error> {
-        for project in &self.projects {
-            tables
-                .set_key(&project.project_id, &project.api_key, None)
-                .await?;
+        for NewProject {
+            project_id,
+            api_key,
+            ..
+        } in &self.projects
+        {
+            tables.set_key(project_id, api_key, None).await?;
         }
         Ok(())
     }

@@ -4,42 +4,20 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use admin::printable::printable;
+use admin::terminal::printable;
 use anstyle::{AnsiColor, Style};
 use axum::response::sse::Event;
+use bytes::Bytes;
 use futures_util::{Stream, stream};
+use hyper::Response;
+use hyper::http::request::Parts;
 use put_image::telemetry::Steps;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::definition::Answer;
-
 /// How many requests are kept.
 const KEPT: usize = 50;
-
-/// A response, and what is known about its request.
-#[derive(Debug)]
-pub(crate) struct Exchange {
-    pub(crate) answer: Answer,
-    /// How much of the request's body was read.
-    pub(crate) bytes_in: usize,
-    /// The body as arguments of curl.
-    pub(crate) form: Vec<String>,
-    pub(crate) steps: Steps,
-}
-
-impl From<Answer> for Exchange {
-    /// A response before the request's body was read.
-    fn from(answer: Answer) -> Self {
-        Self {
-            answer,
-            bytes_in: 0,
-            form: Vec::new(),
-            steps: Steps::default(),
-        }
-    }
-}
 
 /// A request and its response.
 #[derive(Debug, Serialize)]
@@ -66,29 +44,25 @@ pub(crate) struct Answered {
 
 impl Answered {
     pub(crate) fn new(
-        id: String,
-        route: String,
+        id: &str,
+        parts: &Parts,
         curl: Vec<String>,
-        exchange: &Exchange,
+        bytes_in: usize,
+        response: &Response<Bytes>,
+        steps: Steps,
         elapsed: Duration,
     ) -> Self {
-        let Exchange {
-            answer,
-            bytes_in,
-            form: _,
-            steps,
-        } = exchange;
-        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let code = match answer.status {
+        let status = response.status().as_u16();
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let code = match status {
             200 => Some("ok"),
             _ => body["errorCode"].as_str().or(body["message"].as_str()),
         };
         let code = code.unwrap_or_default();
-        let mut headers = answer.headers.iter();
-        let detail = headers.find(|(name, _)| name == "x-error-detail");
+        let detail = response.headers().get("x-error-detail");
         // For the developer: the gateway doesn't say this to the caller.
-        let detail = match (detail, code) {
-            (Some((_, detail)), _) => detail,
+        let detail = match (detail.and_then(|detail| detail.to_str().ok()), code) {
+            (Some(detail), _) => detail,
             (None, "Forbidden") => "no x-api-key, or one that the gateway doesn't know",
             (None, "Missing Authentication Token") => "not the method and path of the API",
             (None, "Bad Request") => "the client went away before the end of the body",
@@ -100,7 +74,7 @@ impl Answered {
             read,
             upload,
             commit,
-        } = *steps;
+        } = steps;
         let steps = [
             ("decode", decode),
             ("read", read),
@@ -111,16 +85,16 @@ impl Answered {
         let steps = steps.filter_map(|(step, taken)| Some((step, milliseconds(taken?))));
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
-            id,
+            id: id.to_owned(),
             time: now.unwrap_or_default().as_millis(),
-            route,
-            status: answer.status,
+            route: format!("{} {}", parts.method, parts.uri.path()),
+            status,
             code: code.to_owned(),
             detail: detail.to_owned(),
             // The function's own statuses; its errors have a code.
-            is_gateways: !matches!(answer.status, 200 | 400 | 500) || code == "Bad Request",
-            bytes_in: *bytes_in,
-            bytes_out: answer.body.len(),
+            is_gateways: !matches!(status, 200 | 400 | 500) || code == "Bad Request",
+            bytes_in,
+            bytes_out: response.body().len(),
             milliseconds: milliseconds(elapsed),
             steps: steps.collect(),
             curl,

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use admin::project::ExposeSecret as _;
 use anstyle::{AnsiColor, Style};
 use put_image::config::Config;
 
 use crate::cli::{Serve, command};
 use crate::clients::Endpoints;
-use crate::records::Records;
-use crate::stack::{Data, Ports, Stack, Taken};
+use crate::stack::{Data, Stack, Taken};
 use crate::{Error, docker, page, server};
 
 const BOLD: Style = Style::new().bold();
@@ -32,12 +32,10 @@ pub async fn run(options: Serve, data: PathBuf) -> Result<(), Error> {
         return Err(running.into());
     };
     let folder = data.folder.clone();
-    let ports = Ports {
-        dynamodb: options.dynamodb_port,
-        s3: options.s3_port,
-        bridge,
-    };
-    let stack = Stack::start(ports, data, options.fresh, Records::sample()?).await?;
+    let (port, flag) = (options.dynamodb_port, "--dynamodb-port");
+    let dynamodb = server::bind_all(port, bridge, "DynamoDB", flag).await?;
+    let s3 = server::bind_all(options.s3_port, bridge, "S3", "--s3-port").await?;
+    let stack = Stack::start(dynamodb, s3, data, options.fresh).await?;
     // The greeting shows the demo's key.
     let records = stack.endpoints.records(stack.config.clone());
     stack.records.restore_keys(&records).await?;
@@ -73,7 +71,7 @@ fn greet(url: &str, page: &str, listens: &str, stack: &Stack, folder: &Path) {
     // The sample records have at least one of each.
     let project = &stack.records.projects[0];
     let submission = &stack.records.submissions[0].submission_id;
-    let key = project.api_key.reveal();
+    let key = project.api_key.expose_secret();
     // In lower case as in the README: any ASCII case will do.
     let admin = project.admins[0].to_ascii_lowercase();
     let Config {

@@ -1,7 +1,6 @@
 //! The embedded wire servers: DynamoDB by dynoxide (on `SQLite`), S3 by s3s-fs (on a folder).
 
 use std::convert::Infallible;
-use std::iter;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -36,48 +35,34 @@ async fn bind_at(address: SocketAddr, what: &str, flag: &str) -> Result<TcpListe
     })
 }
 
-/// A port on loopback and, if containers are to reach it, on Docker's bridge.
-#[derive(Debug)]
-pub struct Listeners {
-    loopback: TcpListener,
-    bridge: Option<TcpListener>,
-}
-
-impl Listeners {
-    /// Binds a port; 0 is any free one.
-    pub async fn bind(
-        port: u16,
-        bridge: Option<Ipv4Addr>,
-        what: &str,
-        flag: &str,
-    ) -> Result<Self, Error> {
-        let loopback = bind(port, what, flag).await?;
-        let port = loopback.local_addr()?.port();
-        let bridge = match bridge {
-            Some(bridge) => Some(bind_at((bridge, port).into(), what, flag).await?),
-            None => None,
-        };
-        Ok(Self { loopback, bridge })
+/// Binds a port on loopback and, if containers are to reach it, on Docker's bridge; 0 is any free one.
+pub(crate) async fn bind_all(
+    port: u16,
+    bridge: Option<Ipv4Addr>,
+    what: &str,
+    flag: &str,
+) -> Result<Vec<TcpListener>, Error> {
+    let mut listeners = vec![bind(port, what, flag).await?];
+    if let Some(bridge) = bridge {
+        let port = listeners[0].local_addr()?.port();
+        listeners.push(bind_at((bridge, port).into(), what, flag).await?);
     }
-
-    fn each(self) -> impl Iterator<Item = TcpListener> {
-        iter::once(self.loopback).chain(self.bridge)
-    }
+    Ok(listeners)
 }
 
 /// Starts both servers on free ports: the tables in memory, the buckets in a folder.
 pub async fn embedded(folder: &Path) -> Result<Endpoints, Error> {
-    let tables = Listeners::bind(0, None, "DynamoDB", "").await?;
-    let objects = Listeners::bind(0, None, "S3", "").await?;
+    let tables = bind(0, "DynamoDB", "").await?;
+    let objects = bind(0, "S3", "").await?;
     Ok(Endpoints {
-        dynamodb: dynamodb(tables, None)?,
-        s3: s3(objects, folder)?,
+        dynamodb: dynamodb(vec![tables], None)?,
+        s3: s3(vec![objects], folder)?,
     })
 }
 
 /// Starts a DynamoDB that keeps its tables in a file, or in memory. Returns its URL.
-pub fn dynamodb(listeners: Listeners, file: Option<&Path>) -> Result<String, Error> {
-    let url = url(&listeners.loopback)?;
+pub(crate) fn dynamodb(listeners: Vec<TcpListener>, file: Option<&Path>) -> Result<String, Error> {
+    let url = url(&listeners[0])?;
     let database = match file {
         Some(file) => Database::new(&file.to_string_lossy()),
         None => Database::memory(),
@@ -88,19 +73,19 @@ pub fn dynamodb(listeners: Listeners, file: Option<&Path>) -> Result<String, Err
         let why = why.split(". ").next().unwrap_or_default();
         format!("the tables can't be opened: {why}")
     })?;
-    for listener in listeners.each() {
+    for listener in listeners {
         tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
     }
     Ok(url)
 }
 
 /// Starts an S3 that keeps its buckets in a folder, and accepts any credentials. Returns its URL.
-pub fn s3(listeners: Listeners, folder: &Path) -> Result<String, Error> {
-    let url = url(&listeners.loopback)?;
+pub(crate) fn s3(listeners: Vec<TcpListener>, folder: &Path) -> Result<String, Error> {
+    let url = url(&listeners[0])?;
     let files = FileSystem::new(folder)
         .map_err(|error| format!("can't use the folder {}: {error:?}", folder.display()))?;
     let s3 = S3ServiceBuilder::new(files).build();
-    for listener in listeners.each() {
+    for listener in listeners {
         let s3 = s3.clone();
         tokio::spawn(serve(listener, move |_| {
             let s3 = s3.clone();

@@ -2,7 +2,6 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError, set_permissions};
 use std::io::{self, ErrorKind, Write as _, stderr};
-use std::net::Ipv4Addr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,13 +12,13 @@ use put_image::handler::App;
 use put_image::storage::Limits;
 use put_image::telemetry::Telemetry;
 use put_image::telemetry::logging::LevelFilter;
+use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use crate::cli::command;
 use crate::clients::Endpoints;
 use crate::gateway::{Gateway, Keys, default_rate};
 use crate::records::Records;
-use crate::server::Listeners;
 use crate::{Error, schema, server};
 
 /// The file in the data folder in which `serve` tells other commands its endpoints.
@@ -27,15 +26,6 @@ const ENDPOINTS: &str = "endpoints.json";
 
 /// How long to wait for another command.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The ports that a stack listens on; 0 is any free one.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ports {
-    pub dynamodb: u16,
-    pub s3: u16,
-    /// Where it listens besides loopback: Docker's bridge.
-    pub bridge: Option<Ipv4Addr>,
-}
 
 /// Tables, bucket and records on embedded servers, which end with the process.
 #[derive(Debug)]
@@ -104,54 +94,18 @@ impl Data {
         }))
     }
 
-    fn tables(&self) -> PathBuf {
-        self.folder.join("dynamodb.sqlite")
+    /// Returns the folders of the tables and of the objects. Other files in the data folder may be anybody's.
+    fn folders(&self) -> [PathBuf; 2] {
+        ["tables", "s3"].map(|name| self.folder.join(name))
     }
 
-    fn objects(&self) -> PathBuf {
-        self.folder.join("s3")
-    }
-
-    /// Makes the tables' file and the objects' folder. Nobody else can read them, whatever an earlier version allowed.
+    /// Makes the folders. Nobody else can read them, whatever an earlier version allowed.
     fn make(&self) -> io::Result<()> {
-        std::fs::create_dir_all(self.objects())?;
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(self.tables())?;
-        for path in self.content()? {
-            let mode = if path.is_dir() { 0o700 } else { 0o600 };
-            set_permissions(path, Permissions::from_mode(mode))?;
+        for folder in self.folders() {
+            std::fs::create_dir_all(&folder)?;
+            set_permissions(folder, Permissions::from_mode(0o700))?;
         }
         Ok(())
-    }
-
-    /// Deletes the tables and the objects, and nothing else that may be in the folder.
-    fn clear(&self) -> io::Result<()> {
-        for path in self.content()? {
-            if path.is_dir() {
-                std::fs::remove_dir_all(path)?;
-            } else {
-                std::fs::remove_file(path)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the objects' folder and the files of the tables.
-    fn content(&self) -> io::Result<Vec<PathBuf>> {
-        let (objects, tables) = (self.objects(), self.tables());
-        let mut content = Vec::new();
-        for entry in std::fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            let is_tables = path
-                .to_string_lossy()
-                .starts_with(&*tables.to_string_lossy());
-            if is_tables || path == objects {
-                content.push(path);
-            }
-        }
-        Ok(content)
     }
 }
 
@@ -166,26 +120,26 @@ fn private_file(path: &Path) -> io::Result<File> {
 }
 
 impl Stack {
-    /// Starts a stack over a data folder, from nothing if `fresh`.
-    pub async fn start(
-        ports: Ports,
+    /// Starts a stack over a data folder, from nothing if `fresh`. The ports are bound before, so that a failed start
+    /// deletes nothing.
+    pub(crate) async fn start(
+        dynamodb: Vec<TcpListener>,
+        s3: Vec<TcpListener>,
         data: Data,
         fresh: bool,
-        records: Records,
     ) -> Result<Self, Error> {
-        let bridge = ports.bridge;
-        let dynamodb =
-            Listeners::bind(ports.dynamodb, bridge, "DynamoDB", "--dynamodb-port").await?;
-        let s3 = Listeners::bind(ports.s3, bridge, "S3", "--s3-port").await?;
-        // Only once the ports are bound, so that a failed start deletes nothing.
+        let records = Records::sample()?;
         let started = async {
-            if fresh {
-                data.clear()?;
-            }
             data.make()?;
+            let [tables, objects] = data.folders();
+            if fresh {
+                std::fs::remove_dir_all(&tables)?;
+                std::fs::remove_dir_all(&objects)?;
+                data.make()?;
+            }
             let endpoints = Endpoints {
-                dynamodb: server::dynamodb(dynamodb, Some(&data.tables()))?,
-                s3: server::s3(s3, &data.objects())?,
+                dynamodb: server::dynamodb(dynamodb, Some(&tables.join("dynamodb.sqlite")))?,
+                s3: server::s3(s3, &objects)?,
             };
             Self::over(endpoints, schema::config(""), records).await
         };
@@ -218,16 +172,19 @@ impl Stack {
 
     /// Opens the sample stack of a data folder: the one that `serve` runs over it, or else one on free ports.
     pub async fn open(folder: &Path, fresh: bool) -> Result<Self, Error> {
-        let records = Records::sample()?;
         match Data::take(folder).await? {
-            Taken::Ours(data) => Self::start(Ports::default(), data, fresh, records).await,
+            Taken::Ours(data) => {
+                let dynamodb = vec![server::bind(0, "DynamoDB", "").await?];
+                let s3 = vec![server::bind(0, "S3", "").await?];
+                Self::start(dynamodb, s3, data, fresh).await
+            }
             Taken::Theirs(_) if fresh => {
                 Err("a local stack runs over the data folder: end it before --fresh".into())
             }
             Taken::Theirs(endpoints) => Ok(Self {
                 endpoints,
                 config: schema::config(""),
-                records,
+                records: Records::sample()?,
                 data: None,
             }),
         }

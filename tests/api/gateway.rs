@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use admin::project::NewKey;
+use admin::project::{ExposeSecret as _, generate_key};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use governor::Quota;
 use local::gateway::{Gateway, MAX_BODY, MAX_EVENT, default_rate};
@@ -199,7 +199,7 @@ async fn both_keys_of_a_rotation_pass() {
     let app = TestApp::start().await;
     let url = serve(&app).await;
     let records = app.stack.endpoints.records(app.stack.config.clone());
-    let new = NewKey::generate().unwrap();
+    let new = generate_key().unwrap();
     let later = SystemTime::now() + Duration::from_hours(1);
     let later = later.duration_since(UNIX_EPOCH).unwrap().as_secs();
     records
@@ -211,7 +211,7 @@ async fn both_keys_of_a_rotation_pass() {
         SUCCESS
     );
     assert_eq!(
-        send(put_form(&url, new.reveal(), &small_image()))
+        send(put_form(&url, new.expose_secret(), &small_image()))
             .await
             .row(),
         SUCCESS

@@ -99,7 +99,7 @@ async fn in_an_id_that_exists(#[case] project: &str, #[case] id: &str, #[case] d
     let records = Records {
         projects: Vec::from_iter(is_odd_project.then(|| NewProject {
             project_id: project.to_owned(),
-            api_key: NewKey::known(key),
+            api_key: NewKey::from(key),
             status: "active".to_owned(),
             admins: vec![ADMIN.to_owned()],
         })),

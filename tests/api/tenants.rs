@@ -11,7 +11,7 @@ use crate::helpers::*;
 fn project(name: &str) -> NewProject {
     NewProject {
         project_id: format!("project-{name}"),
-        api_key: NewKey::known(&format!("demo-key-{name}")),
+        api_key: NewKey::from(format!("demo-key-{name}")),
         status: "active".to_owned(),
         admins: vec![format!("{name}@example.com")],
     }

@@ -2,7 +2,7 @@
 
 use std::io::pipe;
 
-use admin::project::{NewKey, NewProject};
+use admin::project::{NewProject, generate_key};
 use put_image::config::Config;
 use put_image::domain::is_invisible;
 use put_image::records::ACTIVE;
@@ -101,14 +101,14 @@ async fn no_id_forges_a_line() {
     let app = TestStack::start().await;
     let project = NewProject {
         project_id: "odd\nactive    forged".to_owned(),
-        api_key: NewKey::generate().unwrap(),
+        api_key: generate_key().unwrap(),
         status: ACTIVE.to_owned(),
         admins: Vec::new(),
     };
     assert!(app.records.create_project(&project).await.unwrap());
     let list = app.run("project list").printed();
     assert!(
-        list.contains("active  odd\\u{a}active    forged\n"),
+        list.contains("active  odd\\u{a}active    forged  -\n"),
         "{list}"
     );
     let forged = [

@@ -5,26 +5,37 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use admin::bucket::ListedObject;
-use admin::sweep::Progress;
+use admin::sweep::Found;
 use aws_sdk_dynamodb::types::AttributeValue;
 use put_image::domain::ImageField::{IdImage, SelfieImage};
 use put_image::image::Format;
 use put_image::records::attribute::SUBMISSION_ID;
 use rstest::rstest;
-use testkit::faults::{End, Fault, Operation, When};
+use testkit::faults::{End, Fault, Faults, Operation, When};
 
-use crate::helpers::{DEMO, TestStack, demo_key, text};
+use crate::helpers::{DEMO, Ran, TestStack, demo_key, text};
 
 const HOUR: Duration = Duration::from_hours(1);
 
 /// Returns what is left over, as it would be some time from now.
-async fn find(app: &TestStack, later: Duration) -> (Progress, Vec<ListedObject>) {
+async fn find(app: &TestStack, later: Duration) -> Found {
     let now = SystemTime::now() + later;
-    app.records.find_left_over(now, |_| {}).await.unwrap()
+    app.records.find_left_over(now).await.unwrap()
 }
 
 fn keys(left_over: &[ListedObject]) -> Vec<&str> {
     left_over.iter().map(|object| object.key.as_str()).collect()
+}
+
+/// Deletes what is left over. Returns the keys that were deleted.
+async fn delete(app: &TestStack, found: &Found) -> Vec<String> {
+    let mut deleted = Vec::new();
+    for ListedObject { key, .. } in &found.left_over {
+        if app.records.delete_left_over(key).await.unwrap() {
+            deleted.push(key.clone());
+        }
+    }
+    deleted
 }
 
 fn submissions() -> usize {
@@ -52,37 +63,24 @@ async fn a_sweep_finds_what_no_record_names_and_touches_nothing_else() {
     let all = app.objects().await;
 
     // They are younger than an hour.
-    let (progress, none) = find(&app, Duration::ZERO).await;
-    let expected = Progress {
+    let expected = Found {
         records: submissions(),
-        objects: 9,
         named: 4,
         young: 3,
         foreign: 2,
-        left_over: 0,
+        left_over: Vec::new(),
     };
-    assert_eq!((progress, none), (expected, vec![]));
+    assert_eq!(find(&app, Duration::ZERO).await, expected);
 
-    let (progress, found) = find(&app, 2 * HOUR).await;
-    let expected = Progress {
-        young: 0,
-        left_over: 3,
-        ..expected
-    };
-    assert_eq!(progress, expected);
-    assert_eq!(keys(&found), left);
+    let found = find(&app, 2 * HOUR).await;
+    assert_eq!((found.named, found.young, found.foreign), (4, 0, 2));
+    assert_eq!(keys(&found.left_over), left);
     assert_eq!(app.objects().await, all, "nothing is deleted yet");
 
-    let mut deleted = Vec::new();
-    let sweep = app.records.delete_left_over(found, |it| {
-        deleted.push(it.key.clone());
-        Ok(())
-    });
-    assert_eq!(sweep.await.unwrap(), 3);
-    assert_eq!(deleted, left);
+    assert_eq!(delete(&app, &found).await, left);
     rest.sort();
     assert_eq!(app.objects().await, rest);
-    assert_eq!(find(&app, 2 * HOUR).await.0.left_over, 0);
+    assert!(find(&app, 2 * HOUR).await.left_over.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +90,10 @@ async fn every_format_is_swept() {
         let key = demo_key(IdImage, 1).replace("jpg", format.extension());
         app.put_object(&key).await;
     }
-    assert_eq!(find(&app, 2 * HOUR).await.1.len(), Format::ALL.len());
+    assert_eq!(
+        find(&app, 2 * HOUR).await.left_over.len(),
+        Format::ALL.len()
+    );
 }
 
 #[rstest]
@@ -110,15 +111,9 @@ async fn every_format_is_swept() {
 async fn a_key_that_is_not_understood_is_spared(#[case] key: &str) {
     let app = TestStack::start().await;
     app.put_object(key).await;
-    let (progress, found) = find(&app, 2 * HOUR).await;
-    assert_eq!((progress.foreign, found), (1, vec![]));
-    let listed = ListedObject {
-        key: key.to_owned(),
-        size: 0,
-        modified: None,
-    };
-    let deleted = app.records.delete_left_over(vec![listed], |_| Ok(())).await;
-    assert_eq!(deleted.unwrap(), 0);
+    let found = find(&app, 2 * HOUR).await;
+    assert_eq!((found.foreign, found.left_over), (1, vec![]));
+    assert!(!app.records.delete_left_over(key).await.unwrap());
     assert_eq!(app.objects().await, [key]);
 }
 
@@ -128,11 +123,10 @@ async fn an_object_that_is_committed_during_a_sweep_is_spared() {
     let (late, left) = (demo_key(IdImage, 1), demo_key(IdImage, 2));
     app.put_object(&late).await;
     app.put_object(&left).await;
-    let (_, listed) = find(&app, 2 * HOUR).await;
-    assert_eq!(keys(&listed), [&late, &left]);
+    let found = find(&app, 2 * HOUR).await;
+    assert_eq!(keys(&found.left_over), [&late, &left]);
     app.name(DEMO, IdImage, &late).await;
-    let deleted = app.records.delete_left_over(listed, |_| Ok(())).await;
-    assert_eq!(deleted.unwrap(), 1);
+    assert_eq!(delete(&app, &found).await, [left]);
     assert_eq!(app.objects().await, [late]);
 }
 
@@ -155,14 +149,9 @@ async fn a_sweep_takes_several_pages() {
     for n in 0..1000 {
         fs::write(bucket.join(format!("foreign-{n}")), "").unwrap();
     }
-    let mut pages = Vec::new();
-    let found = app
-        .records
-        .find_left_over(SystemTime::now(), |progress| pages.push(progress.objects));
-    let (progress, _) = found.await.unwrap();
-    assert_eq!(pages, [0, 0, 1000, 1001]);
-    assert_eq!(progress.records, submissions() + 4);
-    assert_eq!((progress.foreign, progress.named), (1000, 1));
+    let found = find(&app, Duration::ZERO).await;
+    assert_eq!(found.records, submissions() + 4);
+    assert_eq!((found.foreign, found.named), (1000, 1));
 }
 
 /// It doesn't matter which record names an object.
@@ -172,8 +161,8 @@ async fn an_object_that_another_submission_names_is_not_left_over() {
     app.put_object(&demo_key(IdImage, 1)).await;
     app.name("second-submission", IdImage, &demo_key(IdImage, 1))
         .await;
-    let (progress, found) = find(&app, 2 * HOUR).await;
-    assert_eq!((progress.named, found), (1, vec![]));
+    let found = find(&app, 2 * HOUR).await;
+    assert_eq!((found.named, found.left_over), (1, vec![]));
 }
 
 /// Images whose record goes away between listing and deleting were not listed, and so are not deleted.
@@ -183,40 +172,37 @@ async fn a_sweep_deletes_nothing_that_it_has_not_listed() {
     app.put_demo(2, 1).await;
     let named = app.objects().await;
     app.put_object(&demo_key(IdImage, 1)).await;
-    let (_, listed) = find(&app, 2 * HOUR).await;
-    let delete = app.records.dynamodb.delete_item();
-    let delete = delete.table_name(&app.stack.config.submissions_table);
-    delete.key(SUBMISSION_ID, text(DEMO)).send().await.unwrap();
-    let deleted = app.records.delete_left_over(listed, |_| Ok(())).await;
-    assert_eq!(deleted.unwrap(), 1);
+    let found = find(&app, 2 * HOUR).await;
+    let forget = app.records.dynamodb.delete_item();
+    let forget = forget.table_name(&app.stack.config.submissions_table);
+    forget.key(SUBMISSION_ID, text(DEMO)).send().await.unwrap();
+    assert_eq!(delete(&app, &found).await.len(), 1);
     assert_eq!(app.objects().await, named);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_that_fails_has_reported_what_it_deleted() {
     let app = TestStack::start().await;
-    let (faults, records) = app.faults().await;
+    app.put_demo(1, 1).await;
     for n in 0..4 {
         app.put_object(&demo_key(IdImage, n)).await;
     }
-    let (_, listed) = find(&app, 2 * HOUR).await;
+    age(app.folder.path());
+    let (faults, endpoints) = Faults::in_front_of(&app.stack).await.unwrap();
     faults.inject(Fault {
         operation: Operation::DeleteObject,
         when: When::Nth(2),
         takes_effect: false,
         end: End::Error(403, "AccessDenied"),
     });
-    let mut reported = 0;
-    let sweep = records.delete_left_over(listed, |_| {
-        reported += 1;
-        Ok(())
-    });
-    let error = sweep.await.unwrap_err().to_string();
-    assert!(
-        error.contains("can't delete") && error.contains("AccessDenied"),
-        "{error}"
-    );
-    assert_eq!((reported, app.objects().await.len()), (3, 1));
+    let mut sweep = app.command(&["sweep", "--delete", "4"]);
+    let ran = Ran::new(sweep.env("AWS_ENDPOINT_URL_S3", endpoints.s3));
+    assert_eq!(ran.code, Some(1));
+    ran.said("can't delete");
+    ran.said("AccessDenied");
+    let deleted = format!("  {}\n", demo_key(IdImage, 0));
+    assert!(ran.stdout.ends_with(&deleted), "{ran:?}");
+    assert_eq!(app.objects().await.len(), 4);
 }
 
 /// Makes objects two hours old.
@@ -273,5 +259,5 @@ async fn a_malformed_record_stops_no_sweep() {
     app.set(DEMO, IdImage.name(), AttributeValue::Null(true))
         .await;
     app.put_object(&demo_key(IdImage, 1)).await;
-    assert_eq!(find(&app, 2 * HOUR).await.1.len(), 1);
+    assert_eq!(find(&app, 2 * HOUR).await.left_over.len(), 1);
 }

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use admin::project::NewKey;
+use admin::project::generate_key;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -119,11 +119,9 @@ async fn a_rotation_that_fails_leaves_no_key_at_the_gateway() {
     assert!(calls.lock().unwrap().is_empty());
     read.open();
     update.arrived().await;
-    let other = NewKey::generate().unwrap();
-    app.records
-        .set_key("demo-project", &other, None)
-        .await
-        .unwrap();
+    let other = generate_key().unwrap();
+    let won = app.records.set_key("demo-project", &other, None).await;
+    assert!(won.unwrap());
     update.open();
     rotation.await.unwrap().refused("another rotation");
     assert_eq!(
