@@ -34,8 +34,8 @@ impl App {
         Self { storage, telemetry }
     }
 
-    /// Responds to a request. A panic becomes a `processing_error`. The response carries the [`Steps`] as an extension,
-    /// for the local stack.
+    /// Responds to a request, even if storing its images panics. The response carries the [`Steps`] as an extension,
+    /// for the local stack; nothing of it is sent.
     ///
     /// [`Steps`]: crate::telemetry::Steps
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
@@ -51,10 +51,14 @@ impl App {
 
     /// Stores a request's images, all or none.
     ///
-    /// `Uploads` owns the new objects, under keys that [`ObjectKey::new`] makes. Whatever ends the request, success, a
-    /// refusal, a fault, the deadline or a panic, its drop decides what goes to the request's trash: the new objects if
-    /// no record names them; after a commit, those that they replaced; if a commit's outcome is unknown, none, and a
-    /// warning names them. [`App::then_empty_trash`] deletes them once the response is sent.
+    /// Each step ends at its deadline. `Uploads` owns the new objects, under keys that [`ObjectKey::new`] makes; the
+    /// commit writes these to the record. However the request ends, dropping `Uploads` decides what is deleted:
+    ///
+    /// - not committed: the new objects;
+    /// - committed: the objects that they replaced;
+    /// - a commit whose outcome is unknown: nothing, and warnings name both.
+    ///
+    /// [`App::then_empty_trash`] deletes them once the response is sent.
     ///
     /// [`ObjectKey::new`]: crate::domain::ObjectKey::new
     async fn put(&self, request: Request, log: &mut RequestLog) -> Result<(), Error> {
@@ -62,30 +66,31 @@ impl App {
         let form = log.step(Step::Decode, http::form(&head, body)).await?;
 
         let api_key = http::api_key(&head).ok_or(Error::MissingData("x-api-key"))?;
-        let (id, admin) = (form.submission_id.as_ref(), form.admin.as_ref());
-        let submission_id = id.ok_or(Error::MissingData("submissionId"))?;
-        let admin = admin.ok_or(Error::MissingData("admin"))?;
+        let sent_id = form.submission_id.as_ref();
+        let submission_id = sent_id.ok_or(Error::MissingData("submissionId"))?;
+        let account = form.admin.as_ref().ok_or(Error::MissingData("admin"))?;
         checks::gateway_key(&api_key, http::gateway_key(&head))?;
 
         let key_hash = api_key.hash();
+        // Both are read to the end: a refusal because of the project comes before a fault in reading the submission.
         let reads = async {
             let project = self.storage.project(&key_hash);
             let submission = self.storage.submission(submission_id);
             Ok::<_, Fault>(tokio::join!(project, submission))
         };
-        // Both are read concurrently, then checked in the order of the contract's rows.
         let (project, submission) = log.step(Step::Read, reads).await?;
         let project = checks::project(project?)?;
         log.project = Some(project.id.clone());
-        let admin = checks::admin(&project, admin)?;
+        let admin = checks::admin(&project, account)?;
         let submission = checks::submission(submission_id, submission?, &project)?;
         log.submission = Some(submission.id.clone());
         checks::images(&form)?;
         let id_type = checks::id_type(&form)?;
 
         log.note_images(&form.images);
-        let (storage, deadline) = (&self.storage, log.deadline);
-        let request_id = log.context.request_id.clone();
+        // For the trash: whose it is, and when it must be empty.
+        let (request_id, deadline) = (log.context.request_id.clone(), log.deadline);
+        let storage = &self.storage;
         let upload = storage.upload(form.images, &project.id, &submission, request_id, deadline);
         let uploads = log.step(Step::Upload, upload).await?;
         let change = Change {
@@ -105,8 +110,8 @@ impl App {
         }
     }
 
-    /// Wraps a service that sends the response: the request's trash is then emptied, before the next event is
-    /// requested.
+    /// Wraps a service that sends the response: whether or not that succeeds, the request's trash is then emptied,
+    /// before the next event is requested.
     pub fn then_empty_trash<S>(
         &'static self,
         service: S,
@@ -116,7 +121,7 @@ impl App {
         S: Clone + Send + 'static,
     {
         service_fn(move |invocation: LambdaInvocation| {
-            // The same ID as in the handler's context.
+            // The ID under which `put` filled the trash.
             let request_id = invocation.context.request_id.clone();
             let sending = service.clone().oneshot(invocation);
             async move {

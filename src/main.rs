@@ -21,8 +21,9 @@ async fn serve() -> Result<(), Error> {
     let app = App::from_env()
         .await
         .inspect_err(|error| tracing::error!("{error}"))?;
-    // Lives as long as the process: each of its pollers has a reference.
+    // Lives as long as the process: each poller has a reference.
     let app: &App = Box::leak(Box::new(app));
+    // As `lambda_http::run_concurrent`, which takes no layers; the last layer is the outermost.
     Runtime::new(event::service(service_fn(|request| app.handle(request))))
         .layer(layer_fn(|service| app.then_empty_trash(service)))
         .layer(TracingLayer::new())
