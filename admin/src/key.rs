@@ -150,11 +150,12 @@ impl UsagePlan {
             .usage_plan_id(&self.id)
             .key_id(&id)
             .key_type("API_KEY");
-        let added = add.send().await;
-        if added.is_err() {
-            self.remove(&id).await?;
+        let what = format!("can't put the key on the usage plan {:?}", self.id);
+        if let Err(error) = add.send().await.context(what) {
+            let removed = self.remove(&id).await;
+            removed.map_err(|second| format!("{error}; and {second}"))?;
+            return Err(error);
         }
-        added.context(format!("can't put the key on the usage plan {:?}", self.id))?;
         Ok(id)
     }
 
