@@ -96,14 +96,14 @@ impl Records {
     pub(crate) async fn delete_versions(&self, versions: &[ObjectIdentifier]) -> Result<(), Error> {
         let bucket = &self.config.images_bucket;
         for batch in versions.chunks(MAX_DELETIONS) {
-            let delete = Delete::builder()
+            let objects = Delete::builder()
                 .set_objects(Some(batch.to_vec()))
                 .quiet(true)
                 .build()?;
-            let delete = self.s3.delete_objects().bucket(bucket).delete(delete);
-            let deleted = delete.send().await;
+            let delete = self.s3.delete_objects().bucket(bucket).delete(objects);
+            let response = delete.send().await;
             let deleted =
-                deleted.context(format!("can't delete versions in the bucket {bucket}"))?;
+                response.context(format!("can't delete versions in the bucket {bucket}"))?;
             if let Some(refused) = deleted.errors().first() {
                 let why = refused.message().or(refused.code()).unwrap_or_default();
                 bail!(

@@ -56,8 +56,8 @@ pub(crate) async fn run(options: Erase, records: &Records) -> Result<ExitCode, E
     }
     let table = &records.config.submissions_table;
     let bucket = &records.config.images_bucket;
-    let places: Vec<_> = erasure.places.iter().map(String::as_str).collect();
-    let places = format!("{} in the bucket {bucket}", places.join(" and "));
+    let keys: Vec<_> = erasure.places.iter().map(String::as_str).collect();
+    let places = format!("{} in the bucket {bucket}", keys.join(" and "));
     if erasure.is_empty() {
         tell!("nothing found: no record of {id}, and nothing under {places}");
         return Ok(NOTHING_FOUND.into());

@@ -61,9 +61,9 @@ pub(crate) async fn rotate(
             plan.add(project, &api_key).await?,
         )),
     };
-    let replaced = records.replace_key(&old, &api_key, until).await;
+    let outcome = records.replace_key(&old, &api_key, until).await;
     // After an error, both keys stay on the plan: the next rotation removes them.
-    let replaced = replaced.map_err(|error| {
+    let replaced = outcome.map_err(|error| {
         let rotation = rotation(project, plan.as_ref());
         format!("{error}. It is unknown which key the project has: run {rotation}")
     })?;
@@ -132,13 +132,12 @@ impl UsagePlan {
             // An attempt whose response was lost created it: nobody else can have this key.
             Err(error) if error.code() == Some("ConflictException") => {
                 let list = self.gateway.get_api_keys().name_query(project);
-                let keys = list.include_values(true).into_paginator().items().send();
-                let keys: Vec<_> = keys
-                    .try_collect()
-                    .await
-                    .context("can't list API Gateway's keys")?;
-                let mut keys = keys.into_iter();
-                let ours = keys.find(|key| key.value() == Some(api_key.expose_secret()));
+                let pages = list.include_values(true).into_paginator();
+                let listed = pages.items().send().try_collect().await;
+                let keys: Vec<_> = listed.context("can't list API Gateway's keys")?;
+                let ours = keys
+                    .into_iter()
+                    .find(|key| key.value() == Some(api_key.expose_secret()));
                 ours.and_then(|key| key.id)
             }
             created => created.context("can't make the key at API Gateway")?.id,
@@ -163,11 +162,11 @@ impl UsagePlan {
     async fn keys(&self, project: &str) -> Result<Vec<String>, Error> {
         // The service finds names that begin with this one, too.
         let list = self.gateway.get_usage_plan_keys().name_query(project);
-        let keys = list.usage_plan_id(&self.id).into_paginator().items();
-        let keys: Result<Vec<_>, _> = keys.send().try_collect().await;
-        let keys = keys.context(format!("can't list the usage plan {:?}", self.id))?;
-        let keys = keys.into_iter().filter(|key| key.name() == Some(project));
-        Ok(keys.filter_map(|key| key.id).collect())
+        let pages = list.usage_plan_id(&self.id).into_paginator();
+        let listed = pages.items().send().try_collect().await;
+        let keys: Vec<_> = listed.context(format!("can't list the usage plan {:?}", self.id))?;
+        let of_project = keys.into_iter().filter(|key| key.name() == Some(project));
+        Ok(of_project.filter_map(|key| key.id).collect())
     }
 
     /// Deletes a key, unless another rotation has.

@@ -146,9 +146,9 @@ async fn remove_admins(
         let none = "has no administrator then: its requests get invalid_admin";
         confirm(yes, &format!("The project {id} {none}."), id)?;
     }
-    let removed = removed.into_iter().map(|it| it.as_str().to_owned());
-    let removed = AttributeValue::Ss(removed.collect());
-    records.update(id, DELETE, ADMINS, removed).await?;
+    let exact = removed.into_iter().map(|it| it.as_str().to_owned());
+    let set = AttributeValue::Ss(exact.collect());
+    records.update(id, DELETE, ADMINS, set).await?;
     let (left, removed) = (remaining.len(), accounts.join(", "));
     tell!("removed from {id}: {removed}; {left} remain");
     if left == 0 {
@@ -230,8 +230,12 @@ impl Records {
         };
         let hash = hash(api_key)?;
         let table = self.projects();
-        let update = table.update(&id);
-        let update = match keep_old {
+        let update = table
+            .update(&id)
+            .condition_expression(format!("{API_KEY_HASH} = :old"))
+            .expression_attribute_values(":old", old.clone())
+            .expression_attribute_values(":hash", hash.clone());
+        let replacement = match keep_old {
             None => update.update_expression(format!(
                 "SET {API_KEY_HASH} = :hash REMOVE {PREVIOUS_API_KEY_HASH}, {PREVIOUS_API_KEY_UNTIL}"
             )),
@@ -241,11 +245,7 @@ impl Records {
                 ))
                 .expression_attribute_values(":until", AttributeValue::N(until.to_string())),
         };
-        let update = update
-            .condition_expression(format!("{API_KEY_HASH} = :old"))
-            .expression_attribute_values(":old", old.clone())
-            .expression_attribute_values(":hash", hash.clone());
-        let written = table.write(update.send()).await;
+        let written = table.write(replacement.send()).await;
         if let Ok(true) = written {
             return Ok(true);
         }

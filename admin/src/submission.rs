@@ -47,9 +47,9 @@ pub(crate) async fn run(command: SubmissionCommand, records: &Records) -> Result
 
 async fn show(id: &str, options: ShowOptions, records: &Records) -> Result<ExitCode, Error> {
     let table = &records.config.submissions_table;
-    let stored = records.submission(id).await?;
+    let found = records.submission(id).await?;
     let stored =
-        stored.ok_or_else(|| format!("there is no submission {id:?} in the table {table}"))?;
+        found.ok_or_else(|| format!("there is no submission {id:?} in the table {table}"))?;
     print(&if options.json {
         json(&stored.record())
     } else {
@@ -151,10 +151,10 @@ impl Records {
         if named[SHA256] != hex::encode(Sha256::digest(&bytes)) {
             bail!("{object} is not what the record says: its SHA-256 differs");
         }
-        let format = Format::ALL
+        let recorded = Format::ALL
             .into_iter()
             .find(|format| named[CONTENT_TYPE] == format.content_type());
-        let format = format.ok_or_else(|| format!("{object}: its contentType is no image's"))?;
+        let format = recorded.ok_or_else(|| format!("{object}: its contentType is no image's"))?;
         Ok(Some((format, bytes)))
     }
 }

@@ -88,8 +88,9 @@ pub(crate) async fn run(delete: Option<usize>, records: &Records) -> Result<Exit
 
 fn print_object(what: &str, object: &ListedObject) -> Result<(), Error> {
     let (size, key) = (object.size, in_line(&object.key));
-    let modified = object.modified.map(|modified| modified.to_string());
-    let modified = modified.unwrap_or_default();
+    let modified = object
+        .modified
+        .map_or(String::new(), |time| time.to_string());
     print(&format!("{what:9}  {size:>9} bytes  {modified}  {key}\n")).map(drop)
 }
 

@@ -38,8 +38,8 @@ impl Table<'_> {
 
     /// Reads all items of a scan, in the order of their IDs.
     pub(crate) async fn read_all(self, scan: ScanFluentBuilder) -> Result<Vec<Item>, Error> {
-        let items = scan.into_paginator().items().send().try_collect().await;
-        let mut items: Vec<Item> = items.context(self.unreadable())?;
+        let scanned = scan.into_paginator().items().send().try_collect().await;
+        let mut items: Vec<Item> = scanned.context(self.unreadable())?;
         items.sort_by_cached_key(|item| cell(item, self.key));
         Ok(items)
     }

@@ -88,8 +88,8 @@ pub(crate) fn in_line(text: &str) -> String {
 pub(crate) fn json(value: &Value) -> String {
     escape(&format!("{value:#}\n"), |c| {
         let units = c.encode_utf16(&mut [0; 2]).to_vec();
-        let units: Vec<_> = units.iter().map(|it| format!("\\u{it:04x}")).collect();
-        units.concat()
+        let escaped = units.iter().map(|it| format!("\\u{it:04x}"));
+        escaped.collect::<Vec<_>>().concat()
     })
 }
 
@@ -112,8 +112,8 @@ pub(crate) fn table<const COLUMNS: usize>(
         // A Vec can be written to without an error.
         let _ = writeln!(table, "{row}");
     }
-    let table = table.into_inner().unwrap_or_default();
-    let lines = String::from_utf8_lossy(&table);
-    let lines = lines.lines().map(|line| format!("{}\n", line.trim_end()));
+    let aligned = table.into_inner().unwrap_or_default();
+    let text = String::from_utf8_lossy(&aligned);
+    let lines = text.lines().map(|line| format!("{}\n", line.trim_end()));
     lines.collect()
 }

@@ -117,8 +117,8 @@ fn default_data() -> PathBuf {
     if let Some(checkout) = here.ancestors().find(is_checkout) {
         return checkout.join(".local-stack");
     }
-    let data = env::var_os("XDG_DATA_HOME").filter(|data| !data.is_empty());
-    let data = data.map(PathBuf::from);
+    let named = env::var_os("XDG_DATA_HOME").filter(|data| !data.is_empty());
+    let data = named.map(PathBuf::from);
     let of_home = || env::home_dir().map(|home| home.join(".local/share"));
     data.or_else(of_home).unwrap_or(here).join("put-image")
 }

@@ -31,9 +31,9 @@ pub(crate) async fn bridge() -> Result<Option<Ipv4Addr>, Error> {
         "--format",
         "{{json .IPAM.Config}}",
     ]);
-    let output = docker.stdin(Stdio::null()).output().await;
-    let output = output
-        .map_err(|error| format!("--docker needs Docker, but can't run `docker`: {error}"))?;
+    let run = docker.stdin(Stdio::null()).output().await;
+    let output =
+        run.map_err(|error| format!("--docker needs Docker, but can't run `docker`: {error}"))?;
     if !output.status.success() {
         let why = String::from_utf8_lossy(&output.stderr);
         return Err(format!(

@@ -70,8 +70,8 @@ pub async fn respond(app: &App, event: &[u8], context: Context) -> Result<Invoke
 /// Returns the content type and the body of an event's request.
 pub fn content(event: &[u8]) -> Option<(String, Bytes)> {
     let request = put_image::event::request(serde_json::from_slice(event).ok()?);
-    let content_type = request.headers().get("content-type")?;
-    let content_type = content_type.to_str().ok()?.to_owned();
+    let header = request.headers().get("content-type")?;
+    let content_type = header.to_str().ok()?.to_owned();
     let body = match request.into_body() {
         Body::Text(text) => text.into(),
         Body::Binary(bytes) => bytes.into(),

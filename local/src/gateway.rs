@@ -171,8 +171,8 @@ impl Gateway {
         if parts.method != definition.method || parts.uri.path() != definition.path {
             return Err(&definition.missing_authentication_token);
         }
-        let key = parts.headers.get(&definition.key_header);
-        let key = key.and_then(|key| key.to_str().ok()).unwrap_or_default();
+        let header = parts.headers.get(&definition.key_header);
+        let key = header.and_then(|key| key.to_str().ok()).unwrap_or_default();
         if !self.keys.contains(key).await {
             return Err(&definition.forbidden);
         }

@@ -54,14 +54,14 @@ impl Answered {
     ) -> Self {
         let status = response.status().as_u16();
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let error = body["errorCode"].as_str().or(body["message"].as_str());
         let code = match status {
-            200 => Some("ok"),
-            _ => body["errorCode"].as_str().or(body["message"].as_str()),
+            200 => "ok",
+            _ => error.unwrap_or_default(),
         };
-        let code = code.unwrap_or_default();
-        let detail = response.headers().get("x-error-detail");
+        let header = response.headers().get("x-error-detail");
         // For the developer: the gateway doesn't say this to the caller.
-        let detail = match (detail.and_then(|detail| detail.to_str().ok()), code) {
+        let detail = match (header.and_then(|detail| detail.to_str().ok()), code) {
             (Some(detail), _) => detail,
             (None, "Forbidden") => "no x-api-key, or one that the gateway doesn't know",
             (None, "Missing Authentication Token") => "not the method and path of the API",
@@ -75,14 +75,14 @@ impl Answered {
             upload,
             commit,
         } = steps;
-        let steps = [
+        let all = [
             ("decode", decode),
             ("read", read),
             ("upload", upload),
             ("commit", commit),
         ];
-        let steps = steps.into_iter();
-        let steps = steps.filter_map(|(step, taken)| Some((step, milliseconds(taken?))));
+        let reached = all.into_iter();
+        let steps = reached.filter_map(|(step, taken)| Some((step, milliseconds(taken?))));
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             id: id.to_owned(),
@@ -106,12 +106,12 @@ impl Answered {
 impl fmt::Display for Answered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const DIM: Style = Style::new().dimmed();
-        let style = match self.status {
+        let color = match self.status {
             200..300 => AnsiColor::Green,
             400..500 => AnsiColor::Yellow,
             _ => AnsiColor::Red,
         };
-        let style = style.on_default();
+        let style = color.on_default();
         let seconds = self.time / 1000;
         let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
         write!(f, "{hours:02}:{minutes:02}:{:02}Z", seconds % 60)?;

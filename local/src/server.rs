@@ -63,14 +63,14 @@ pub async fn embedded(folder: &Path) -> Result<Endpoints, Error> {
 /// Starts a DynamoDB that keeps its tables in a file, or in memory. Returns its URL.
 pub(crate) fn dynamodb(listeners: Vec<TcpListener>, file: Option<&Path>) -> Result<String, Error> {
     let url = url(&listeners[0])?;
-    let database = match file {
+    let opened = match file {
         Some(file) => Database::new(&file.to_string_lossy()),
         None => Database::memory(),
     };
-    let database = database.map_err(|error| {
+    let database = opened.map_err(|error| {
         // The rest of the message, after its first sentence, is about encryption.
-        let why = error.to_string();
-        let why = why.split(". ").next().unwrap_or_default();
+        let message = error.to_string();
+        let why = message.split(". ").next().unwrap_or_default();
         format!("the tables can't be opened: {why}")
     })?;
     for listener in listeners {
