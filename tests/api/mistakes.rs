@@ -117,18 +117,3 @@ async fn in_an_id_that_exists(#[case] project: &str, #[case] id: &str, #[case] d
     app.assert_refused_because(&form, INVALID_SUBMISSION, detail)
         .await;
 }
-
-#[rstest]
-#[case::file("idImage", "", "idImage is empty")]
-#[case::text_of_blanks("selfieImage", " \r\n", "selfieImage is empty")]
-#[case::other_fields_alone("note", "", "send idImage, idBackImage, selfieImage or addressImage")]
-#[tokio::test]
-async fn in_place_of_the_only_image(
-    #[case] field: &str,
-    #[case] value: &str,
-    #[case] detail: &str,
-) {
-    let app = TestApp::start().await;
-    let form = Form::texts().with(field, value);
-    app.assert_refused_because(&form, NO_IMAGES, detail).await;
-}
