@@ -117,7 +117,6 @@ impl Submission {
 
     /// Returns the same key, but only if the function wrote the object for this field of this submission, in any
     /// project.
-    #[must_use]
     pub fn key(&self, field: ImageField) -> Option<ObjectKey> {
         let key = ObjectKey::parse(self.named_key(field)?)?;
         let is_own = key.submission() == self.id.as_str() && key.field() == field;

@@ -1,5 +1,7 @@
 //! The bucket's objects and their versions: listed, and erased for good.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier};
@@ -104,12 +106,14 @@ impl Records {
             let response = delete.send().await;
             let deleted =
                 response.context(format!("can't delete versions in the bucket {bucket}"))?;
-            if let Some(refused) = deleted.errors().first() {
-                let why = refused.message().or(refused.code()).unwrap_or_default();
-                bail!(
-                    "can't delete {:?}: {why}",
-                    refused.key().unwrap_or_default()
-                );
+            let refused = deleted.errors().iter().map(|error| {
+                let why = error.message().or(error.code()).unwrap_or_default();
+                format!("{:?}: {why}", error.key().unwrap_or_default())
+            });
+            let refused: BTreeSet<String> = refused.collect();
+            if !refused.is_empty() {
+                let refused: Vec<_> = refused.into_iter().collect();
+                bail!("can't delete {}", refused.join("; "));
             }
         }
         Ok(())

@@ -110,7 +110,7 @@ pub enum KeyCommand {
         /// The project's ID
         id: String,
         /// How long the old key still works, as 90m, 48h or 7d
-        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "TIME", value_parser = keep_time)]
         keep_old: Option<Duration>,
         /// Also register the key with API Gateway, which keeps it, on the usage plan of this ID (the stack's output `UsagePlanId`)
         #[arg(long, value_name = "ID")]
@@ -204,6 +204,15 @@ fn account(value: &str) -> Result<String, Error> {
     EmailAddress::parse_with_options(value, options)
         .map_err(|error| format!("not an e-mail address such as admin@example.com: {error}"))?;
     text(value)
+}
+
+/// Parses a time to keep an old key, which the record has in seconds.
+fn keep_time(value: &str) -> Result<Duration, Error> {
+    let time = humantime::parse_duration(value)?;
+    if time < Duration::from_secs(1) {
+        bail!("shorter than a second: leave --keep-old out");
+    }
+    Ok(time)
 }
 
 /// Parses the ID of a new project or submission.

@@ -244,6 +244,6 @@ impl Records {
             }
         }
         let delete = delete.condition_expression(condition.join(" AND "));
-        table.write(delete.send()).await
+        Ok(table.write(delete.send()).await?.is_some())
     }
 }

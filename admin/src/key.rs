@@ -52,7 +52,7 @@ pub(crate) async fn rotate(
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let until = keep_old.map(|keep_old| now.saturating_add(keep_old).as_secs());
     // Read before the plan's keys are listed: another rotation in between makes this one fail, so its key is kept.
-    let old = records.project(project).await?;
+    let old = records.key_hash(project).await?;
     let on_plan = match &plan {
         None => None,
         Some(plan) => Some((
@@ -61,28 +61,30 @@ pub(crate) async fn rotate(
             plan.add(project, &api_key).await?,
         )),
     };
-    let outcome = records.replace_key(&old, &api_key, until).await;
+    let outcome = records.replace_key(project, old, &api_key, until).await;
     // After an error, both keys stay on the plan: the next rotation removes them.
     let replaced = outcome.map_err(|error| {
         let rotation = rotation(project, plan.as_ref());
         format!("{error}. It is unknown which key the project has: run {rotation}")
     })?;
-    if replaced {
-        hand_over(&api_key)?;
+    if !replaced {
+        let error = format!("another rotation of {project:?} came first: the project has its key");
+        return Err(match on_plan {
+            None => error.into(),
+            Some((plan, _, new)) => plan.take_back(&new, error.into()).await,
+        });
     }
+    hand_over(&api_key)?;
     match on_plan {
         None => {}
-        Some(_) if replaced && keep_old.is_some() => tell!(
+        Some(_) if keep_old.is_some() => tell!(
             "The old key stays on the usage plan until a rotation without --keep-old; the function refuses it when the time is over."
         ),
-        Some((plan, old, new)) => {
-            for key in if replaced { old } else { vec![new] } {
+        Some((plan, old, _)) => {
+            for key in old {
                 plan.remove(&key).await?;
             }
         }
-    }
-    if !replaced {
-        bail!("another rotation of {project:?} came first: the project has its key");
     }
     Ok(())
 }
@@ -150,12 +152,18 @@ impl UsagePlan {
             .key_id(&id)
             .key_type("API_KEY");
         let what = format!("can't put the key on the usage plan {:?}", self.id);
-        if let Err(error) = add.send().await.context(what) {
-            let removed = self.remove(&id).await;
-            removed.map_err(|second| format!("{error}; and {second}"))?;
-            return Err(error);
+        match add.send().await.context(what) {
+            Ok(_) => Ok(id),
+            Err(error) => Err(self.take_back(&id, error).await),
         }
-        Ok(id)
+    }
+
+    /// Deletes a key because of an error. Returns that error, with the deletion's, if it fails too.
+    async fn take_back(&self, id: &str, error: Error) -> Error {
+        match self.remove(id).await {
+            Ok(()) => error,
+            Err(second) => format!("{error}; and {second}").into(),
+        }
     }
 
     /// Lists the IDs of the project's keys that are on the plan.

@@ -2,12 +2,6 @@
 //! project's key at API Gateway, [`sweep`] removes what a crash left over, and [`erase`] removes everything about a
 //! person. The local stack seeds itself with the same code. None of this is deployed.
 
-#![allow(
-    clippy::missing_errors_doc,
-    clippy::must_use_candidate,
-    reason = "not published, and every error is a sentence that says what to do"
-)]
-
 use std::error::Error as StdError;
 use std::iter;
 use std::process::ExitCode;

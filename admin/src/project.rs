@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use aws_sdk_apigateway::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use put_image::domain::{Admin, ApiKey};
 use put_image::records::attribute::{
     ADMINS, API_KEY_HASH, PREVIOUS_API_KEY_HASH, PREVIOUS_API_KEY_UNTIL, PROJECT_ID, STATUS,
@@ -148,8 +148,9 @@ async fn remove_admins(
     }
     let exact = removed.into_iter().map(|it| it.as_str().to_owned());
     let set = AttributeValue::Ss(exact.collect());
-    records.update(id, DELETE, ADMINS, set).await?;
-    let (left, removed) = (remaining.len(), accounts.join(", "));
+    let updated = records.update(id, DELETE, ADMINS, set).await?;
+    let left = Project::try_from(updated)?.admins.len();
+    let removed = accounts.join(", ");
     tell!("removed from {id}: {removed}; {left} remain");
     if left == 0 {
         tell!("The project has no administrator now: its requests get invalid_admin.");
@@ -183,25 +184,25 @@ impl Records {
         self.projects().create(&project.project_id, item).await
     }
 
-    /// Updates an attribute of a project that exists.
+    /// Updates an attribute of a project that exists. Returns the updated record.
     async fn update(
         &self,
         id: &str,
         expression: &str,
         attribute: &str,
         value: AttributeValue,
-    ) -> Result<(), Error> {
+    ) -> Result<Item, Error> {
         let table = self.projects();
         let update = table
             .update(id)
             .condition_expression(format!("attribute_exists({PROJECT_ID})"))
             .update_expression(expression)
             .expression_attribute_names("#attribute", attribute)
-            .expression_attribute_values(":value", value);
-        if !table.write(update.send()).await? {
-            return Err(self.no_project(id));
-        }
-        Ok(())
+            .expression_attribute_values(":value", value)
+            .return_values(ReturnValue::AllNew);
+        let updated = table.write(update.send()).await?;
+        let updated = updated.ok_or_else(|| self.no_project(id))?;
+        Ok(updated.attributes.unwrap_or_default())
     }
 
     /// Gives a project another key, whichever it has now, unless it gets one meanwhile: then returns false. The previous
@@ -212,28 +213,31 @@ impl Records {
         api_key: &NewKey,
         keep_old: Option<u64>,
     ) -> Result<bool, Error> {
-        let old = self.project(project).await?;
-        self.replace_key(&old, api_key, keep_old).await
+        let old = self.key_hash(project).await?;
+        self.replace_key(project, old, api_key, keep_old).await
     }
 
-    /// Does the same in place of the key that a record has. After an error, it is unknown which of the two the project
-    /// has: the update may still arrive.
+    /// Returns the hash of a project's key.
+    pub(crate) async fn key_hash(&self, project: &str) -> Result<AttributeValue, Error> {
+        let hash = self.project(project).await?.remove(API_KEY_HASH);
+        hash.ok_or_else(|| format!("the project {project:?} has no API key").into())
+    }
+
+    /// Gives a project another key, as [`Self::set_key`], in place of the one with this hash. After an error, it is
+    /// unknown which of the two the project has: the update may still arrive.
     pub(crate) async fn replace_key(
         &self,
-        project: &Item,
+        project: &str,
+        old: AttributeValue,
         api_key: &NewKey,
         keep_old: Option<u64>,
     ) -> Result<bool, Error> {
-        let id = cell(project, PROJECT_ID);
-        let Some(old) = project.get(API_KEY_HASH) else {
-            bail!("the project {id:?} has no API key");
-        };
         let hash = hash(api_key)?;
         let table = self.projects();
         let update = table
-            .update(&id)
+            .update(project)
             .condition_expression(format!("{API_KEY_HASH} = :old"))
-            .expression_attribute_values(":old", old.clone())
+            .expression_attribute_values(":old", old)
             .expression_attribute_values(":hash", hash.clone());
         let replacement = match keep_old {
             None => update.update_expression(format!(
@@ -246,14 +250,14 @@ impl Records {
                 .expression_attribute_values(":until", AttributeValue::N(until.to_string())),
         };
         let written = table.write(replacement.send()).await;
-        if let Ok(true) = written {
+        if let Ok(Some(_)) = written {
             return Ok(true);
         }
         // The update may have been applied and its response lost, even if a retry failed its condition: the record
         // shows which.
-        match table.read(&id).await? {
-            Some(project) if project.get(API_KEY_HASH) == Some(&hash) => Ok(true),
-            _ => written,
+        match table.read(project).await? {
+            Some(found) if found.get(API_KEY_HASH) == Some(&hash) => Ok(true),
+            _ => written.map(|_refused| false),
         }
     }
 }

@@ -32,9 +32,9 @@ pub(crate) fn save(
             // An image may have disappeared since, or changed its format.
             for field in ImageField::ALL {
                 for format in Format::ALL {
-                    let old = folder.join(file_name(field, format));
-                    if old.exists() {
-                        fs::remove_file(old)?;
+                    match fs::remove_file(folder.join(file_name(field, format))) {
+                        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                        _ => {}
                     }
                 }
             }

@@ -160,13 +160,18 @@ impl Records {
 }
 
 /// Returns the prefixes of a submission's objects: in its project, and in the projects that the keys in its record
-/// name, since it may have belonged to another one before.
+/// name, since it may have belonged to another one before. Another key's first segment may be anything.
 pub(crate) fn prefixes(submission: &Submission) -> BTreeSet<String> {
+    let id = submission.id.as_str();
     named_keys(submission)
-        .filter_map(|key| Some(key.split_once('/')?.0))
+        .filter_map(|key| {
+            let project = key.split('/').next()?;
+            let is_own = key.starts_with(&ObjectKey::prefix(project, id));
+            (is_own || ObjectKey::parse(key).is_some()).then_some(project)
+        })
         .chain(submission.project())
         .filter(|project| is_usable_id(project))
-        .map(|project| ObjectKey::prefix(project, submission.id.as_str()))
+        .map(|project| ObjectKey::prefix(project, id))
         .collect()
 }
 

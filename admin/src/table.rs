@@ -74,7 +74,7 @@ impl Table<'_> {
             .table_name(self.name)
             .set_item(Some(item.clone()))
             .condition_expression(format!("attribute_not_exists({})", self.key));
-        if self.write(put.send()).await? {
+        if self.write(put.send()).await?.is_some() {
             return Ok(true);
         }
         // An earlier attempt, whose response was lost, may have created it.
@@ -83,19 +83,19 @@ impl Table<'_> {
         Ok(texts.all(|(name, value)| found.get(name) == Some(value)))
     }
 
-    /// Waits for a conditional write. Returns whether its condition was met.
+    /// Waits for a conditional write. Returns its output; `None` if its condition wasn't met.
     pub(crate) async fn write<T, E>(
         self,
         call: impl Future<Output = Result<T, SdkError<E>>>,
-    ) -> Result<bool, Error>
+    ) -> Result<Option<T>, Error>
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         match call.await {
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
             written => written
                 .context(format!("can't write to the table {}", self.name))
-                .map(|_| true),
+                .map(Some),
         }
     }
 

@@ -24,13 +24,11 @@ impl Dimensions {
     }
 
     /// Returns the pixels of a row.
-    #[must_use]
     pub const fn width(self) -> u32 {
         self.width
     }
 
     /// Returns the number of rows.
-    #[must_use]
     pub const fn height(self) -> u32 {
         self.height
     }

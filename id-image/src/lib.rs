@@ -32,7 +32,6 @@ pub enum Format {
 impl Format {
     pub const ALL: [Self; 2] = [Self::Jpeg, Self::Png];
 
-    #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Jpeg => "image/jpeg",
@@ -41,7 +40,6 @@ impl Format {
     }
 
     /// Returns the file extension in object keys.
-    #[must_use]
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Jpeg => "jpg",
@@ -91,25 +89,21 @@ impl Image {
     }
 
     /// Returns the file's content.
-    #[must_use]
     pub const fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
     /// Returns the format, which is determined by the content.
-    #[must_use]
     pub const fn format(&self) -> Format {
         self.format
     }
 
     /// Returns the size in pixels.
-    #[must_use]
     pub const fn dimensions(&self) -> Dimensions {
         self.dimensions
     }
 
     /// Returns the SHA-256 of the content.
-    #[must_use]
     pub const fn sha256(&self) -> [u8; 32] {
         self.sha256
     }

@@ -5,13 +5,6 @@
 //! into an [`event`] for the [`function`], and [`stack`] puts them together. [`page`] shows it in a browser, the
 //! requests included. None of this is deployed.
 
-#![allow(
-    clippy::missing_errors_doc,
-    clippy::missing_panics_doc,
-    clippy::must_use_candidate,
-    reason = "not published, and every error is a sentence that says what to do"
-)]
-
 pub mod cli;
 pub mod clients;
 mod curl;

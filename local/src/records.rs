@@ -56,7 +56,9 @@ impl Records {
             ..
         } in &self.projects
         {
-            tables.set_key(project_id, api_key, None).await?;
+            if !tables.set_key(project_id, api_key, None).await? {
+                return Err(format!("another rotation of {project_id:?} is in progress").into());
+            }
         }
         Ok(())
     }

@@ -96,7 +96,7 @@ impl Data {
 
     /// Returns the folders of the tables and of the objects. Other files in the data folder may be anybody's.
     fn folders(&self) -> [PathBuf; 2] {
-        ["tables", "s3"].map(|name| self.folder.join(name))
+        ["dynamodb", "s3"].map(|name| self.folder.join(name))
     }
 
     /// Makes the folders. Nobody else can read them, whatever an earlier version allowed.
@@ -104,6 +104,17 @@ impl Data {
         for folder in self.folders() {
             std::fs::create_dir_all(&folder)?;
             set_permissions(folder, Permissions::from_mode(0o700))?;
+        }
+        // Where earlier versions had the tables, readable by others.
+        for old in [
+            "dynamodb.sqlite",
+            "dynamodb.sqlite-wal",
+            "dynamodb.sqlite-shm",
+        ] {
+            match std::fs::remove_file(self.folder.join(old)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
         Ok(())
     }

@@ -172,8 +172,8 @@ fn admin_works_without_variables_and_speaks_of_no_gateway() {
 fn damaged_data_is_said_in_a_sentence_and_can_be_started_over() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
-    fs::create_dir_all(data.join("tables")).unwrap();
-    fs::write(data.join("tables/dynamodb.sqlite"), "no database").unwrap();
+    fs::create_dir_all(data.join("dynamodb")).unwrap();
+    fs::write(data.join("dynamodb/dynamodb.sqlite"), "no database").unwrap();
     let refused = local(folder.path(), "invoke", &[EVENT]);
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(
@@ -209,8 +209,10 @@ fn nobody_else_can_read_the_data() {
         readable_by_others()
     );
     // As earlier versions left them, beside a file that isn't the stack's.
-    fs::write(data.join("notes"), "").unwrap();
-    for (name, mode) in [("s3", 0o755), ("tables", 0o755), ("notes", 0o644)] {
+    for name in ["notes", "dynamodb.sqlite"] {
+        fs::write(data.join(name), "").unwrap();
+    }
+    for (name, mode) in [("s3", 0o755), ("dynamodb", 0o755), ("notes", 0o644)] {
         fs::set_permissions(data.join(name), fs::Permissions::from_mode(mode)).unwrap();
     }
     succeeds(local(folder.path(), "show", &[]));

@@ -238,9 +238,13 @@ async fn an_image_that_names_no_key_stops_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_nothing_is_left_under_stops_nothing() {
     let app = TestStack::start().await;
-    app.name(DEMO, IdImage, "gone.jpg").await;
+    app.name(DEMO, IdImage, "exports/gone.jpg").await;
+    // Somebody else's, though it looks like the submission's in a project `exports`.
+    let export = format!("exports/{DEMO}/report.pdf");
+    app.put_object(&export).await;
     erase(&app).printed();
     assert_eq!(app.record(DEMO).await, Value::Null);
+    assert_eq!(app.objects().await, [export]);
 }
 
 /// A request commits, or the project changes, after the record was read.

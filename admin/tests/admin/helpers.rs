@@ -15,7 +15,7 @@ use put_image::deadline::TIMEOUT;
 use put_image::domain::{ApiKey, ImageField};
 use put_image::records::Item;
 use put_image::records::attribute::image::KEY;
-use put_image::records::attribute::{PROJECT_ID, SUBMISSION_ID};
+use put_image::records::attribute::{API_KEY_HASH, PROJECT_ID, SUBMISSION_ID};
 use serde_json::Value;
 use tempfile::TempDir;
 use testkit::faults::Faults;
@@ -177,6 +177,18 @@ impl TestStack {
     }
 
     /// Has a submission's record name an object as one of its images.
+    /// Removes the API key's hash from a project's record.
+    pub async fn remove_key(&self, project: &str) {
+        let update = self.records.dynamodb.update_item();
+        update
+            .table_name(&self.records.config.projects_table)
+            .key(PROJECT_ID, text(project))
+            .update_expression(format!("REMOVE {API_KEY_HASH}"))
+            .send()
+            .await
+            .unwrap();
+    }
+
     pub async fn name(&self, id: &str, field: ImageField, key: &str) {
         let image = [(KEY.to_owned(), text(key))];
         self.set(id, field.name(), AttributeValue::M(image.into()))

@@ -70,6 +70,8 @@ async fn a_key_can_be_kept_for_a_while() {
 #[case::unknown_unit("7x")]
 #[case::not_ascii("7é")]
 #[case::too_large("99999999999999999999d")]
+#[case::zero("0d")]
+#[case::less_than_a_second("500ms")]
 fn an_odd_duration_is_refused(#[case] time: &str) {
     let rotate = ["project", "key", "rotate", PROJECT];
     let keep = format!("--keep-old={time}");

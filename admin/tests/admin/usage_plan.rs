@@ -12,7 +12,7 @@ use hyper::{Request, Response, StatusCode};
 use local::server;
 use put_image::records::attribute::API_KEY_HASH;
 use serde_json::{Value, json};
-use testkit::faults::{Faults, Operation};
+use testkit::faults::{End, Faults, Operation, When};
 
 use crate::helpers::{Ran, TestStack, hash};
 
@@ -128,4 +128,29 @@ async fn a_rotation_that_fails_leaves_no_key_at_the_gateway() {
         calls.lock().unwrap().last().unwrap(),
         "DELETE /apikeys/ours"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_whose_write_fails_keeps_both_keys_and_says_what_to_run() {
+    let app = TestStack::start().await;
+    let (faults, endpoints) = Faults::in_front_of(&app.stack).await.unwrap();
+    let denied = End::Error(400, "AccessDeniedException");
+    faults.fail(Operation::UpdateItem, When::Always, denied);
+    let (url, calls) = gateway(StatusCode::CREATED).await;
+    let mut command = on_plan(&app, "key rotate demo-project", &url);
+    command.env("AWS_ENDPOINT_URL_DYNAMODB", endpoints.dynamodb);
+    let ran = Ran::new(&mut command);
+    ran.said("AccessDeniedException");
+    ran.refused("run project key rotate \"demo-project\" --usage-plan plan");
+    let calls = calls.lock().unwrap();
+    assert_eq!(calls.last().unwrap(), "POST /usageplans/plan/keys");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_without_a_key_gets_none_at_the_gateway() {
+    let app = TestStack::start().await;
+    let (url, calls) = gateway(StatusCode::CREATED).await;
+    app.remove_key("demo-project").await;
+    Ran::new(&mut on_plan(&app, "key rotate demo-project", &url)).refused("has no API key");
+    assert!(calls.lock().unwrap().is_empty());
 }
