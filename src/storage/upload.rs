@@ -39,8 +39,8 @@ pub(super) struct NewObject {
     pub(super) field: ImageField,
     pub(super) key: ObjectKey,
     pub(super) image: Image,
-    /// What the last commit that was sent replaces. An object that the function didn't write for this submission is not
-    /// ours to delete: something else may use it.
+    /// The object that the commit replaces. One that the function didn't write for this submission is not ours to delete:
+    /// something else may use it.
     pub(super) replaces: Option<ObjectKey>,
     attempts: Attempts,
 }

@@ -35,7 +35,7 @@ pub(super) fn format(mut line: Value, namespace: Option<&str>, function: &str) -
     format!("{line}\n")
 }
 
-/// Describes the metric that a member is, by its name; `None` if it is none.
+/// Returns the definition of the metric with this name; `None` if such a member isn't a metric.
 fn metric(name: &str) -> Option<Value> {
     let unit = match name {
         "Requests" | "ColdStarts" | "CleanupFailures" => "Count",

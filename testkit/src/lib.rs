@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 pub mod faults;
-// A crate that both need would be one more to build before everything else.
+// Shared as a file: it isn't worth a crate of its own.
 #[path = "../../id-image/tests/check/images.rs"]
 pub mod images;
 pub mod lambda;

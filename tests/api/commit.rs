@@ -152,7 +152,7 @@ async fn a_retried_commit_does_not_bring_back_what_another_one_replaced() {
     assert_eq!(app.objects().await.len(), 2 * IMAGES);
 }
 
-/// It finds its images, or has no effect after another commit.
+/// It either names images that are still there or, after another commit, has no effect.
 #[rstest]
 #[tokio::test]
 async fn a_commit_that_arrives_late_names_no_deleted_image(

@@ -1,5 +1,5 @@
-//! One process takes good and bad requests of 1.2 MB by turns, one at a time as Lambda gives them, while 5% of the calls to
-//! storage fail: memory stays flat. `LOAD` is how many of each it takes, 40 without it. That nothing is lost is in
+//! One process handles good and bad requests of 1.2 MB in turn, one at a time as Lambda gives them, while 5% of the calls to
+//! storage fail: memory stays flat. `LOAD` is how many of each there are; 40 by default. That nothing is lost is in
 //! `concurrent.rs`.
 
 use put_image::domain::ImageField;

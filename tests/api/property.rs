@@ -1,4 +1,4 @@
-//! What is no Base64 is never read, and an image comes back as it was: properties over many generated inputs.
+//! Text that isn't Base64 is never accepted, and an image comes back as it was: properties over many generated inputs.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use futures_util::FutureExt as _;
@@ -20,7 +20,7 @@ fn image() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A character that Base64 has nowhere; line breaks may be anywhere.
+/// A character that Base64 never has. Line breaks may be anywhere.
 fn foreign() -> impl Strategy<Value = char> {
     let is_foreign = |c: &char| !c.is_ascii_alphanumeric() && !"+/=\r\n".contains(*c);
     prop_oneof![

@@ -1,4 +1,4 @@
-//! What is no whole JPEG or PNG is `invalid_payload`, with the reason that `id-image` gives, and stores nothing.
+//! Anything but a whole JPEG or PNG is `invalid_payload`, with the reason that `id-image` gives, and stores nothing.
 
 use rstest::rstest;
 use testkit::images;

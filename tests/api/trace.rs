@@ -78,7 +78,7 @@ async fn calls_to_storage_carry_it() {
     let mut command = at(&server::url(&storage).unwrap());
     command.env("AWS_LAMBDA_LOG_FORMAT", "JSON");
     let lambda = Lambda::start(command).await.unwrap();
-    // Those of warming up belong to no trace.
+    // The calls of warming up belong to no trace.
     let mut traces = BTreeSet::new();
     let cut_all_off = async {
         loop {

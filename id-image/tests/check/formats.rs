@@ -1,4 +1,4 @@
-//! Files that are no whole JPEG or PNG: the reason names what they are.
+//! Files that aren't a whole JPEG or PNG: the reason names what they are.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use id_image::Image;

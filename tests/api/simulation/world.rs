@@ -486,7 +486,7 @@ impl World {
 impl State {
     /// The chance that a fault hits a call.
     fn chance(&self, call: &Call) -> f64 {
-        // The storm of a commit is also over reading it back.
+        // While a commit is stormy, so is reading it back.
         let operation = match call.operation {
             Operation::GetItem if self.committing.contains(&call.request) => Operation::UpdateItem,
             operation => operation,
@@ -500,7 +500,7 @@ impl State {
         }
     }
 
-    /// Notes that a fault accounts for what may be left over of a call.
+    /// Notes that a fault explains what a call may leave over.
     fn explain(&mut self, call: &Call) {
         if !call.key.is_empty() {
             self.explained.insert(call.key.clone());
