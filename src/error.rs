@@ -28,7 +28,7 @@ pub enum Error {
     InvalidSubmission(Option<TextHint>),
     #[error("send {}", ImageField::list())]
     NoImages,
-    /// No image, and an image field without content.
+    /// There is no image, only at least one empty image field; this is the first.
     #[error("{0} is empty")]
     EmptyImage(ImageField),
     #[error("idType: missing")]

@@ -6,8 +6,8 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// Returns the runtime for the requests that Lambda sends this process: one at a time, or several, as `lambda_runtime`
-/// decides it. Several run on all processors, so that decoding one doesn't hold up the others.
+/// Returns the runtime: a single thread if Lambda sends one request at a time, or a thread per processor if it sends
+/// several, so that decoding one doesn't hold up the others. `lambda_runtime` reads the same variable.
 pub fn runtime() -> io::Result<Runtime> {
     let variable = env::var("AWS_LAMBDA_MAX_CONCURRENCY").ok();
     let most: Option<u32> = variable.and_then(|most| most.parse().ok());

@@ -64,7 +64,7 @@ pub(crate) async fn run(options: Erase, records: &Records) -> Result<ExitCode, E
     }
     let (record, gone) = match erasure.record {
         Some(_) => ("its record", "the record and "),
-        None => ("no record any more", ""),
+        None => ("no record", ""),
     };
     let what = "versions and delete markers";
     let versions = erasure.versions;
@@ -149,8 +149,8 @@ impl Records {
         Ok(erased)
     }
 
-    /// Finds the places of a submission's objects: those that its record names, and its prefixes in all projects under
-    /// which there is something. It was theirs before, and once its images were replaced, the record doesn't say so.
+    /// Finds where a submission's objects are: what its record names, and its prefix in every project that has objects
+    /// there. It belonged to such a project earlier, which its record no longer shows once the images were replaced.
     async fn places(
         &self,
         id: &str,

@@ -1,5 +1,5 @@
-//! A project's API key on both sides: the project's record, for the function, and API Gateway's usage plan, without
-//! which the gateway responds with 403 before the function is called.
+//! A project's API key in both places: in the project's record, which the function reads, and on API Gateway's usage
+//! plan, without which the gateway responds with 403 and doesn't call the function.
 
 use std::io::{Write as _, stdout};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -51,7 +51,8 @@ pub(crate) async fn rotate(
     let api_key = generate_key()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let until = keep_old.map(|keep_old| now.saturating_add(keep_old).as_secs());
-    // Read before the plan's keys are listed: another rotation in between makes this one fail, so its key is kept.
+    // Read before the plan's keys are listed: if another rotation comes in between, this one fails, and that one's key
+    // stays on the plan.
     let old = records.key_hash(project).await?;
     let on_plan = match &plan {
         None => None,
@@ -62,13 +63,14 @@ pub(crate) async fn rotate(
         )),
     };
     let outcome = records.replace_key(project, old, &api_key, until).await;
-    // After an error, both keys stay on the plan: the next rotation removes them.
+    // After an error, both keys stay on the plan: a rotation without `--keep-old` removes them.
     let replaced = outcome.map_err(|error| {
         let rotation = rotation(project, plan.as_ref());
         format!("{error}. It is unknown which key the project has: run {rotation}")
     })?;
     if !replaced {
-        let error = format!("another rotation of {project:?} came first: the project has its key");
+        let error =
+            format!("another rotation of {project:?} came first: use the key that it printed");
         return Err(match on_plan {
             None => error.into(),
             Some((plan, _, new)) => plan.take_back(&new, error.into()).await,
@@ -78,7 +80,7 @@ pub(crate) async fn rotate(
     match on_plan {
         None => {}
         Some(_) if keep_old.is_some() => tell!(
-            "The old key stays on the usage plan until a rotation without --keep-old; the function refuses it when the time is over."
+            "The old key stays on the usage plan until a rotation without --keep-old; the function refuses it once its time is up."
         ),
         Some((plan, old, _)) => {
             for key in old {
@@ -95,7 +97,7 @@ fn rotation(project: &str, plan: Option<&UsagePlan>) -> String {
 }
 
 fn hand_over(api_key: &NewKey) -> Result<(), Error> {
-    tell!("The API key, shown this once; the project's record has only its hash:");
+    tell!("The API key, shown only once; the project's record has only its hash:");
     writeln!(stdout(), "{}", api_key.expose_secret())
         .map_err(|error| format!("the key could not be shown ({error}): rotate it again").into())
 }
@@ -109,7 +111,7 @@ pub(crate) struct UsagePlan {
 }
 
 impl UsagePlan {
-    /// Returns the usage plan that was named. If there are usage plans and none was named, says what that means.
+    /// Returns the named usage plan. If there are plans and none is named, warns that the gateway won't know the key.
     pub(crate) fn find(gateway: Option<Client>, id: Option<String>) -> Result<Option<Self>, Error> {
         match (gateway, id) {
             (Some(gateway), Some(id)) => return Ok(Some(Self { gateway, id })),

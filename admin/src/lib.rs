@@ -1,6 +1,6 @@
-//! What an operator of `PUT /Image` does: [`project`] and [`submission`] register and show records, `key` also keeps a
-//! project's key at API Gateway, [`sweep`] removes what a crash left over, and [`erase`] removes everything about a
-//! person. The local stack seeds itself with the same code. None of this is deployed.
+//! The operator's commands for `PUT /Image`: [`project`] and [`submission`] register and show records, `key` also
+//! puts a project's key on API Gateway's usage plan, [`sweep`] removes what a crash left over, and [`erase`] removes
+//! all of a submission. The local stack seeds itself with the same code. None of this is deployed.
 
 use std::error::Error as StdError;
 use std::iter;

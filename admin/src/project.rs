@@ -1,4 +1,4 @@
-//! Projects: registered, shown and changed. Only an API key's hash is ever stored.
+//! Registers, shows and changes projects. A record has only the hash of an API key.
 
 use std::process::ExitCode;
 
@@ -36,7 +36,7 @@ pub struct NewProject {
     pub admins: Vec<String>,
 }
 
-/// An API key before it is handed to the customer. Nobody else keeps it.
+/// A new API key in plain text, to hand to the customer. `Debug` doesn't show it.
 pub type NewKey = SecretString;
 
 /// Generates 160 random bits as 40 hex digits. API Gateway takes keys of 20 to 128 characters.
@@ -138,12 +138,12 @@ async fn remove_admins(
     let registered = Project::try_from(records.project(id).await?)?.admins;
     let leaving: Vec<_> = accounts.iter().cloned().map(Admin::from).collect();
     if let Some(stranger) = leaving.iter().find(|it| !registered.contains(it)) {
-        bail!("{:?} is no administrator of {id:?}", stranger.as_str());
+        bail!("{:?} is not an administrator of {id:?}", stranger.as_str());
     }
     let (removed, remaining): (Vec<_>, Vec<_>) =
         registered.iter().partition(|it| leaving.contains(it));
     if remaining.is_empty() {
-        let none = "has no administrator then: its requests get invalid_admin";
+        let none = "would have no administrator: its requests would get invalid_admin";
         confirm(yes, &format!("The project {id} {none}."), id)?;
     }
     let exact = removed.into_iter().map(|it| it.as_str().to_owned());
@@ -205,8 +205,8 @@ impl Records {
         Ok(updated.attributes.unwrap_or_default())
     }
 
-    /// Gives a project another key, whichever it has now, unless it gets one meanwhile: then returns false. The previous
-    /// key stays valid until `keep_old`, a Unix time in seconds; without it, it is invalid at once.
+    /// Replaces a project's key, whatever it is now. Returns false if another rotation came first. The previous key
+    /// stays valid until `keep_old`, a Unix time in seconds; without one, it is invalid at once.
     pub async fn set_key(
         &self,
         project: &str,
@@ -223,8 +223,8 @@ impl Records {
         hash.ok_or_else(|| format!("the project {project:?} has no API key").into())
     }
 
-    /// Gives a project another key, as [`Self::set_key`], in place of the one with this hash. After an error, it is
-    /// unknown which of the two the project has: the update may still arrive.
+    /// Replaces the key with the hash `old`, like [`Self::set_key`]. After an error, the project may have either key:
+    /// the update may still arrive.
     pub(crate) async fn replace_key(
         &self,
         project: &str,

@@ -51,7 +51,7 @@ pub(crate) fn save(
         saved.push(name);
     }
     if saved.is_empty() {
-        return Ok("no image: it has none".to_owned());
+        return Ok("nothing, since it has no image".to_owned());
     }
     Ok(saved.join(", "))
 }

@@ -70,10 +70,14 @@ pub(crate) async fn run(delete: Option<usize>, records: &Records) -> Result<Exit
         return Ok(ExitCode::SUCCESS);
     };
     if left_over > expected {
-        bail!("{left_over} are left over, more than the {expected} of --delete: none is deleted");
+        bail!(
+            "{left_over} are left over, more than --delete {expected} allows: nothing was deleted"
+        );
     }
     if left_over > 0 && found.named == 0 {
-        bail!("no record of {table} names any object: is that the right table? None is deleted");
+        bail!(
+            "no record of {table} names any object: is that the right table? Nothing was deleted"
+        );
     }
     let mut deleted = 0;
     for object in &found.left_over {
@@ -99,8 +103,8 @@ impl Records {
     pub async fn find_left_over(&self, now: SystemTime) -> Result<Found, Error> {
         let young = DateTime::from(now - MIN_AGE);
         let mut found = Found::default();
-        // Hashes, since a bucket may have millions of keys. Two keys with one hash spare an object that could go; nothing
-        // that a record names ever goes.
+        // Hashes, since a bucket may have millions of keys. A collision spares a leftover; it never deletes an object
+        // that a record names.
         let (mut named, hasher) = (HashSet::new(), RandomState::new());
         let table = self.submissions();
         let fields = ImageField::ALL.map(|field| format!("{}.#key", field.name()));

@@ -37,7 +37,7 @@ pub(crate) fn tell(line: &str) {
     let _ = writeln!(stderr(), "{}", in_line(line));
 }
 
-/// Asks a person to type an ID, which has the same effect as `--yes`.
+/// Asks for confirmation by typing an ID, unless `yes` is set. Returns an error if anything else is typed.
 pub(crate) fn confirm(yes: bool, question: &str, id: &str) -> Result<(), Error> {
     if yes {
         return Ok(());

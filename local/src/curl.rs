@@ -72,8 +72,8 @@ const fn is_plain(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '_')
 }
 
-/// Quotes an argument for the shell, if it needs to be. Nothing in a request's head or a short field is a NUL, which no
-/// argument can have.
+/// Quotes an argument for the shell if necessary. shlex fails only on a NUL, which neither a request's head nor a short
+/// field can contain.
 fn quote(argument: &str) -> Cow<'_, str> {
     shlex::try_quote(argument).unwrap_or_default()
 }

@@ -17,7 +17,7 @@ pub struct Definition {
     /// With the stage.
     pub path: String,
     pub key_header: HeaderName,
-    /// For a request that HTTP doesn't allow. It isn't in the definition.
+    /// For a request whose body can't be read. It isn't in the definition.
     pub(crate) bad_request: Response<Bytes>,
     pub(crate) missing_authentication_token: Response<Bytes>,
     pub(crate) forbidden: Response<Bytes>,
@@ -38,8 +38,8 @@ impl Definition {
             .next_back();
         let (_, stage) = stage.ok_or("openapi.yaml has no server with a stage")?;
         let key_header = openapi["components"]["securitySchemes"]["apiKey"]["name"].as_str();
-        let answer = |status, example| {
-            answer(&openapi, operation, status, example)
+        let response = |status, example| {
+            example_response(&openapi, operation, status, example)
                 .ok_or_else(|| format!("openapi.yaml has no {example} for {status}"))
         };
         Ok(Self {
@@ -50,12 +50,12 @@ impl Definition {
                 .status(StatusCode::BAD_REQUEST)
                 .header(CONTENT_TYPE, "application/json")
                 .body(Bytes::from_static(br#"{"message":"Bad Request"}"#))?,
-            missing_authentication_token: answer(403, "missing-authentication-token")?,
-            forbidden: answer(403, "forbidden")?,
-            too_many_requests: answer(429, "too-many-requests")?,
-            too_large: answer(413, "invalid-payload")?,
-            failed: answer(502, "processing-error")?,
-            timed_out: answer(504, "processing-error")?,
+            missing_authentication_token: response(403, "missing-authentication-token")?,
+            forbidden: response(403, "forbidden")?,
+            too_many_requests: response(429, "too-many-requests")?,
+            too_large: response(413, "invalid-payload")?,
+            failed: response(502, "processing-error")?,
+            timed_out: response(504, "processing-error")?,
         })
     }
 }
@@ -64,8 +64,8 @@ fn first(object: &Value) -> Option<(&String, &Value)> {
     object.as_object()?.iter().next()
 }
 
-/// The response that an example shows, with the headers that are always the same.
-fn answer(
+/// Returns the response that an example shows, with the headers whose value the definition fixes.
+fn example_response(
     openapi: &Value,
     operation: &Value,
     status: u16,

@@ -42,7 +42,7 @@ pub const MAX_EVENT: usize = 6_291_456;
 /// How long API Gateway waits for the function.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// How much of a body that is too large is read, so that the client can read the response.
+/// How much of a body to read, even if it is too large: most clients read a response only once they have sent the body.
 const MAX_READ: usize = 10 * MAX_BODY;
 
 /// The usage plan's rate that the template has by default.
@@ -165,7 +165,7 @@ impl Gateway {
         response.map(Full::new)
     }
 
-    /// Refuses a request that the gateway, judging by its head, doesn't pass on. Its response is the error.
+    /// Checks a request's head. The error is the response with which the gateway refuses it.
     async fn check(&self, parts: &Parts) -> Result<(), &Response<Bytes>> {
         let definition = &self.definition;
         if parts.method != definition.method || parts.uri.path() != definition.path {
@@ -181,7 +181,8 @@ impl Gateway {
             .map_err(|_throttled| &definition.too_many_requests)
     }
 
-    /// Passes a request on to the function, unless its body can't be. The gateway's own response is the error.
+    /// Passes a request on to the function, if its body can be read and is small enough. The error is the gateway's own
+    /// response.
     async fn invoke(
         &self,
         id: &str,

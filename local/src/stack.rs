@@ -99,7 +99,7 @@ impl Data {
         ["dynamodb", "s3"].map(|name| self.folder.join(name))
     }
 
-    /// Makes the folders. Nobody else can read them, whatever an earlier version allowed.
+    /// Creates the folders, which only their owner can read, and deletes the tables of earlier versions.
     fn make(&self) -> io::Result<()> {
         for folder in self.folders() {
             std::fs::create_dir_all(&folder)?;

@@ -21,7 +21,7 @@ impl ApiKey {
     }
 }
 
-/// The hash of an API key: nothing else of it is ever stored.
+/// The hash of an API key, which is all that a record has of it.
 #[derive(Clone, Debug, Display, PartialEq, Eq)]
 pub struct ApiKeyHash(String);
 

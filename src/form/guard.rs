@@ -91,8 +91,8 @@ pub(super) fn check_delimiters(body: &[u8], boundary: &str) -> Result<(), FormEr
     }
 }
 
-/// Returns whether a body starts like gzip, zlib or Zstandard, or like what becomes of them if a gateway passes the
-/// body on as text.
+/// Returns whether a body starts like gzip, zlib or Zstandard, or like one of them after a gateway turned the body into
+/// text.
 fn is_compressed(body: &[u8]) -> bool {
     const STARTS: [&[u8]; 6] = [
         b"\x1F\x8B",

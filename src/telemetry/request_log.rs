@@ -70,7 +70,7 @@ impl RequestLog {
             Step::Decode => ("decode", deadline.work, &mut self.steps.decode),
             Step::Read => ("read", deadline.work, &mut self.steps.read),
             Step::Upload => ("upload", deadline.work, &mut self.steps.upload),
-            // Until then, a commit that got no response reads back what it did.
+            // Longer, so that a commit that got no response can still be read back.
             Step::Commit => ("commit", deadline.response, &mut self.steps.commit),
         };
         let started = Instant::now();

@@ -103,7 +103,7 @@ pub fn soon<T>(what: &str, event: impl Future<Output = T>) -> impl Future<Output
     let caller = Location::caller();
     async move {
         let event = timeout(PATIENCE, event).await;
-        event.unwrap_or_else(|_elapsed| panic!("{caller}: waited in vain for {what}"))
+        event.unwrap_or_else(|_elapsed| panic!("{caller}: timed out waiting for {what}"))
     }
 }
 

@@ -135,7 +135,7 @@ impl Lambda {
         invoked.map_err(|_elapsed| "the function doesn't respond")?
     }
 
-    /// Waits until each of the function's pollers asks for an event: it is initialised, and has done all that it does
+    /// Waits until each of the function's pollers asks for an event: it is initialized, and has done all that it does
     /// after a response.
     pub async fn idle(&self) -> Result<(), Error> {
         let mut waiting = self.api.waiting.subscribe();
@@ -209,8 +209,8 @@ impl RuntimeApi {
         };
         let id = rest.rsplit('/').next().unwrap_or_default();
         let pending = self.pending().remove(id);
-        let caller = pending.ok_or("a response to no event that is under way")?;
-        // It may have gone.
+        let caller = pending.ok_or("a response to an event that isn't in progress")?;
+        // The caller may have given up.
         let _ = caller.send(outcome);
         Ok(Response::builder()
             .status(202)

@@ -139,8 +139,8 @@ fn with(name: &str, value: Value) -> String {
     event.to_string()
 }
 
-/// Such an event is a function error of which nothing gets into the log at any level or to whoever asked, and the next
-/// request is served.
+/// Such an event is a function error that reveals nothing of the event, to the caller or in the log at any level. The
+/// next request is served.
 #[rstest]
 #[case::empty(String::new())]
 #[case::half_of_an_object(format!("{{\"{SECRET}"))]

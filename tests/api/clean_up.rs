@@ -1,4 +1,4 @@
-//! An object that can't be deleted, or that is perhaps not to be, is named by a warning.
+//! A warning names each object that can't be deleted, or that may still be in use.
 
 use std::time::Duration;
 

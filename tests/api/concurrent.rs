@@ -1,5 +1,5 @@
 //! Many requests at a time in one process, while 5% of the calls to storage fail: each gets its own response, log line and
-//! clean-up, whatever becomes of the others. `CONCURRENT=10` makes ten times as many requests.
+//! cleanup, no matter how the others end. `CONCURRENT=10` makes ten times as many requests.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +27,7 @@ const CALLERS: usize = 32;
 const SUBMISSIONS: u64 = 40;
 /// The submissions that half of the requests go to, so that they race.
 const HOT: u64 = 3;
-/// A request's images have so many bytes more than its number, by which a line of the log shows which request it is of.
+/// The size of request 0's images. Those of request `i` have `i` bytes more, so a log line's sizes identify it.
 const SIZE: usize = 1_000;
 
 /// What a request is, and so how it may end.

@@ -1,5 +1,5 @@
-//! `openapi.yaml` declares every response of these tests, and says of the request and the gateway what code and template
-//! do.
+//! `openapi.yaml` declares every response of these tests, and describes the request and the gateway as the code and the
+//! template implement them.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -116,7 +116,7 @@ fn its_version_is_the_crates() {
 }
 
 #[test]
-fn its_limits_are_the_codes() {
+fn its_limits_match_the_code() {
     let form = member(&DOCUMENT, &["components", "schemas", "PutImageForm"]);
     assert_eq!(form["required"], json!(["submissionId", "admin"]));
     assert_eq!(form["properties"]["submissionId"]["maxLength"], MAX_TEXT);

@@ -174,7 +174,7 @@ async fn other_methods_are_refused(
 #[case::blank_protocol("X-Forwarded-Proto", " ")]
 #[case::empty_protocol("X-Forwarded-Proto", "")]
 #[case::odd_protocol("X-Forwarded-Proto", "1:/[")]
-#[case::host_with_a_blank("Host", "a b")]
+#[case::host_with_a_space("Host", "a b")]
 #[case::host_with_a_port_too_large("Host", "abc:99999")]
 #[case::empty_host("Host", "")]
 #[case::host_of_brackets("Host", "[")]
@@ -195,12 +195,12 @@ async fn an_odd_header_changes_nothing(
 
 #[rstest]
 #[case::quotation_mark(&["rawQueryString"], json!("a=\"b\""))]
-#[case::blank_in_the_query(&["rawQueryString"], json!("a b"))]
+#[case::space_in_the_query(&["rawQueryString"], json!("a b"))]
 #[case::letters_in_the_query(&["rawQueryString"], json!("\u{e9}=\u{FFFD}"))]
 #[case::fragment(&["rawQueryString"], json!("a#b?c"))]
 #[case::broken_escape(&["rawQueryString"], json!("%zz&=&&"))]
 #[case::raw_path(&["rawPath"], json!(":99999"))]
-#[case::raw_path_with_a_blank(&["rawPath"], json!("/a b\"?"))]
+#[case::raw_path_with_a_space(&["rawPath"], json!("/a b\"?"))]
 #[case::cookies(&["cookies"], json!(["a=\"\u{e9}\"", "b\n"]))]
 #[case::query(&["queryStringParameters"], json!({ "a b": "\"", "": "\u{FFFD}" }))]
 #[case::queries(&["multiValueQueryStringParameters"], json!({ "a b": ["\"", "#"], "": [""] }))]
@@ -273,7 +273,7 @@ async fn a_compressed_body_is_named(#[case] body: Vec<u8>, #[case] encoding: Opt
 
 /// A gateway may decompress a body and leave the header.
 #[tokio::test]
-async fn a_body_that_is_compressed_no_more_is_read() {
+async fn a_decompressed_body_is_read_despite_its_header() {
     let app = TestApp::start().await;
     let mut event = Form::full().event();
     set_header(&mut event, "Content-Encoding", &["gzip"]);

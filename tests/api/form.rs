@@ -129,7 +129,7 @@ fn boundaries_have_at_most_70_characters() {
 }
 
 #[test]
-fn no_beginning_of_a_form_is_one() {
+fn every_truncation_of_a_form_is_refused() {
     let whole = admin("1");
     for end in 1..whole.len() {
         assert!(read(TYPE, &whole[..end]).is_err(), "{end}");

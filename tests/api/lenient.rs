@@ -38,7 +38,7 @@ fn with_unused_bits(image: &[u8]) -> String {
 #[case::wrapped_by_mime(|image: &[u8]| wrapped(image, "\r\n"))]
 #[case::wrapped_by_carriage_returns(|image: &[u8]| wrapped(image, "\r"))]
 #[case::an_empty_line_before(|image: &[u8]| format!("\n\n{}", BASE64_STANDARD.encode(image)))]
-#[case::blanks_around(|image: &[u8]| format!(" \t\r\n{} \r\n", BASE64_STANDARD.encode(image)))]
+#[case::whitespace_around(|image: &[u8]| format!(" \t\r\n{} \r\n", BASE64_STANDARD.encode(image)))]
 #[case::all_unused_bits_set(with_unused_bits)]
 #[case::prefix(|image: &[u8]| prefixed("data:image/png;base64,", image))]
 #[case::prefix_of_another_format(|image: &[u8]| prefixed("data:image/jpeg;base64,", image))]
@@ -67,7 +67,7 @@ async fn base64_as_encoders_write_it(
 }
 
 #[tokio::test]
-async fn texts_with_blanks_around_and_other_case() {
+async fn texts_with_whitespace_around_and_other_case() {
     let app = TestApp::start().await;
     let form = Form::full()
         .with("submissionId", format!("\r\n{SUBMISSION} "))

@@ -1,5 +1,5 @@
-//! The contract, tested through the function against a real DynamoDB and S3 wire server: one module a
-//! behaviour.
+//! The contract, tested through the function against a real DynamoDB and S3 wire server: one module per
+//! behavior.
 //!
 //! The servers are embedded. With `TEST_DYNAMODB_ENDPOINT` or `TEST_S3_ENDPOINT` set, the same tests run
 //! against those; with `PROJECTS_TABLE`, `SUBMISSIONS_TABLE` and `IMAGES_BUCKET` too, on the tables and the

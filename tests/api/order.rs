@@ -1,5 +1,5 @@
-//! Rows are checked in the contract's order: of two that apply, the earlier is the response, and nothing is called for
-//! the later.
+//! Rows are checked in the contract's order: if two apply, the response is the earlier one, and no call is made for the
+//! later one.
 
 use put_image::domain::ImageField;
 use rstest::rstest;

@@ -76,7 +76,7 @@ fn the_gateway_and_the_function_have_the_declared_numbers() {
 #[case::template("template.yaml", 1)]
 #[case::definition("openapi.yaml", 3)]
 #[case::documentation("docs/api.md", 2)]
-fn each_copy_of_the_largest_events_size_is_the_codes(#[case] file: &str, #[case] copies: usize) {
+fn each_copy_of_the_largest_event_size_matches_the_code(#[case] file: &str, #[case] copies: usize) {
     let text = std::fs::read_to_string(repository(file))
         .unwrap()
         .replace(',', "");
@@ -106,7 +106,7 @@ fn every_alarm_leads_to_its_line_of_the_runbook() {
 }
 
 #[test]
-fn the_stack_tells_the_crates_version() {
+fn the_stacks_output_is_the_crates_version() {
     assert_eq!(
         TEMPLATE["Outputs"]["Version"]["Value"],
         concat!(env!("CARGO_PKG_VERSION"), " (${Commit})")

@@ -1,4 +1,4 @@
-//! What the first request needs is done before the first event: it waits for nothing of it.
+//! Everything that the first request needs is set up before the first event arrives.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -61,7 +61,7 @@ async fn a_submission_is_erased_and_no_other() {
 
 /// The record names keys of all three projects.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_project_that_changes_between_puts_twice_leaves_nothing() {
+async fn a_submission_moved_twice_between_requests_leaves_nothing() {
     let app = TestStack::start().await;
     app.put_demo(4, 1).await;
     for (n, project) in [(2, "first"), (1, "second")] {

@@ -22,8 +22,8 @@ pub const MAX_STEPS: u32 = 100_000;
 /// How many steps a text or a color profile counts for: each needs an inflater of its own, which takes 1.5 µs.
 pub(super) const START_STEPS: u32 = 16;
 
-/// How many steps one into a small window counts for at least, and how many bytes of a larger one count for a step: it takes
-/// much longer per byte. So 97 MiB go through a window of 4 KiB to 16 KiB.
+/// A step into a small window takes much longer per byte, so it counts as one step for each `WINDOW_STEP_BYTES` of the
+/// window, and as at least `MIN_WINDOW_STEPS`. This lets 97 MiB through a window of 4 KiB to 16 KiB.
 const MIN_WINDOW_STEPS: u32 = 4;
 const WINDOW_STEP_BYTES: u32 = 1 << 10;
 
@@ -71,7 +71,7 @@ impl Budget {
 pub(super) struct Stream {
     inflater: Inflater,
     buffer: Vec<u8>,
-    /// How many steps one into the buffer counts for.
+    /// How many of the budget's steps one call of the inflater costs.
     steps: u32,
     is_complete: bool,
 }

@@ -257,7 +257,7 @@ const UTF_16: &str = "UTF-16 text: save the Base64 as ASCII or UTF-8";
 #[case::a_comma_at_the_end(format!("{},", jpeg()), OTHER)]
 #[case::a_period_at_the_end(format!("{}.", jpeg()), OTHER)]
 #[case::another_field_of_a_url_encoded_form(format!("{}&selfieImage=", jpeg()), OTHER)]
-#[case::prefix_with_a_blank(format!("data:image/png; base64,{}", png()), DATA_WITHOUT_BASE64)]
+#[case::prefix_with_a_space(format!("data:image/png; base64,{}", png()), DATA_WITHOUT_BASE64)]
 #[case::path_without_an_extension("/tmp/phpA1b2C3", FILE_NAME)]
 #[case::sentences("the quick brown fox jumps over the lazy dog ".repeat(3), OTHER)]
 #[case::laravel_s_prefix(format!("base64:{}", jpeg()), WRAPPED)]
