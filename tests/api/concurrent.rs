@@ -227,8 +227,14 @@ async fn check_stored(app: &TestApp, all: &[Sent], log: impl Fn(&str) -> bool) {
             }
         }
     }
-    for key in objects.keys().filter(|key| !named.contains(key)) {
-        assert!(log(key), "{key} is left over, and no line says so");
+    for (key, object) in &objects {
+        let submission = key.split('/').nth(1).unwrap();
+        let digest = sha256(object);
+        let is_of = |sent: &&Sent| sent.stores() && format!("S-{}", sent.submission) == submission;
+        let mut images = all.iter().filter(is_of).flat_map(|it| it.images.values());
+        assert!(images.any(|image| *image == digest), "{key}");
+        let is_explained = named.contains(key) || log(key);
+        assert!(is_explained, "{key} is left over, and no line says so");
     }
 }
 
