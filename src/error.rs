@@ -91,7 +91,7 @@ impl Error {
 
     /// Returns the `x-error-detail` header: short, in ASCII, with nothing that the caller sent and, for a fault,
     /// nothing internal.
-    pub(crate) fn detail(&self) -> String {
+    pub fn detail(&self) -> String {
         match self {
             Self::Processing(_) => "a fault on our side, please try again".to_owned(),
             refusal => refusal.to_string(),
